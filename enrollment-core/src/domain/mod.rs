@@ -1,0 +1,3 @@
+//! The rules: pure, no I/O, no clock, no randomness of their own.
+
+pub mod device;

@@ -1,0 +1,1 @@
+//! Secrets: their types, how they are derived, kept and checked.

@@ -1,0 +1,1 @@
+//! Texts that administrators write and people read.
