@@ -1,3 +1,22 @@
 //! The rules: pure, no I/O, no clock, no randomness of their own.
 
+pub mod address;
+pub mod attachment;
+pub mod command;
+pub mod contact;
+mod decide;
 pub mod device;
+pub mod enrollment;
+pub mod event;
+pub mod group;
+pub mod location;
+pub mod policy;
+pub mod rejection;
+pub mod requirement;
+pub mod role;
+pub mod settings;
+pub mod text;
+pub mod user;
+pub mod username;
+
+pub use decide::{decide, session_opens, token_opens};

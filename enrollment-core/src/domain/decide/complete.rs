@@ -1,0 +1,91 @@
+//! Completion: the one change in which every requirement holds (REQ-5, I4).
+
+use super::changed;
+use super::close::released;
+use crate::domain::command::{Changed, Decision, Effect, Outcome, Step};
+use crate::domain::enrollment::{Completed, Enrollment, Phase, Purpose, Refusal, Session};
+use crate::domain::event::Event;
+use crate::domain::rejection::Rejection;
+use crate::domain::requirement::Circumstances;
+use crate::domain::user::{Enrolled, User};
+use crate::time::Timestamp;
+
+pub(super) fn complete(
+    state: &Enrollment,
+    session: &Session,
+    circumstances: &Circumstances<'_>,
+    now: Timestamp,
+) -> Result<Decision, Rejection> {
+    if !circumstances.user.is_active() {
+        return Err(Rejection::TokenRevoked);
+    }
+    let missing = circumstances.missing(state.purpose, &session.work);
+    if !missing.is_empty() {
+        let codes: Vec<String> = missing.iter().map(|requirement| requirement.code().to_owned()).collect();
+        let rejection = Rejection::RequirementsMissing(missing);
+        // Said before and written down already: nothing new to write.
+        if state.last_refusal.as_ref().is_some_and(|refusal| refusal.missing == codes) {
+            return Err(rejection);
+        }
+        let mut next = state.clone();
+        next.last_refusal = Some(Refusal { at: now, missing: codes.clone() });
+        return Ok(Decision::Changed(Box::new(Changed {
+            next,
+            outcome: Err(rejection),
+            effects: Vec::new(),
+            event: Event::CompletionRefused { missing: codes },
+        })));
+    }
+    let work = &session.work;
+    let mut effects: Vec<Effect> = released(state)
+        .into_iter()
+        .filter(|effect| !matches!(effect, Effect::ReleaseDevice(device) if Some(*device) == work.device))
+        .collect();
+    effects.extend(work.device.map(Effect::PromoteDevice));
+    effects.push(match state.purpose {
+        // Nothing of the user changes, but they must still be active in that same change (REQ-6).
+        Purpose::Device => Effect::HoldUser,
+        Purpose::Onboarding | Purpose::Factor => {
+            Effect::WriteUser(Box::new(with_choices(circumstances.user, state, session, now)))
+        }
+    });
+    let mut next = state.clone();
+    next.seed = None;
+    next.last_refusal = None;
+    next.phase = Phase::Completed(Completed {
+        at: now,
+        session: session.digest,
+        deadline: session.deadline,
+        device: work.device,
+    });
+    Ok(changed(next, Outcome::Done, effects, Event::EnrollmentCompleted))
+}
+
+/// The user with what the holder of the session chose.
+fn with_choices(user: &User, state: &Enrollment, session: &Session, now: Timestamp) -> User {
+    let work = &session.work;
+    let mut user = user.clone();
+    if let Some(phone) = work.profile.as_ref().and_then(|profile| profile.phone.clone()) {
+        user.phone = Some(phone);
+    }
+    if work.password.is_some() {
+        user.credentials.password.clone_from(&work.password);
+    }
+    if work.totp.is_some() {
+        user.credentials.totp.clone_from(&work.totp);
+        user.credentials.recovery.clone_from(&work.recovery);
+    }
+    if state.purpose == Purpose::Onboarding {
+        user.enrolled = Some(Enrolled { at: now, by: state.id });
+    }
+    user
+}
+
+/// A step after completion, by the session that completed.
+pub(super) fn again(state: &Enrollment, step: &Step<'_>, now: Timestamp) -> Result<Decision, Rejection> {
+    match &state.phase {
+        Phase::Completed(completed) if now >= completed.deadline => Err(Rejection::SessionExpired),
+        Phase::Completed(_) if matches!(step, Step::Complete(_)) => Ok(Decision::Unchanged(Outcome::AlreadyDone)),
+        _ => Err(Rejection::AlreadyCompleted),
+    }
+}

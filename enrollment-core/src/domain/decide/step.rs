@@ -1,0 +1,205 @@
+//! The enrollee's steps.
+
+use super::close::{closed, released};
+use super::{changed, complete};
+use crate::domain::command::{Changed, Decision, Effect, Outcome, Step};
+use crate::domain::enrollment::{Closure, Enrollment, Phase, Purpose, Session};
+use crate::domain::event::Event;
+use crate::domain::rejection::Rejection;
+use crate::domain::requirement::{Circumstances, Requirement};
+use crate::domain::user::{ChosenPassword, TotpFactor};
+use crate::id::DeviceId;
+use crate::secret::{Digest, KeyedDigest};
+use crate::time::Timestamp;
+
+/// Whether `digest` is the session in force at `now` (I2, I3).
+///
+/// # Errors
+/// With what the holder of that session is told.
+pub fn session_opens(state: &Enrollment, digest: Digest, now: Timestamp) -> Result<&Session, Rejection> {
+    match &state.phase {
+        Phase::InSession(session) if session.digest == digest => {
+            if now < session.deadline { Ok(session) } else { Err(Rejection::SessionExpired) }
+        }
+        Phase::InSession(_) | Phase::Invited => Err(Rejection::SessionSuperseded),
+        Phase::Completed(completed) if completed.session == digest => Err(Rejection::AlreadyCompleted),
+        Phase::Completed(_) => Err(Rejection::SessionSuperseded),
+        Phase::Closed(closed) => Err(closed.why.rejection()),
+    }
+}
+
+pub(super) fn step(
+    state: &Enrollment,
+    digest: Digest,
+    step: Step<'_>,
+    now: Timestamp,
+) -> Result<Decision, Rejection> {
+    let session = match session_opens(state, digest, now) {
+        Ok(session) => session,
+        // Completing again changes nothing and says so (REQ-5), as long as its session may read.
+        Err(Rejection::AlreadyCompleted) => return complete::again(state, &step, now),
+        Err(rejection) => return Err(rejection),
+    };
+    let mut next = state.clone();
+    let Phase::InSession(ahead) = &mut next.phase else { return Err(Rejection::InvalidSession) };
+    let work = &mut ahead.work;
+    match step {
+        Step::ConfirmProfile(profile) => {
+            only_for(state, &[Purpose::Onboarding])?;
+            if session.work.profile.as_ref() == Some(&profile) {
+                return Ok(Decision::Unchanged(Outcome::AlreadyDone));
+            }
+            work.profile = Some(profile);
+            Ok(changed(next, Outcome::Done, Vec::new(), Event::ProfileConfirmed))
+        }
+        Step::ChoosePassword { repeats, proves, chosen } => {
+            only_for(state, &[Purpose::Onboarding])?;
+            choose_password(state, session, repeats, proves, chosen)
+        }
+        Step::OfferTotp(secret) => {
+            only_for(state, &[Purpose::Onboarding, Purpose::Factor])?;
+            if work.offered_totp.is_some() {
+                return Ok(Decision::Unchanged(Outcome::AlreadyDone));
+            }
+            work.offered_totp = Some(secret);
+            Ok(changed(next, Outcome::Done, Vec::new(), Event::TotpOffered))
+        }
+        Step::ConfirmTotp { matched, recovery } => confirm_totp(state, session, matched, recovery, now),
+        Step::ReplaceRecoveryCodes(codes) => {
+            if work.totp.is_none() {
+                return Err(Rejection::MfaNotVerified);
+            }
+            work.recovery = codes;
+            Ok(changed(next, Outcome::Done, Vec::new(), Event::RecoveryCodesReplaced))
+        }
+        Step::StageDevice { device, circumstances } => stage_device(state, session, device, &circumstances),
+        Step::Complete(circumstances) => complete::complete(state, session, &circumstances, now),
+    }
+}
+
+fn only_for(state: &Enrollment, purposes: &[Purpose]) -> Result<(), Rejection> {
+    if purposes.contains(&state.purpose) { Ok(()) } else { Err(Rejection::StepNotOffered) }
+}
+
+fn with_session(state: &Enrollment, edit: impl FnOnce(&mut Session)) -> Enrollment {
+    let mut next = state.clone();
+    if let Phase::InSession(session) = &mut next.phase {
+        edit(session);
+    }
+    next
+}
+
+fn choose_password(
+    state: &Enrollment,
+    session: &Session,
+    repeats: bool,
+    proves: Option<Digest>,
+    chosen: Option<ChosenPassword>,
+) -> Result<Decision, Rejection> {
+    if repeats && session.work.password.is_some() {
+        return Ok(Decision::Unchanged(Outcome::AlreadyDone));
+    }
+    if session.passwords >= state.terms.passwords {
+        return Err(Rejection::PasswordsExhausted);
+    }
+    let mut effects = Vec::new();
+    // Whoever types an earlier holder's password is that holder: everything they chose comes back (TOK-5). Any other
+    // password ends that possibility, so that one guess is all there is.
+    let reclaimed = session.held.clone().filter(|held| proves == Some(held.by) && held.work.password.is_some());
+    let event = if reclaimed.is_some() { Event::ChoicesReclaimed } else { Event::PasswordChosen };
+    let password = match &reclaimed {
+        Some(held) => held.work.password.clone(),
+        None => Some(chosen.ok_or(Rejection::InvalidSession)?),
+    };
+    if reclaimed.is_none() {
+        effects.extend(session.held.as_ref().and_then(|held| held.work.device).map(Effect::ReleaseDevice));
+    }
+    let next = with_session(state, |session| {
+        session.passwords += 1;
+        session.held = None;
+        let work = &mut session.work;
+        work.password = password;
+        if let Some(held) = reclaimed {
+            // What the present holder has done since stands; the rest comes from before.
+            if work.totp.is_none() {
+                work.totp = held.work.totp;
+                work.recovery = held.work.recovery;
+            }
+            work.offered_totp = work.offered_totp.take().or(held.work.offered_totp);
+            match (work.device, held.work.device) {
+                (Some(_), Some(old)) => effects.push(Effect::ReleaseDevice(old)),
+                (None, old) => work.device = old,
+                (Some(_), None) => {}
+            }
+        }
+    });
+    Ok(changed(next, Outcome::Done, effects, event))
+}
+
+fn confirm_totp(
+    state: &Enrollment,
+    session: &Session,
+    matched: Option<u64>,
+    recovery: Vec<KeyedDigest>,
+    now: Timestamp,
+) -> Result<Decision, Rejection> {
+    let Some(secret) = session.work.offered_totp.clone() else {
+        return match session.work.totp {
+            Some(_) => Ok(Decision::Unchanged(Outcome::AlreadyDone)),
+            None => Err(Rejection::MfaNotStarted),
+        };
+    };
+    let Some(last_step) = matched else { return Ok(wrong_code(state, now)) };
+    let next = with_session(state, |session| {
+        session.work.offered_totp = None;
+        session.work.totp = Some(TotpFactor { secret, last_step });
+        session.work.recovery = recovery;
+    });
+    Ok(changed(next, Outcome::Done, Vec::new(), Event::TotpConfirmed))
+}
+
+/// A wrong code is a decision like any other: counted before its answer leaves (MFA-4).
+fn wrong_code(state: &Enrollment, now: Timestamp) -> Decision {
+    let mut counted = state.clone();
+    counted.wrong_codes = state.wrong_codes.saturating_add(1);
+    let left = state.terms.wrong_codes.saturating_sub(counted.wrong_codes);
+    if left == 0 {
+        let why = Closure::Locked;
+        return Decision::Changed(Box::new(Changed {
+            next: closed(&counted, why, now),
+            outcome: Err(why.rejection()),
+            effects: released(state),
+            event: Event::EnrollmentClosed { why },
+        }));
+    }
+    Decision::Changed(Box::new(Changed {
+        next: counted,
+        outcome: Err(Rejection::WrongCode { left }),
+        effects: Vec::new(),
+        event: Event::CodeWrong { left },
+    }))
+}
+
+fn stage_device(
+    state: &Enrollment,
+    session: &Session,
+    device: DeviceId,
+    circumstances: &Circumstances<'_>,
+) -> Result<Decision, Rejection> {
+    let requirements = circumstances.requirements(state.purpose);
+    let offered = [&requirements.required, &requirements.optional]
+        .into_iter()
+        .any(|requirements| requirements.contains(&Requirement::Device));
+    if !offered {
+        return Err(Rejection::StepNotOffered);
+    }
+    if circumstances.reachable().next().is_none() {
+        return Err(Rejection::NoLocation);
+    }
+    if session.work.device == Some(device) {
+        return Ok(Decision::Unchanged(Outcome::AlreadyDone));
+    }
+    let effects = session.work.device.map(Effect::ReleaseDevice).into_iter().collect();
+    let next = with_session(state, |session| session.work.device = Some(device));
+    Ok(changed(next, Outcome::Done, effects, Event::DeviceStaged))
+}

@@ -1,0 +1,248 @@
+//! The aggregate: one invitation and everything that happens under it.
+
+use serde::{Deserialize, Serialize};
+
+use super::contact::Phone;
+use super::user::{ChosenPassword, TotpFactor};
+use super::username::Username;
+use crate::id::{DeviceId, EnrollmentId, UserId};
+use crate::secret::{Digest, KeyedDigest, Sealed, TokenSeed};
+use crate::time::{Span, Timestamp};
+
+/// What an enrollment is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// A new user.
+    Onboarding,
+    /// An enrolled user adds a device.
+    Device,
+    /// A user with a password sets up MFA.
+    Factor,
+}
+
+impl Purpose {
+    /// The stable name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Onboarding => "onboarding",
+            Self::Device => "device",
+            Self::Factor => "factor",
+        }
+    }
+}
+
+/// One invitation and everything that happens under it, until it is completed, revoked, expired or locked.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Enrollment {
+    /// Which one.
+    pub id: EnrollmentId,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// For whom.
+    pub subject: UserId,
+    /// Their username when it was issued, for lists.
+    pub username: Username,
+    /// The administrator who started it, if a person did (INV-7).
+    pub initiator: Option<UserId>,
+    /// When it was issued.
+    pub created: Timestamp,
+    /// The first instant at which its token opens nothing.
+    pub expires: Timestamp,
+    /// What was agreed when it was issued; later settings do not touch it.
+    pub terms: Terms,
+    /// One more with every rotation of the token.
+    pub generation: u32,
+    /// The digest of the token of this generation.
+    pub token: Digest,
+    /// From which the token can be derived again; wiped when nothing can come of it any more.
+    pub seed: Option<TokenSeed>,
+    /// Digests of the tokens of earlier generations, so that their holders hear what became of them.
+    pub past_tokens: Vec<Digest>,
+    /// How many sessions this generation's token opened.
+    pub sessions: u32,
+    /// How many session secrets were made; each is derived from its own serial.
+    pub serial: u32,
+    /// Digests of fenced sessions, the latest [`PAST_SESSIONS`].
+    pub past_sessions: Vec<Digest>,
+    /// Wrong codes so far; never decreases (I5).
+    pub wrong_codes: u32,
+    /// How often a new holder of the token took the session over (TOK-5).
+    pub takeovers: u32,
+    /// Why the last completion was refused (REQ-10).
+    pub last_refusal: Option<Refusal>,
+    /// Where it stands.
+    pub phase: Phase,
+}
+
+/// How many fenced sessions are remembered: enough for every holder to hear why their session ended, few enough that
+/// nobody can grow a record without end.
+pub const PAST_SESSIONS: usize = 16;
+
+/// What was agreed when an enrollment was issued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// How long a session lasts.
+    pub session: Span,
+    /// How many sessions a token opens.
+    pub max_sessions: u32,
+    /// At how many wrong codes it locks.
+    pub wrong_codes: u32,
+    /// How many passwords can be submitted in one session.
+    pub passwords: u32,
+}
+
+/// Where an enrollment stands. Expiry is not a phase: it is derived from the clock.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// No session has begun.
+    Invited,
+    /// A session has begun; its deadline may have passed.
+    InSession(Session),
+    /// Done.
+    Completed(Completed),
+    /// Over without completion.
+    Closed(Closed),
+}
+
+/// A session: what redeeming the token opened.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Session {
+    /// The digest of its secret.
+    pub digest: Digest,
+    /// The serial its secret was made with.
+    pub serial: u32,
+    /// When it began.
+    pub started: Timestamp,
+    /// The first instant at which nothing more is done in it.
+    pub deadline: Timestamp,
+    /// Passwords submitted so far.
+    pub passwords: u32,
+    /// What its holder has done.
+    pub work: Work,
+    /// What an earlier holder chose; comes back only to whoever proves to be that holder (TOK-5).
+    pub held: Option<Held>,
+}
+
+/// What a holder has done towards completion. It lives here only: the user's own record has none of it before.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Work {
+    /// The confirmed profile.
+    pub profile: Option<Profile>,
+    /// The chosen password.
+    pub password: Option<ChosenPassword>,
+    /// A TOTP secret that was shown and is not verified yet.
+    pub offered_totp: Option<Sealed>,
+    /// The verified authenticator app.
+    pub totp: Option<TotpFactor>,
+    /// The recovery codes handed out.
+    pub recovery: Vec<KeyedDigest>,
+    /// The staged device.
+    pub device: Option<DeviceId>,
+}
+
+impl Work {
+    /// Whether it holds anything that its holder chose and no other may complete with (I13).
+    #[must_use]
+    pub fn has_choices(&self) -> bool {
+        self.password.is_some() || self.offered_totp.is_some() || self.totp.is_some() || self.device.is_some()
+    }
+}
+
+/// Data the person confirmed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Profile {
+    /// The corrected phone number; `None` leaves the one on file.
+    pub phone: Option<Phone>,
+}
+
+/// What an earlier holder chose.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Held {
+    /// The digest of that holder's session secret.
+    pub by: Digest,
+    /// The serial of that secret.
+    pub serial: u32,
+    /// What they chose.
+    pub work: Work,
+}
+
+/// A completed enrollment. Its session may still read until its deadline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Completed {
+    /// When.
+    pub at: Timestamp,
+    /// The digest of the session that completed it.
+    pub session: Digest,
+    /// The first instant at which that session reads nothing more.
+    pub deadline: Timestamp,
+    /// The device that came by it.
+    pub device: Option<DeviceId>,
+}
+
+/// An enrollment that ended without completion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closed {
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub why: Closure,
+}
+
+/// Why an enrollment ended without completion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Closure {
+    /// An administrator revoked it.
+    Revoked,
+    /// Another was issued in its place.
+    Restarted,
+    /// Too many wrong codes.
+    Locked,
+    /// The user was disabled.
+    UserDisabled,
+    /// Its holder said it was not meant for them (TOK-10).
+    Reported,
+}
+
+/// A refused completion, for the pending list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// When.
+    pub at: Timestamp,
+    /// The codes of what was missing.
+    pub missing: Vec<String>,
+}
+
+impl Enrollment {
+    /// Whether it can still lead anywhere, the clock aside: neither completed nor closed.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Invited | Phase::InSession(_))
+    }
+
+    /// The session, if one has begun and it is not completed or closed.
+    #[must_use]
+    pub const fn session(&self) -> Option<&Session> {
+        match &self.phase {
+            Phase::InSession(session) => Some(session),
+            _ => None,
+        }
+    }
+
+    /// The first instant at which nothing can come of it any more.
+    #[must_use]
+    pub fn ends(&self) -> Timestamp {
+        self.session().map_or(self.expires, |session| session.deadline.max(self.expires))
+    }
+
+    /// The devices whose addresses it reserves.
+    #[must_use]
+    pub fn reserved_devices(&self) -> Vec<DeviceId> {
+        let Some(session) = self.session() else { return Vec::new() };
+        let held = session.held.as_ref().and_then(|held| held.work.device);
+        session.work.device.into_iter().chain(held).collect()
+    }
+}

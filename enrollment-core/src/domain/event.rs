@@ -1,0 +1,106 @@
+//! What happened, as the audit log and the host hear it.
+
+use serde::{Deserialize, Serialize};
+
+use super::enrollment::Closure;
+
+/// What happened to an enrollment, a user, a location or the instance. Carries no secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Event {
+    /// An enrollment was issued.
+    EnrollmentIssued,
+    /// Its token was replaced.
+    EnrollmentRotated,
+    /// A session began.
+    SessionBegun,
+    /// A new holder of the token took the session over.
+    SessionTakenOver,
+    /// The person confirmed their data.
+    ProfileConfirmed,
+    /// A password was chosen.
+    PasswordChosen,
+    /// The choices of an earlier holder came back to whoever proved their password.
+    ChoicesReclaimed,
+    /// A TOTP secret was shown.
+    TotpOffered,
+    /// A TOTP code was right.
+    TotpConfirmed,
+    /// A code was wrong.
+    CodeWrong {
+        /// Tries left.
+        left: u32,
+    },
+    /// Recovery codes were replaced.
+    RecoveryCodesReplaced,
+    /// A device was staged.
+    DeviceStaged,
+    /// A completion was refused.
+    CompletionRefused {
+        /// Codes of what was missing.
+        missing: Vec<String>,
+    },
+    /// An enrollment completed.
+    EnrollmentCompleted,
+    /// An enrollment ended without completion.
+    EnrollmentClosed {
+        /// Why.
+        why: Closure,
+    },
+    /// Reservations were given back.
+    ReservationsReleased,
+    /// A user was added.
+    UserCreated,
+    /// A user was changed.
+    UserChanged {
+        /// Which fields.
+        fields: Vec<String>,
+    },
+    /// A user was disabled.
+    UserDisabled,
+    /// A user was enabled.
+    UserEnabled,
+    /// A location was added.
+    LocationCreated,
+    /// A location was changed.
+    LocationChanged {
+        /// Which fields.
+        fields: Vec<String>,
+    },
+    /// Settings were changed.
+    SettingsChanged {
+        /// Which fields.
+        fields: Vec<String>,
+    },
+    /// A template was changed.
+    TemplateChanged {
+        /// Which one.
+        name: String,
+    },
+    /// A template was set back to the built-in text.
+    TemplateReset {
+        /// Which one.
+        name: String,
+    },
+    /// An API key was made.
+    ApiKeyCreated,
+    /// An API key was revoked.
+    ApiKeyRevoked,
+    /// A peer was put in force.
+    PeerApplied,
+    /// A peer was taken out of force.
+    PeerRemoved,
+    /// Something was refused.
+    Refused {
+        /// What was asked for.
+        operation: String,
+        /// The code of the refusal.
+        code: String,
+    },
+    /// Refusals beyond the bound of what is written one by one.
+    RefusalsCounted {
+        /// How many.
+        count: u64,
+    },
+}

@@ -1,0 +1,206 @@
+//! Every way the domain says no.
+
+use std::time::Duration;
+
+use super::policy::OutOfBounds;
+use super::requirement::Requirement;
+use crate::secret::PasswordRejection;
+
+/// A refusal with a stable code and a sentence that says what to do next. Nothing was changed, except that a wrong code
+/// was counted.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Rejection {
+    /// The token opens nothing, and never did.
+    #[error("This link is not valid. Check that you copied all of it, or ask your administrator for a new one.")]
+    InvalidToken,
+    /// The token was valid once.
+    #[error("This link has expired. Ask your administrator for a new one.")]
+    TokenExpired,
+    /// An administrator withdrew it, or its user was disabled.
+    #[error("This invitation was withdrawn. Ask your administrator if you still need access.")]
+    TokenRevoked,
+    /// It did what it was for.
+    #[error("This invitation has been used: the enrollment is complete. You can sign in.")]
+    TokenCompleted,
+    /// A newer one was sent.
+    #[error("A newer link was sent to you. Use that one.")]
+    TokenSuperseded,
+    /// Too many wrong codes.
+    #[error("Too many wrong codes were entered, so this invitation is locked. Ask your administrator for a new one.")]
+    TokenLocked,
+    /// The token opened as many sessions as it may.
+    #[error("This link has been opened as often as it may. Ask your administrator for a new one.")]
+    SessionsExhausted,
+    /// The session secret opens nothing.
+    #[error("You are not in an enrollment session. Open the link from your invitation again.")]
+    InvalidSession,
+    /// The session's time is over.
+    #[error("The time for this session is over. Open the link from your invitation again.")]
+    SessionExpired,
+    /// Somebody else opened the link later.
+    #[error("The link was opened again elsewhere, which ended this session. If that was not you, tell your administrator.")]
+    SessionSuperseded,
+    /// Nothing more is to be done.
+    #[error("This enrollment is already complete.")]
+    AlreadyCompleted,
+    /// Something must be done first.
+    #[error("Some steps are still missing: {}", .0.iter().map(|r| r.help()).collect::<Vec<_>>().join(" "))]
+    RequirementsMissing(Vec<Requirement>),
+    /// The code is wrong, or was used before.
+    #[error("The code is not right. Wait for the next one and try again; {left} more tries.")]
+    WrongCode {
+        /// Tries until the enrollment locks.
+        left: u32,
+    },
+    /// There is no secret to verify.
+    #[error("Start setting up the authenticator app first.")]
+    MfaNotStarted,
+    /// There is no verified factor.
+    #[error("Set up a second factor first.")]
+    MfaNotVerified,
+    /// The step is not part of this enrollment.
+    #[error("This step is not part of this enrollment.")]
+    StepNotOffered,
+    /// The password breaks a rule.
+    #[error(transparent)]
+    Password(PasswordRejection),
+    /// Too many passwords were submitted.
+    #[error("Too many passwords were tried in this session. Open the link from your invitation again.")]
+    PasswordsExhausted,
+    /// The key belongs to a device already.
+    #[error("This public key is already in use. Make a new key pair for this device.")]
+    PublicKeyTaken,
+    /// The owner has a device of this name.
+    #[error("There is already a device of this name. Choose another name.")]
+    DeviceNameTaken,
+    /// No address is left.
+    #[error("The network {location} has no free address. Ask your administrator.")]
+    AddressesExhausted {
+        /// The location's name.
+        location: String,
+    },
+    /// The server makes no key pairs.
+    #[error("Make a key pair on your device and send its public key.")]
+    PublicKeyNeeded,
+    /// A field's content does not fit.
+    #[error("{field}: {reason}")]
+    InvalidField {
+        /// Which field.
+        field: &'static str,
+        /// What fits.
+        reason: String,
+    },
+    /// A value lies outside the policy.
+    #[error("{field}: {reason}")]
+    OutOfRange {
+        /// Which field.
+        field: &'static str,
+        /// The range.
+        reason: OutOfBounds,
+    },
+    /// A password came with a user (INV-1).
+    #[error("Users choose their own passwords. Leave the password out and start an enrollment instead.")]
+    PasswordNotAccepted,
+    /// The username belongs to somebody.
+    #[error("This username is already in use.")]
+    UsernameTaken,
+    /// There is no such thing.
+    #[error("There is no such {what}.")]
+    NotFound {
+        /// What.
+        what: &'static str,
+    },
+    /// The user may do nothing.
+    #[error("This user is disabled. Enable them first.")]
+    UserDisabled,
+    /// The user completed their onboarding.
+    #[error("This user is already enrolled.")]
+    AlreadyEnrolled,
+    /// The user has not completed their onboarding.
+    #[error("This user is not enrolled yet. Start an onboarding enrollment instead.")]
+    NotEnrolled,
+    /// The user has no password, or a factor already.
+    #[error("This enrollment is for users with a password and without a second factor.")]
+    FactorNotApplicable,
+    /// There is no location to add a device to.
+    #[error("There is no location this user can reach. Add one first.")]
+    NoLocation,
+    /// There is a location of this name.
+    #[error("There is already a location of this name.")]
+    LocationNameTaken,
+    /// Mail is asked for and not configured.
+    #[error("Sending mail is not configured. Choose manual delivery and hand the link over yourself.")]
+    MailNotConfigured,
+    /// The role does not allow it.
+    #[error("Your role does not allow this.")]
+    Forbidden,
+    /// The user stands above the administrator.
+    #[error("This user's role outranks yours.")]
+    Outranked,
+    /// Nobody could manage administrators any more.
+    #[error("This is the last active Owner. Make somebody else an Owner first.")]
+    LastOwner,
+    /// A template does not compile.
+    #[error("line {line}: {message}")]
+    InvalidTemplate {
+        /// Where, from 1.
+        line: usize,
+        /// What is wrong, and what may be meant.
+        message: String,
+    },
+    /// Too many requests at once from this subject.
+    #[error("Too many tries. Wait a moment and try again.")]
+    TooMany {
+        /// When to try again.
+        retry_after: Duration,
+    },
+}
+
+impl Rejection {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::InvalidToken => "invalid_token",
+            Self::TokenExpired => "token_expired",
+            Self::TokenRevoked => "token_revoked",
+            Self::TokenCompleted => "token_completed",
+            Self::TokenSuperseded => "token_superseded",
+            Self::TokenLocked => "token_locked",
+            Self::SessionsExhausted => "sessions_exhausted",
+            Self::InvalidSession => "invalid_session",
+            Self::SessionExpired => "session_expired",
+            Self::SessionSuperseded => "session_superseded",
+            Self::AlreadyCompleted => "already_completed",
+            Self::RequirementsMissing(_) => "requirements_missing",
+            Self::WrongCode { .. } => "wrong_code",
+            Self::MfaNotStarted => "mfa_not_started",
+            Self::MfaNotVerified => "mfa_not_verified",
+            Self::StepNotOffered => "step_not_offered",
+            Self::Password(reason) => reason.code(),
+            Self::PasswordsExhausted => "passwords_exhausted",
+            Self::PublicKeyTaken => "public_key_taken",
+            Self::DeviceNameTaken => "device_name_taken",
+            Self::AddressesExhausted { .. } => "addresses_exhausted",
+            Self::PublicKeyNeeded => "public_key_needed",
+            Self::InvalidField { .. } => "invalid_field",
+            Self::OutOfRange { .. } => "out_of_range",
+            Self::PasswordNotAccepted => "password_not_accepted",
+            Self::UsernameTaken => "username_taken",
+            Self::NotFound { .. } => "not_found",
+            Self::UserDisabled => "user_disabled",
+            Self::AlreadyEnrolled => "already_enrolled",
+            Self::NotEnrolled => "not_enrolled",
+            Self::FactorNotApplicable => "factor_not_applicable",
+            Self::NoLocation => "no_location",
+            Self::LocationNameTaken => "location_name_taken",
+            Self::MailNotConfigured => "mail_not_configured",
+            Self::Forbidden => "forbidden",
+            Self::Outranked => "outranked",
+            Self::LastOwner => "last_owner",
+            Self::InvalidTemplate { .. } => "invalid_template",
+            Self::TooMany { .. } => "too_many_requests",
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! What must be true before an enrollment completes, computed by one pure function (REQ-2).
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::enrollment::{Purpose, Work};
+use super::location::{FactorKind, Location};
+use super::policy::Policy;
+use super::settings::{DeviceStep, Settings};
+use super::user::User;
+
+/// Something that must be true.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Requirement {
+    /// The person confirmed their data.
+    Profile,
+    /// A password is chosen.
+    Password,
+    /// The password is long enough to stand alone, or a factor is verified (PWD-1).
+    PasswordLength,
+    /// A factor is verified that the locations accept.
+    Mfa,
+    /// A device is added.
+    Device,
+}
+
+impl Requirement {
+    /// The stable code that API, wizard and clients show.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Profile => "profile",
+            Self::Password => "password",
+            Self::PasswordLength => "password_length",
+            Self::Mfa => "mfa",
+            Self::Device => "device",
+        }
+    }
+
+    /// What the person does next.
+    #[must_use]
+    pub const fn help(self) -> &'static str {
+        match self {
+            Self::Profile => "Check and confirm your data.",
+            Self::Password => "Choose a password.",
+            Self::PasswordLength => {
+                "Your password is too short to stand alone: choose a longer one, or set up a second factor."
+            }
+            Self::Mfa => "Set up a second factor.",
+            Self::Device => "Add your device.",
+        }
+    }
+}
+
+impl fmt::Display for Requirement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+/// The world an enrollment is judged against.
+#[derive(Debug, Clone, Copy)]
+pub struct Circumstances<'a> {
+    /// The user it is for.
+    pub user: &'a User,
+    /// All locations.
+    pub locations: &'a [Location],
+    /// The settings in force.
+    pub settings: &'a Settings,
+    /// The policy in force.
+    pub policy: &'a Policy,
+}
+
+/// What is required of an enrollment, and what is offered beyond.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Requirements {
+    /// Must be true before it completes.
+    pub required: BTreeSet<Requirement>,
+    /// May be done.
+    pub optional: BTreeSet<Requirement>,
+    /// Kinds of factor that can be set up and that every location asking for ours accepts.
+    pub factors: BTreeSet<FactorKind>,
+}
+
+impl Circumstances<'_> {
+    /// The locations the user reaches.
+    pub fn reachable(&self) -> impl Iterator<Item = &Location> {
+        self.locations.iter().filter(|location| location.admits(self.user))
+    }
+
+    /// The kinds of factor that count: those every location asking for ours accepts, less the weak ones where the
+    /// policy asks for strong ones.
+    #[must_use]
+    pub fn accepted_factors(&self) -> BTreeSet<FactorKind> {
+        let mut kinds = BTreeSet::from([FactorKind::Totp, FactorKind::Email]);
+        if self.policy.require_strong_factor {
+            kinds.remove(&FactorKind::Email);
+        }
+        for location in self.locations.iter().filter(|location| location.asks_for_our_factor()) {
+            kinds.retain(|kind| location.factors.contains(kind));
+        }
+        kinds
+    }
+
+    /// What `purpose` requires here.
+    #[must_use]
+    pub fn requirements(&self, purpose: Purpose) -> Requirements {
+        let mut required = BTreeSet::new();
+        let mut optional = BTreeSet::new();
+        match purpose {
+            Purpose::Onboarding => {
+                required.extend([Requirement::Profile, Requirement::Password]);
+                let mfa = if self.policy.mfa.demands(self.user, self.locations) { &mut required } else { &mut optional };
+                mfa.insert(Requirement::Mfa);
+                // Without a location there is nothing to add a device to: the first Owner comes before the first one.
+                if self.reachable().next().is_some() {
+                    match self.settings.device_step {
+                        DeviceStep::Mandatory => required.insert(Requirement::Device),
+                        DeviceStep::Optional => optional.insert(Requirement::Device),
+                        DeviceStep::AdministratorsOnly => false,
+                    };
+                }
+            }
+            Purpose::Device => {
+                required.insert(Requirement::Device);
+            }
+            Purpose::Factor => {
+                required.insert(Requirement::Mfa);
+            }
+        }
+        Requirements { required, optional, factors: self.accepted_factors() }
+    }
+
+    /// What is still missing, in the order in which it is shown.
+    #[must_use]
+    pub fn missing(&self, purpose: Purpose, work: &Work) -> Vec<Requirement> {
+        let Requirements { required, factors: accepted, .. } = self.requirements(purpose);
+        let mut verified: BTreeSet<FactorKind> = work.totp.iter().map(|_| FactorKind::Totp).collect();
+        verified.extend(self.user.credentials.factors());
+        let has_mfa = !verified.is_disjoint(&accepted);
+        let mut missing: Vec<Requirement> = required
+            .into_iter()
+            .filter(|requirement| match requirement {
+                Requirement::Profile => work.profile.is_none(),
+                Requirement::Password => work.password.is_none(),
+                Requirement::Mfa => !has_mfa,
+                Requirement::Device => work.device.is_none(),
+                Requirement::PasswordLength => false,
+            })
+            .collect();
+        if work.password.as_ref().is_some_and(|password| !password.long_enough_alone && !has_mfa) {
+            missing.push(Requirement::PasswordLength);
+            missing.sort();
+        }
+        missing
+    }
+}
