@@ -1,0 +1,121 @@
+//! Secrets of fewer than 128 bits: short codes and recovery codes, at rest only as keyed digests.
+
+use std::fmt;
+
+use data_encoding::BASE64;
+use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use super::binding::Binding;
+use super::crockford::{CROCKFORD, without_separators};
+use super::key_id::KeyId;
+use super::keyring::{KeyError, KeyRing, Purpose};
+use super::opaque::MalformedSecret;
+use crate::port::Entropy;
+
+/// What is stored of a short code: HMAC-SHA-256 (RFC 2104) under the ring, bound to its place. With the database but
+/// without the ring not even a code of six digits can be found by trying all.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyedDigest {
+    /// The key.
+    pub key: KeyId,
+    /// The digest; Base64 in text.
+    #[serde(serialize_with = "to_base64", deserialize_with = "from_base64")]
+    mac: [u8; 32],
+}
+
+impl KeyRing {
+    /// The keyed digest of `code` in this place, under the active key. The caller passes the canonical text.
+    #[must_use]
+    #[allow(clippy::expect_used, reason = "the active key is never missing or revoked")]
+    pub fn keyed_digest(&self, binding: &Binding<'_>, code: &str) -> KeyedDigest {
+        let key = self.active();
+        let mac = self.mac(&key, binding, code).expect("the active key is in the ring");
+        KeyedDigest { key, mac: mac.finalize().into_bytes().into() }
+    }
+
+    /// Whether `digest` is of this code in this place; compared in constant time. No for a key that is missing or
+    /// revoked.
+    #[must_use]
+    pub fn verify_code(&self, binding: &Binding<'_>, digest: &KeyedDigest, code: &str) -> bool {
+        self.mac(&digest.key, binding, code).is_ok_and(|mac| mac.verify_slice(&digest.mac).is_ok())
+    }
+
+    #[allow(clippy::expect_used, reason = "HMAC takes keys of every length")]
+    fn mac(&self, key: &KeyId, binding: &Binding<'_>, code: &str) -> Result<Hmac<Sha256>, KeyError> {
+        let subkey = self.subkey(key, Purpose::Codes)?;
+        let mut mac = Hmac::<Sha256>::new_from_slice(subkey.as_slice()).expect("a key of any length");
+        mac.update(&Zeroizing::new(binding.framed(&[code.as_bytes()])));
+        Ok(mac)
+    }
+}
+
+impl fmt::Debug for KeyedDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyedDigest").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+fn to_base64<S: Serializer>(mac: &[u8; 32], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&BASE64.encode(mac))
+}
+
+fn from_base64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 32], D::Error> {
+    let text = std::borrow::Cow::<'_, str>::deserialize(deserializer)?;
+    let bytes = BASE64.decode(text.as_bytes()).map_err(serde::de::Error::custom)?;
+    bytes.try_into().map_err(|_| serde::de::Error::custom("a keyed digest has 32 bytes"))
+}
+
+/// A code for the day the phone is lost: 80 random bits, shown once as `XXXX-XXXX-XXXX-XXXX`, used once
+/// (NIST SP 800-63B-4 asks for 64 bits of a look-up secret). At rest there is only its keyed digest.
+pub struct RecoveryCode(Zeroizing<String>);
+
+impl RecoveryCode {
+    /// A new code.
+    #[must_use]
+    pub fn random(entropy: &dyn Entropy) -> Self {
+        let mut bytes = Zeroizing::new([0; 10]);
+        entropy.fill(bytes.as_mut_slice());
+        Self::new(&bytes)
+    }
+
+    /// Reads what a person typed: case, spaces and dashes do not matter, `O` is read as `0`, `I` and `L` as `1`.
+    /// Refuses more than 64 bytes before any work.
+    ///
+    /// # Errors
+    /// When it is not 16 characters of that alphabet.
+    pub fn parse(text: &str) -> Result<Self, MalformedSecret> {
+        if text.len() > 64 {
+            return Err(MalformedSecret);
+        }
+        let text = without_separators(text);
+        let bytes = Zeroizing::new(CROCKFORD.decode(text.as_bytes()).map_err(|_| MalformedSecret)?);
+        Ok(Self::new(bytes.as_slice().try_into().map_err(|_| MalformedSecret)?))
+    }
+
+    /// The code in its canonical text: what is shown, and what [`KeyRing::keyed_digest`] takes.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    fn new(bytes: &[u8; 10]) -> Self {
+        let encoded = Zeroizing::new(CROCKFORD.encode(bytes));
+        let mut text = Zeroizing::new(String::with_capacity(encoded.len() + 3));
+        for (at, c) in encoded.chars().enumerate() {
+            if at > 0 && at % 4 == 0 {
+                text.push('-');
+            }
+            text.push(c);
+        }
+        Self(text)
+    }
+}
+
+impl fmt::Debug for RecoveryCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RecoveryCode(…)")
+    }
+}

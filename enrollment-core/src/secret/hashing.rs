@@ -1,0 +1,318 @@
+//! Hashing of passwords off the async threads, in bounded memory.
+
+use std::fmt;
+use std::time::Duration;
+
+use argon2::password_hash::phc;
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use futures_channel::oneshot;
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq;
+
+use super::password::Password;
+use super::pool::{Full, Pool};
+
+/// What one hash costs. Argon2id (RFC 9106), version 19, 32 bytes of output, 16 bytes of salt.
+///
+/// The default is the OWASP Password Storage Cheat Sheet's: 19 MiB, two passes, one lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Argon2Params {
+    /// Memory in KiB.
+    pub m_kib: u32,
+    /// Passes over it.
+    pub t: u32,
+    /// Lanes.
+    pub p: u32,
+}
+
+impl Default for Argon2Params {
+    fn default() -> Self {
+        Self { m_kib: 19_456, t: 2, p: 1 }
+    }
+}
+
+/// How a [`HashingPool`] is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HashingOptions {
+    /// What new hashes cost.
+    pub params: Argon2Params,
+    /// The most a stored hash may cost to be verified, each value for itself. A costlier one is refused unread, so
+    /// that no row of the database can ask for more memory or time than this. At least `params`.
+    pub limit: Argon2Params,
+    /// How many hashes are made at once. Each thread keeps `limit.m_kib` of memory, used or not.
+    pub threads: usize,
+    /// How many may wait beyond those.
+    pub queue: usize,
+}
+
+impl HashingOptions {
+    /// As many threads as the machine has cores, but no more than `memory_budget` bytes hold, and at least one; 32
+    /// waiting for each, which is about a second at the default cost. Stored hashes may take as much memory as new
+    /// ones, up to four times the default's passes, and four lanes.
+    #[must_use]
+    pub fn new(params: Argon2Params, memory_budget: u64) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let affordable = memory_budget / (u64::from(params.m_kib.max(1)) * 1024);
+        let threads = cores.min(usize::try_from(affordable).unwrap_or(usize::MAX)).max(1);
+        let limit = Argon2Params { m_kib: params.m_kib, t: params.t.max(8), p: params.p.max(4) };
+        Self { params, limit, threads, queue: threads.saturating_mul(32) }
+    }
+}
+
+impl Default for HashingOptions {
+    /// [`Argon2Params::default`] in a budget of 128 MiB: at most six threads.
+    fn default() -> Self {
+        Self::new(Argon2Params::default(), 128 * 1024 * 1024)
+    }
+}
+
+/// The pool cannot be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Argon2 cannot work with these parameters.
+    #[error("these parameters are not possible for Argon2: {0}")]
+    Params(argon2::Error),
+    /// New hashes could not be verified.
+    #[error("the limit for stored hashes is below the cost of new ones")]
+    Limit,
+    /// No thread or no place in the queue.
+    #[error("the pool needs at least one thread and room for one waiting job")]
+    Empty,
+    /// The machine has not so much memory.
+    #[error("not enough memory for {threads} threads with {m_kib} KiB each")]
+    Memory {
+        /// How many threads were asked for.
+        threads: usize,
+        /// Memory of each.
+        m_kib: u32,
+    },
+    /// The operating system starts no thread.
+    #[error("a thread for hashing could not be started")]
+    Thread(#[from] std::io::Error),
+}
+
+/// No hash was made or verified.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HashingError {
+    /// So many wait already. Nothing happened; trying again after this time is reasonable.
+    #[error("too many passwords are being checked right now; try again in {} s", retry_after.as_secs())]
+    Overloaded {
+        /// When those who wait now will have been served; whole seconds, at least one.
+        retry_after: Duration,
+    },
+    /// The stored hash costs more than [`HashingOptions::limit`].
+    #[error("the stored hash is costlier than allowed here")]
+    TooCostly,
+    /// The pool has stopped, or the work failed.
+    #[error("hashing has stopped")]
+    Stopped,
+}
+
+/// A password's hash at rest: a PHC string of Argon2id, version 19. Its text is not shown in `Debug`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PasswordHash(String);
+
+/// The text is not a PHC string of Argon2id, version 19, with salt and hash.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not an Argon2id hash in PHC format")]
+pub struct InvalidPasswordHash;
+
+/// The answer of [`HashingPool::verify`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verified {
+    /// Whether it is this password.
+    pub matches: bool,
+    /// Whether the hash was made at another cost than today's, and should be made again from the right password.
+    pub needs_rehash: bool,
+}
+
+/// Makes and verifies password hashes on threads of its own. Memory stays flat: threads × `limit.m_kib`, allocated
+/// once, whatever is asked of it; past a full queue it answers [`HashingError::Overloaded`] at once.
+///
+/// Work whose caller has gone before it began is skipped. Dropping the pool waits for the hashes being made, no longer
+/// than one takes.
+#[derive(Debug)]
+pub struct HashingPool {
+    pool: Pool<Vec<Block>>,
+    params: Argon2Params,
+    limit: Argon2Params,
+}
+
+impl HashingPool {
+    /// Starts the threads and allocates their memory.
+    ///
+    /// # Errors
+    /// When the options contradict themselves, or the machine cannot serve them.
+    pub fn start(options: HashingOptions) -> Result<Self, StartError> {
+        let HashingOptions { params, limit, threads, queue } = options;
+        for cost in [params, limit] {
+            Params::new(cost.m_kib, cost.t, cost.p, None).map_err(StartError::Params)?;
+        }
+        if !params.within(&limit) {
+            return Err(StartError::Limit);
+        }
+        if threads == 0 || queue == 0 {
+            return Err(StartError::Empty);
+        }
+        let memories = (0..threads).map(|_| blocks(limit.m_kib)).collect::<Option<Vec<_>>>();
+        let memories = memories.ok_or(StartError::Memory { threads, m_kib: limit.m_kib })?;
+        Ok(Self { pool: Pool::start(memories, queue)?, params, limit })
+    }
+
+    /// Hashes `password` at today's cost with `salt`, 128 random bits of the caller's.
+    ///
+    /// # Errors
+    /// When the queue is full.
+    pub async fn hash(&self, password: Password, salt: [u8; 16]) -> Result<PasswordHash, HashingError> {
+        let params = self.params;
+        self.run(move |memory| make(&password, salt, params, memory)).await?.ok_or(HashingError::Stopped)
+    }
+
+    /// Compares `password` with a stored hash, in constant time once hashed.
+    ///
+    /// # Errors
+    /// When the queue is full, or the stored hash is costlier than allowed.
+    pub async fn verify(&self, password: Password, against: &PasswordHash) -> Result<Verified, HashingError> {
+        let stored = against.parts().ok_or(HashingError::TooCostly)?;
+        if !stored.cost.within(&self.limit) {
+            return Err(HashingError::TooCostly);
+        }
+        let needs_rehash = stored.cost != self.params || stored.hash.len() < OUTPUT || stored.salt.len() < 16;
+        let matches = self.run(move |memory| compare(&password, &stored, memory)).await?;
+        Ok(Verified { matches: matches.ok_or(HashingError::Stopped)?, needs_rehash })
+    }
+
+    /// The same work for nobody: what [`HashingPool::verify`] would have taken, so that an unknown name answers no
+    /// sooner than a wrong password.
+    ///
+    /// # Errors
+    /// When the queue is full.
+    pub async fn verify_nobody(&self, password: Password) -> Result<(), HashingError> {
+        self.hash(password, [0; 16]).await.map(drop)
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Vec<Block>) -> T + Send + 'static,
+    ) -> Result<T, HashingError> {
+        let answer: oneshot::Receiver<T> = self.pool.submit(work).map_err(|full| self.overloaded(&full))?;
+        answer.await.map_err(|_| HashingError::Stopped)
+    }
+
+    /// An estimate without a clock: about a microsecond per KiB and pass (2026, one core of a rented machine), for
+    /// all who wait and those being served. The whole second it is rounded up to hides the difference between
+    /// machines.
+    fn overloaded(&self, full: &Full) -> HashingError {
+        let one = Duration::from_micros(u64::from(self.params.m_kib) * u64::from(self.params.t));
+        let rounds = u32::try_from(full.waiting / self.pool.threads() + 1).unwrap_or(u32::MAX);
+        HashingError::Overloaded { retry_after: Duration::from_secs(one.saturating_mul(rounds).as_secs() + 1) }
+    }
+}
+
+/// Bytes of a new hash.
+const OUTPUT: usize = 32;
+
+struct Parts {
+    cost: Argon2Params,
+    salt: phc::Salt,
+    hash: phc::Output,
+}
+
+impl PasswordHash {
+    /// Reads a PHC string, as it comes from a record or from another system.
+    ///
+    /// # Errors
+    /// When it is over 256 bytes, or not Argon2id of version 19 with salt and hash.
+    pub fn parse(text: String) -> Result<Self, InvalidPasswordHash> {
+        let hash = Self(text);
+        if hash.0.len() > 256 || hash.parts().is_none() {
+            return Err(InvalidPasswordHash);
+        }
+        Ok(hash)
+    }
+
+    /// The PHC string, to be stored or handed over.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    fn parts(&self) -> Option<Parts> {
+        let parsed = phc::PasswordHash::new(&self.0).ok()?;
+        let is_argon2id = parsed.algorithm == argon2::ARGON2ID_IDENT && parsed.version == Some(Version::V0x13.into());
+        let params = Params::try_from(&parsed).ok().filter(|params| is_argon2id && params.data().is_empty())?;
+        let cost = Argon2Params { m_kib: params.m_cost(), t: params.t_cost(), p: params.p_cost() };
+        Some(Parts { cost, salt: parsed.salt?, hash: parsed.hash? })
+    }
+}
+
+impl Argon2Params {
+    fn within(&self, limit: &Self) -> bool {
+        self.m_kib <= limit.m_kib && self.t <= limit.t && self.p <= limit.p
+    }
+}
+
+/// Memory for a cost of `m_kib`; `None` when there is not so much.
+fn blocks(m_kib: u32) -> Option<Vec<Block>> {
+    let count = usize::try_from(m_kib).ok()?;
+    let mut blocks = Vec::new();
+    blocks.try_reserve_exact(count).ok()?;
+    blocks.resize(count, Block::new());
+    Some(blocks)
+}
+
+fn make(password: &Password, salt: [u8; 16], cost: Argon2Params, memory: &mut Vec<Block>) -> Option<PasswordHash> {
+    let mut output = [0; OUTPUT];
+    argon2id(password, &salt, cost, &mut output, memory)?;
+    let params = Params::new(cost.m_kib, cost.t, cost.p, None).ok()?;
+    let phc = phc::PasswordHash {
+        algorithm: argon2::ARGON2ID_IDENT,
+        version: Some(Version::V0x13.into()),
+        params: (&params).try_into().ok()?,
+        salt: Some(phc::Salt::new(&salt).ok()?),
+        hash: Some(phc::Output::new(&output).ok()?),
+    };
+    Some(PasswordHash(phc.to_string()))
+}
+
+fn compare(password: &Password, stored: &Parts, memory: &mut Vec<Block>) -> Option<bool> {
+    let mut output = [0; phc::Output::MAX_LENGTH];
+    let output = output.get_mut(..stored.hash.len())?;
+    argon2id(password, &stored.salt, stored.cost, output, memory)?;
+    Some(bool::from(stored.hash.as_bytes().ct_eq(output)))
+}
+
+fn argon2id(
+    password: &Password,
+    salt: &[u8],
+    cost: Argon2Params,
+    output: &mut [u8],
+    memory: &mut Vec<Block>,
+) -> Option<()> {
+    let params = Params::new(cost.m_kib, cost.t, cost.p, Some(output.len())).ok()?;
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+        .hash_password_into_with_memory(password.expose().as_bytes(), salt, output, memory)
+        .ok()
+}
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordHash(…)")
+    }
+}
+
+impl TryFrom<String> for PasswordHash {
+    type Error = InvalidPasswordHash;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(text)
+    }
+}
+
+impl From<PasswordHash> for String {
+    fn from(hash: PasswordHash) -> Self {
+        hash.0
+    }
+}

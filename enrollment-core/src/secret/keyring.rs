@@ -1,0 +1,200 @@
+//! The ring of keys from which everything else is derived.
+
+use std::fmt;
+
+use hkdf::Hkdf;
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use super::binding::framed;
+use super::key_id::KeyId;
+use crate::port::Entropy;
+use crate::time::Timestamp;
+
+/// Keys of 256 bits, exactly one of them active. Whoever has the ring and the database can do what the instance can;
+/// with only one of the two they open nothing.
+///
+/// It lives outside the database (see [`KeyRing::to_text`]), in memory once, and is wiped when dropped.
+pub struct KeyRing {
+    /// In order of making; exactly one is active.
+    keys: Vec<Key>,
+}
+
+/// What a key may still do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyStatus {
+    /// Derives, seals, signs, opens and verifies. Exactly one key.
+    Active,
+    /// Derives and opens what was made with it; makes nothing new.
+    Retired,
+    /// Was or may have been stolen: derives and opens nothing. It still verifies what it signed.
+    Revoked,
+}
+
+/// The ring cannot do this.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// The ring has no key of this name.
+    #[error("key {0} is missing from the key ring")]
+    Missing(KeyId),
+    /// The key is revoked.
+    #[error("key {0} is revoked")]
+    Revoked(KeyId),
+    /// The sealed secret was altered or belongs elsewhere, or the signature is not of these bytes.
+    #[error("altered, or in a place it does not belong to (key {0})")]
+    Altered(KeyId),
+}
+
+/// The key cannot be revoked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RevokeError {
+    /// The ring has no key of this name.
+    #[error("key {0} is missing from the key ring")]
+    Missing(KeyId),
+    /// It is the active key.
+    #[error("key {0} is in use: rotate first, then revoke it")]
+    Active(KeyId),
+}
+
+pub(super) struct Key {
+    pub(super) id: KeyId,
+    pub(super) status: KeyStatus,
+    pub(super) created: Timestamp,
+    pub(super) material: Material,
+}
+
+/// Boxed, so that a growing ring leaves no copy behind.
+pub(super) type Material = Box<Zeroizing<[u8; 32]>>;
+
+/// What a subkey is for. No two purposes share one.
+#[derive(Clone, Copy)]
+pub(super) enum Purpose {
+    KeyName,
+    Tokens,
+    Sessions,
+    Codes,
+    Seal,
+    Audit,
+}
+
+impl KeyRing {
+    /// A new ring with one key.
+    #[must_use]
+    pub fn generate(now: Timestamp, entropy: &dyn Entropy) -> Self {
+        let mut ring = Self { keys: Vec::new() };
+        ring.rotate(now, entropy);
+        ring
+    }
+
+    /// Retires the active key and makes a new one, whose name it returns. What the old key made stays valid.
+    pub fn rotate(&mut self, now: Timestamp, entropy: &dyn Entropy) -> KeyId {
+        let (id, material) = loop {
+            let mut material = Box::new(Zeroizing::new([0; 32]));
+            entropy.fill(material.as_mut_slice());
+            let id = name_of(&material);
+            // Names have 40 bits: a repetition is not to be expected, and would make a key unreachable.
+            if self.key(&id).is_err() {
+                break (id, material);
+            }
+        };
+        for key in self.keys.iter_mut().filter(|key| key.status == KeyStatus::Active) {
+            key.status = KeyStatus::Retired;
+        }
+        self.keys.push(Key { id, status: KeyStatus::Active, created: now, material });
+        id
+    }
+
+    /// Revokes a retired key: from now on it derives and opens nothing. Revoking again changes nothing.
+    ///
+    /// # Errors
+    /// When the ring has no such key, or it is the active one.
+    pub fn revoke(&mut self, id: &KeyId) -> Result<(), RevokeError> {
+        let key = self.keys.iter_mut().find(|key| key.id == *id).ok_or(RevokeError::Missing(*id))?;
+        if key.status == KeyStatus::Active {
+            return Err(RevokeError::Active(*id));
+        }
+        key.status = KeyStatus::Revoked;
+        Ok(())
+    }
+
+    /// The key that makes everything new.
+    #[must_use]
+    #[allow(clippy::expect_used, reason = "every constructor leaves exactly one active key")]
+    pub fn active(&self) -> KeyId {
+        self.keys.iter().find(|key| key.status == KeyStatus::Active).expect("a ring has an active key").id
+    }
+
+    /// What the key may do; `None` when the ring does not have it.
+    #[must_use]
+    pub fn status(&self, id: &KeyId) -> Option<KeyStatus> {
+        self.key(id).ok().map(|key| key.status)
+    }
+
+    /// Every key: its name, what it may do and when it was made; in order of making.
+    pub fn keys(&self) -> impl Iterator<Item = (KeyId, KeyStatus, Timestamp)> {
+        self.keys.iter().map(|key| (key.id, key.status, key.created))
+    }
+
+    /// A ring of keys read from text, exactly one of them active.
+    pub(super) const fn from_keys(keys: Vec<Key>) -> Self {
+        Self { keys }
+    }
+
+    pub(super) fn whole_keys(&self) -> &[Key] {
+        &self.keys
+    }
+
+    /// The subkey for `purpose` of a key that is not revoked.
+    pub(super) fn subkey(&self, id: &KeyId, purpose: Purpose) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+        let key = self.key(id)?;
+        match key.status {
+            KeyStatus::Revoked => Err(KeyError::Revoked(*id)),
+            KeyStatus::Active | KeyStatus::Retired => Ok(subkey(&key.material, purpose)),
+        }
+    }
+
+    /// The subkey for `purpose` of any key, revoked or not.
+    pub(super) fn subkey_even_revoked(&self, id: &KeyId, purpose: Purpose) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+        Ok(subkey(&self.key(id)?.material, purpose))
+    }
+
+    fn key(&self, id: &KeyId) -> Result<&Key, KeyError> {
+        self.keys.iter().find(|key| key.id == *id).ok_or(KeyError::Missing(*id))
+    }
+}
+
+impl fmt::Debug for KeyRing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.keys().map(|(id, status, _)| (id, status))).finish()
+    }
+}
+
+/// The name of a key follows from the key, so that a ring whose file was damaged is noticed when it is read.
+pub(super) fn name_of(material: &Material) -> KeyId {
+    let digest = subkey(material, Purpose::KeyName);
+    let [a, b, c, d, e, ..] = *digest;
+    KeyId::from_bytes([a, b, c, d, e])
+}
+
+fn subkey(material: &Material, purpose: Purpose) -> Zeroizing<[u8; 32]> {
+    let purpose: &[u8] = match purpose {
+        Purpose::KeyName => b"key name",
+        Purpose::Tokens => b"tokens",
+        Purpose::Sessions => b"sessions",
+        Purpose::Codes => b"codes",
+        Purpose::Seal => b"seal",
+        Purpose::Audit => b"audit",
+    };
+    derive(material, b"enrollment key ring 1", &[purpose])
+}
+
+/// `N` bytes by HKDF-SHA-256 (RFC 5869) from key, salt and fields.
+#[allow(clippy::expect_used, reason = "HKDF refuses only more than 8,160 bytes")]
+pub(super) fn derive<const N: usize>(key: &[u8; 32], salt: &[u8], fields: &[&[u8]]) -> Zeroizing<[u8; N]> {
+    const { assert!(N <= 255 * 32, "the most that HKDF-SHA-256 gives") };
+    let mut bytes = Zeroizing::new([0; N]);
+    Hkdf::<Sha256>::new(Some(salt), key)
+        .expand(&framed(fields), bytes.as_mut_slice())
+        .expect("short enough for HKDF, as asserted above");
+    bytes
+}

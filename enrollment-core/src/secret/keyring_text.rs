@@ -1,0 +1,120 @@
+//! The key ring as text, for a file readable only by its owner.
+//!
+//! ```text
+//! enrollment key ring 1
+//! # name   status  made                 key
+//! 7k2m9x3q retired 2026-01-31T12:00:00Z 64 characters of hex
+//! 0f4dwr8b active  2026-07-31T12:00:00Z 64 characters of hex
+//! ```
+//!
+//! Fields are separated by spaces; empty lines and lines that begin with `#` are ignored. The name follows from the
+//! key, so a damaged line is noticed.
+
+use data_encoding::HEXLOWER;
+use zeroize::Zeroizing;
+
+use super::keyring::{Key, KeyRing, KeyStatus, Material, name_of};
+
+const HEADER: &str = "enrollment key ring 1";
+/// Longer text is refused before any work; room for more than a thousand keys.
+const LONGEST: usize = 128 * 1024;
+
+/// The text is not a key ring. Lines are counted from 1; nothing of their content is repeated.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyRingError {
+    /// The first line is missing, or of a later version.
+    #[error("not a key ring of this version: the first line must be \"{HEADER}\"")]
+    Header,
+    /// A line is not a name, a status, a time and a key.
+    #[error("line {0} of the key ring is not a name, a status, a time and a key")]
+    Line(usize),
+    /// The name of a line is not the name of its key.
+    #[error("line {0} of the key ring is damaged: the key does not belong to the name")]
+    Damaged(usize),
+    /// A key is there twice.
+    #[error("line {0} of the key ring repeats a key")]
+    Repeated(usize),
+    /// Not exactly one key is active.
+    #[error("the key ring must have exactly one active key; it has {0}")]
+    Active(usize),
+    /// Over 128 KiB.
+    #[error("too long for a key ring")]
+    TooLong,
+}
+
+impl KeyRing {
+    /// Reads a ring.
+    ///
+    /// # Errors
+    /// When the text is not a ring with exactly one active key, each key whole and there once.
+    pub fn from_text(text: &str) -> Result<Self, KeyRingError> {
+        if text.len() > LONGEST {
+            return Err(KeyRingError::TooLong);
+        }
+        let mut lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
+        if lines.next().is_none_or(|(_, line)| line.trim() != HEADER) {
+            return Err(KeyRingError::Header);
+        }
+        let mut keys: Vec<Key> = Vec::new();
+        for (number, line) in lines {
+            let key = parse_line(line).ok_or(KeyRingError::Line(number))?;
+            if name_of(&key.material) != key.id {
+                return Err(KeyRingError::Damaged(number));
+            }
+            if keys.iter().any(|earlier| earlier.id == key.id) {
+                return Err(KeyRingError::Repeated(number));
+            }
+            keys.push(key);
+        }
+        match keys.iter().filter(|key| key.status == KeyStatus::Active).count() {
+            1 => Ok(Self::from_keys(keys)),
+            other => Err(KeyRingError::Active(other)),
+        }
+    }
+
+    /// The ring as text, all its secrets included: for a file readable only by its owner, away from the database's
+    /// backup.
+    #[must_use]
+    pub fn to_text(&self) -> Zeroizing<String> {
+        let keys = self.whole_keys();
+        // Reserved at once: a text that grows leaves copies behind. No line is longer than 128 bytes.
+        let mut text = Zeroizing::new(String::with_capacity(128 * (keys.len() + 2)));
+        text.push_str(HEADER);
+        text.push_str("\n# name   status  made                 key\n");
+        for key in keys {
+            for field in [&key.id.to_string(), status_text(key.status), &key.created.to_string()] {
+                text.push_str(field);
+                text.push(' ');
+            }
+            HEXLOWER.encode_append(key.material.as_slice(), &mut text);
+            text.push('\n');
+        }
+        text
+    }
+}
+
+fn parse_line(line: &str) -> Option<Key> {
+    let mut fields = line.split_whitespace();
+    let id = fields.next()?.parse().ok()?;
+    let status = status_from(fields.next()?)?;
+    let created = fields.next()?.parse().ok()?;
+    let key = Zeroizing::new(HEXLOWER.decode(fields.next()?.as_bytes()).ok()?);
+    if fields.next().is_some() || key.len() != 32 {
+        return None;
+    }
+    let mut material: Material = Box::new(Zeroizing::new([0; 32]));
+    material.copy_from_slice(&key);
+    Some(Key { id, status, created, material })
+}
+
+const fn status_text(status: KeyStatus) -> &'static str {
+    match status {
+        KeyStatus::Active => "active",
+        KeyStatus::Retired => "retired",
+        KeyStatus::Revoked => "revoked",
+    }
+}
+
+fn status_from(text: &str) -> Option<KeyStatus> {
+    [KeyStatus::Active, KeyStatus::Retired, KeyStatus::Revoked].into_iter().find(|status| status_text(*status) == text)
+}
