@@ -286,10 +286,7 @@ mod tests {
     fn gaps_are_what_is_not_taken() {
         let pool = pool("10.1.0.0/29");
         let taken = [ip("10.1.0.3"), ip("10.1.0.5")];
-        assert_eq!(
-            pool.gaps(pool.lowest(), None, &taken, 16),
-            [ip("10.1.0.2"), ip("10.1.0.4"), ip("10.1.0.6")]
-        );
+        assert_eq!(pool.gaps(pool.lowest(), None, &taken, 16), [ip("10.1.0.2"), ip("10.1.0.4"), ip("10.1.0.6")]);
         assert_eq!(pool.gaps(ip("10.1.0.3"), None, &taken, 1), [ip("10.1.0.4")]);
         assert_eq!(pool.gaps(pool.lowest(), Some(ip("10.1.0.4")), &taken, 16), [ip("10.1.0.2")]);
     }

@@ -100,7 +100,7 @@ pub enum Phase {
     /// No session has begun.
     Invited,
     /// A session has begun; its deadline may have passed.
-    InSession(Session),
+    InSession(Box<Session>),
     /// Done.
     Completed(Completed),
     /// Over without completion.

@@ -39,7 +39,9 @@ pub enum Rejection {
     #[error("The time for this session is over. Open the link from your invitation again.")]
     SessionExpired,
     /// Somebody else opened the link later.
-    #[error("The link was opened again elsewhere, which ended this session. If that was not you, tell your administrator.")]
+    #[error(
+        "The link was opened again elsewhere, which ended this session. If that was not you, tell your administrator."
+    )]
     SessionSuperseded,
     /// Nothing more is to be done.
     #[error("This enrollment is already complete.")]

@@ -113,7 +113,8 @@ impl Circumstances<'_> {
         match purpose {
             Purpose::Onboarding => {
                 required.extend([Requirement::Profile, Requirement::Password]);
-                let mfa = if self.policy.mfa.demands(self.user, self.locations) { &mut required } else { &mut optional };
+                let mfa =
+                    if self.policy.mfa.demands(self.user, self.locations) { &mut required } else { &mut optional };
                 mfa.insert(Requirement::Mfa);
                 // Without a location there is nothing to add a device to: the first Owner comes before the first one.
                 if self.reachable().next().is_some() {

@@ -31,7 +31,7 @@ pub(super) fn begin(state: &Enrollment, begin: &Begin, now: Timestamp) -> Result
     let mut next = fence(state);
     next.sessions += 1;
     next.serial += 1;
-    next.phase = Phase::InSession(Session {
+    next.phase = Phase::InSession(Box::new(Session {
         digest: begin.next,
         serial: next.serial,
         started: now,
@@ -39,7 +39,7 @@ pub(super) fn begin(state: &Enrollment, begin: &Begin, now: Timestamp) -> Result
         passwords: 0,
         work,
         held,
-    });
+    }));
     Ok(changed(next, Outcome::Begun, effects, Event::SessionBegun))
 }
 
@@ -50,7 +50,7 @@ fn take_over(state: &Enrollment, session: &Session, begin: &Begin) -> Decision {
     let mut next = fence(state);
     next.serial += 1;
     next.takeovers += 1;
-    next.phase = Phase::InSession(Session {
+    next.phase = Phase::InSession(Box::new(Session {
         digest: begin.next,
         serial: next.serial,
         started: session.started,
@@ -58,7 +58,7 @@ fn take_over(state: &Enrollment, session: &Session, begin: &Begin) -> Decision {
         passwords: session.passwords,
         work,
         held,
-    });
+    }));
     changed(next, Outcome::Begun, effects, Event::SessionTakenOver)
 }
 

@@ -6,7 +6,6 @@ mod complete;
 mod step;
 pub use step::session_opens;
 
-
 use super::command::{Changed, Command, Decision, Effect, Outcome};
 use super::enrollment::{Closure, Enrollment, Phase};
 use super::event::Event;

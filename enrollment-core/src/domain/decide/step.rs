@@ -19,7 +19,11 @@ use crate::time::Timestamp;
 pub fn session_opens(state: &Enrollment, digest: Digest, now: Timestamp) -> Result<&Session, Rejection> {
     match &state.phase {
         Phase::InSession(session) if session.digest == digest => {
-            if now < session.deadline { Ok(session) } else { Err(Rejection::SessionExpired) }
+            if now < session.deadline {
+                Ok(session)
+            } else {
+                Err(Rejection::SessionExpired)
+            }
         }
         Phase::InSession(_) | Phase::Invited => Err(Rejection::SessionSuperseded),
         Phase::Completed(completed) if completed.session == digest => Err(Rejection::AlreadyCompleted),
@@ -28,12 +32,7 @@ pub fn session_opens(state: &Enrollment, digest: Digest, now: Timestamp) -> Resu
     }
 }
 
-pub(super) fn step(
-    state: &Enrollment,
-    digest: Digest,
-    step: Step<'_>,
-    now: Timestamp,
-) -> Result<Decision, Rejection> {
+pub(super) fn step(state: &Enrollment, digest: Digest, step: Step<'_>, now: Timestamp) -> Result<Decision, Rejection> {
     let session = match session_opens(state, digest, now) {
         Ok(session) => session,
         // Completing again changes nothing and says so (REQ-5), as long as its session may read.
