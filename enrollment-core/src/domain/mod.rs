@@ -1,7 +1,9 @@
 //! The rules: pure, no I/O, no clock, no randomness of their own.
 
 pub mod address;
+pub mod api_key;
 pub mod attachment;
+pub mod audit;
 pub mod command;
 pub mod contact;
 mod decide;
