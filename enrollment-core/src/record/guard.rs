@@ -1,5 +1,7 @@
 //! Guards: one tiny row per set, bumped with every change to the set, so that a change can depend on all of it.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -12,7 +14,7 @@ use super::key::{Kind, RowKey};
 pub enum Guard {
     /// All locations, their MFA modes and access. Completion holds it.
     Locations,
-    /// The active Owners. Whatever could take the last one away bumps it.
+    /// The users with the role of an Owner. Whatever adds, disables or removes one bumps it.
     Owners,
 }
 
@@ -28,11 +30,14 @@ impl Guard {
     }
 }
 
-/// The row of a guard. Its version is all it says.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+/// The row of a guard. Its version stands for the set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GuardRow {
     /// Which set.
     pub guard: Guard,
+    /// The set itself, where it is small and has no index: the Owners.
+    #[serde(default)]
+    pub members: BTreeSet<Uuid>,
 }
 
 impl Record for GuardRow {
