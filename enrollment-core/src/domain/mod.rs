@@ -5,6 +5,7 @@ pub mod api_key;
 pub mod attachment;
 pub mod audit;
 pub mod command;
+pub mod config;
 pub mod contact;
 mod decide;
 pub mod device;

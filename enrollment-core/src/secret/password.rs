@@ -52,6 +52,11 @@ impl Password {
         &self.0
     }
 
+    /// The same password, for one more piece of work on the hashing threads.
+    pub(crate) fn again(&self) -> Self {
+        Self(self.0.clone())
+    }
+
     fn code_points(&self) -> u32 {
         u32::try_from(self.0.chars().count()).unwrap_or(u32::MAX)
     }

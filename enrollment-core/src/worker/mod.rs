@@ -1,0 +1,6 @@
+//! What follows from committed intentions: leased, idempotent, as often as needed. Each worker has one `run_once`, which
+//! a host calls when the bell rings and at its own interval; none has a timer or a runtime.
+
+mod peers;
+
+pub use peers::{PeerIntent, PeerWorker};
