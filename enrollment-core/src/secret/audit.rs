@@ -23,7 +23,6 @@ pub struct AuditSignature {
 impl KeyRing {
     /// Signs `bytes` with the active key.
     #[must_use]
-    #[allow(clippy::expect_used, reason = "the active key is never missing")]
     pub fn sign_audit(&self, bytes: &[u8]) -> AuditSignature {
         let key = self.active();
         let signer = self.audit_signer(&key).expect("the active key is in the ring");

@@ -29,7 +29,6 @@ pub struct KeyedDigest {
 impl KeyRing {
     /// The keyed digest of `code` in this place, under the active key. The caller passes the canonical text.
     #[must_use]
-    #[allow(clippy::expect_used, reason = "the active key is never missing or revoked")]
     pub fn keyed_digest(&self, binding: &Binding<'_>, code: &str) -> KeyedDigest {
         let key = self.active();
         let mac = self.mac(&key, binding, code).expect("the active key is in the ring");
@@ -43,10 +42,9 @@ impl KeyRing {
         self.mac(&digest.key, binding, code).is_ok_and(|mac| mac.verify_slice(&digest.mac).is_ok())
     }
 
-    #[allow(clippy::expect_used, reason = "HMAC takes keys of every length")]
     fn mac(&self, key: &KeyId, binding: &Binding<'_>, code: &str) -> Result<Hmac<Sha256>, KeyError> {
         let subkey = self.subkey(key, Purpose::Codes)?;
-        let mut mac = Hmac::<Sha256>::new_from_slice(subkey.as_slice()).expect("a key of any length");
+        let mut mac = Hmac::<Sha256>::new_from_slice(subkey.as_slice()).expect("HMAC takes keys of every length");
         mac.update(&Zeroizing::new(binding.framed(&[code.as_bytes()])));
         Ok(mac)
     }

@@ -1,36 +1,12 @@
 //! Hashing of passwords off the async threads, in bounded memory.
 
-use std::fmt;
 use std::time::Duration;
 
-use argon2::password_hash::phc;
-use argon2::{Algorithm, Argon2, Block, Params, Version};
-use futures_channel::oneshot;
-use serde::{Deserialize, Serialize};
-use subtle::ConstantTimeEq;
+use argon2::Block;
 
 use super::password::Password;
+use super::password_hash::{Argon2Params, OUTPUT, PasswordHash};
 use super::pool::{Full, Pool};
-
-/// What one hash costs. Argon2id (RFC 9106), version 19, 32 bytes of output, 16 bytes of salt.
-///
-/// The default is the OWASP Password Storage Cheat Sheet's: 19 MiB, two passes, one lane.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Argon2Params {
-    /// Memory in KiB.
-    pub m_kib: u32,
-    /// Passes over it.
-    pub t: u32,
-    /// Lanes.
-    pub p: u32,
-}
-
-impl Default for Argon2Params {
-    fn default() -> Self {
-        Self { m_kib: 19_456, t: 2, p: 1 }
-    }
-}
 
 /// How a [`HashingPool`] is built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,8 +47,8 @@ impl Default for HashingOptions {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// Argon2 cannot work with these parameters.
-    #[error("these parameters are not possible for Argon2: {0}")]
-    Params(argon2::Error),
+    #[error("these parameters are not possible for Argon2")]
+    Params(#[source] argon2::Error),
     /// New hashes could not be verified.
     #[error("the limit for stored hashes is below the cost of new ones")]
     Limit,
@@ -104,20 +80,13 @@ pub enum HashingError {
     /// The stored hash costs more than [`HashingOptions::limit`].
     #[error("the stored hash is costlier than allowed here")]
     TooCostly,
-    /// The pool has stopped, or the work failed.
+    /// The work could not be done; not to be expected of costs that were checked.
+    #[error("the password could not be hashed")]
+    Argon2(#[source] argon2::Error),
+    /// The thread that did the work has failed.
     #[error("hashing has stopped")]
     Stopped,
 }
-
-/// A password's hash at rest: a PHC string of Argon2id, version 19. Its text is not shown in `Debug`.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct PasswordHash(String);
-
-/// The text is not a PHC string of Argon2id, version 19, with salt and hash.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not an Argon2id hash in PHC format")]
-pub struct InvalidPasswordHash;
 
 /// The answer of [`HashingPool::verify`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,7 +117,7 @@ impl HashingPool {
     pub fn start(options: HashingOptions) -> Result<Self, StartError> {
         let HashingOptions { params, limit, threads, queue } = options;
         for cost in [params, limit] {
-            Params::new(cost.m_kib, cost.t, cost.p, None).map_err(StartError::Params)?;
+            cost.for_output(OUTPUT).map_err(StartError::Params)?;
         }
         if !params.within(&limit) {
             return Err(StartError::Limit);
@@ -167,7 +136,7 @@ impl HashingPool {
     /// When the queue is full.
     pub async fn hash(&self, password: Password, salt: [u8; 16]) -> Result<PasswordHash, HashingError> {
         let params = self.params;
-        self.run(move |memory| make(&password, salt, params, memory)).await?.ok_or(HashingError::Stopped)
+        self.run(move |memory| PasswordHash::make(&password, salt, params, memory)).await
     }
 
     /// Compares `password` with a stored hash, in constant time once hashed.
@@ -175,13 +144,13 @@ impl HashingPool {
     /// # Errors
     /// When the queue is full, or the stored hash is costlier than allowed.
     pub async fn verify(&self, password: Password, against: &PasswordHash) -> Result<Verified, HashingError> {
-        let stored = against.parts().ok_or(HashingError::TooCostly)?;
-        if !stored.cost.within(&self.limit) {
+        if !against.cost().within(&self.limit) {
             return Err(HashingError::TooCostly);
         }
-        let needs_rehash = stored.cost != self.params || stored.hash.len() < OUTPUT || stored.salt.len() < 16;
-        let matches = self.run(move |memory| compare(&password, &stored, memory)).await?;
-        Ok(Verified { matches: matches.ok_or(HashingError::Stopped)?, needs_rehash })
+        let needs_rehash = against.is_weaker_or_other_than(self.params);
+        let against = against.clone();
+        let matches = self.run(move |memory| against.is_of(&password, memory)).await?;
+        Ok(Verified { matches, needs_rehash })
     }
 
     /// The same work for nobody: what [`HashingPool::verify`] would have taken, so that an unknown name answers no
@@ -195,10 +164,10 @@ impl HashingPool {
 
     async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Vec<Block>) -> T + Send + 'static,
+        work: impl FnOnce(&mut Vec<Block>) -> Result<T, argon2::Error> + Send + 'static,
     ) -> Result<T, HashingError> {
-        let answer: oneshot::Receiver<T> = self.pool.submit(work).map_err(|full| self.overloaded(&full))?;
-        answer.await.map_err(|_| HashingError::Stopped)
+        let answer = self.pool.submit(work).map_err(|full| self.overloaded(&full))?;
+        answer.await.map_err(|_| HashingError::Stopped)?.map_err(HashingError::Argon2)
     }
 
     /// An estimate without a clock: about a microsecond per KiB and pass (2026, one core of a rented machine), for
@@ -211,49 +180,6 @@ impl HashingPool {
     }
 }
 
-/// Bytes of a new hash.
-const OUTPUT: usize = 32;
-
-struct Parts {
-    cost: Argon2Params,
-    salt: phc::Salt,
-    hash: phc::Output,
-}
-
-impl PasswordHash {
-    /// Reads a PHC string, as it comes from a record or from another system.
-    ///
-    /// # Errors
-    /// When it is over 256 bytes, or not Argon2id of version 19 with salt and hash.
-    pub fn parse(text: String) -> Result<Self, InvalidPasswordHash> {
-        let hash = Self(text);
-        if hash.0.len() > 256 || hash.parts().is_none() {
-            return Err(InvalidPasswordHash);
-        }
-        Ok(hash)
-    }
-
-    /// The PHC string, to be stored or handed over.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-
-    fn parts(&self) -> Option<Parts> {
-        let parsed = phc::PasswordHash::new(&self.0).ok()?;
-        let is_argon2id = parsed.algorithm == argon2::ARGON2ID_IDENT && parsed.version == Some(Version::V0x13.into());
-        let params = Params::try_from(&parsed).ok().filter(|params| is_argon2id && params.data().is_empty())?;
-        let cost = Argon2Params { m_kib: params.m_cost(), t: params.t_cost(), p: params.p_cost() };
-        Some(Parts { cost, salt: parsed.salt?, hash: parsed.hash? })
-    }
-}
-
-impl Argon2Params {
-    fn within(&self, limit: &Self) -> bool {
-        self.m_kib <= limit.m_kib && self.t <= limit.t && self.p <= limit.p
-    }
-}
-
 /// Memory for a cost of `m_kib`; `None` when there is not so much.
 fn blocks(m_kib: u32) -> Option<Vec<Block>> {
     let count = usize::try_from(m_kib).ok()?;
@@ -261,58 +187,4 @@ fn blocks(m_kib: u32) -> Option<Vec<Block>> {
     blocks.try_reserve_exact(count).ok()?;
     blocks.resize(count, Block::new());
     Some(blocks)
-}
-
-fn make(password: &Password, salt: [u8; 16], cost: Argon2Params, memory: &mut Vec<Block>) -> Option<PasswordHash> {
-    let mut output = [0; OUTPUT];
-    argon2id(password, &salt, cost, &mut output, memory)?;
-    let params = Params::new(cost.m_kib, cost.t, cost.p, None).ok()?;
-    let phc = phc::PasswordHash {
-        algorithm: argon2::ARGON2ID_IDENT,
-        version: Some(Version::V0x13.into()),
-        params: (&params).try_into().ok()?,
-        salt: Some(phc::Salt::new(&salt).ok()?),
-        hash: Some(phc::Output::new(&output).ok()?),
-    };
-    Some(PasswordHash(phc.to_string()))
-}
-
-fn compare(password: &Password, stored: &Parts, memory: &mut Vec<Block>) -> Option<bool> {
-    let mut output = [0; phc::Output::MAX_LENGTH];
-    let output = output.get_mut(..stored.hash.len())?;
-    argon2id(password, &stored.salt, stored.cost, output, memory)?;
-    Some(bool::from(stored.hash.as_bytes().ct_eq(output)))
-}
-
-fn argon2id(
-    password: &Password,
-    salt: &[u8],
-    cost: Argon2Params,
-    output: &mut [u8],
-    memory: &mut Vec<Block>,
-) -> Option<()> {
-    let params = Params::new(cost.m_kib, cost.t, cost.p, Some(output.len())).ok()?;
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-        .hash_password_into_with_memory(password.expose().as_bytes(), salt, output, memory)
-        .ok()
-}
-
-impl fmt::Debug for PasswordHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PasswordHash(…)")
-    }
-}
-
-impl TryFrom<String> for PasswordHash {
-    type Error = InvalidPasswordHash;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        Self::parse(text)
-    }
-}
-
-impl From<PasswordHash> for String {
-    fn from(hash: PasswordHash) -> Self {
-        hash.0
-    }
 }

@@ -119,9 +119,12 @@ impl KeyRing {
 
     /// The key that makes everything new.
     #[must_use]
-    #[allow(clippy::expect_used, reason = "every constructor leaves exactly one active key")]
     pub fn active(&self) -> KeyId {
-        self.keys.iter().find(|key| key.status == KeyStatus::Active).expect("a ring has an active key").id
+        self.keys
+            .iter()
+            .find(|key| key.status == KeyStatus::Active)
+            .expect("every constructor leaves exactly one key active")
+            .id
     }
 
     /// What the key may do; `None` when the ring does not have it.
@@ -189,7 +192,6 @@ fn subkey(material: &Material, purpose: Purpose) -> Zeroizing<[u8; 32]> {
 }
 
 /// `N` bytes by HKDF-SHA-256 (RFC 5869) from key, salt and fields.
-#[allow(clippy::expect_used, reason = "HKDF refuses only more than 8,160 bytes")]
 pub(super) fn derive<const N: usize>(key: &[u8; 32], salt: &[u8], fields: &[&[u8]]) -> Zeroizing<[u8; N]> {
     const { assert!(N <= 255 * 32, "the most that HKDF-SHA-256 gives") };
     let mut bytes = Zeroizing::new([0; N]);

@@ -21,12 +21,15 @@ mod blocklist;
 mod code;
 mod crockford;
 mod digest;
+#[cfg(test)]
+mod fixture;
 mod hashing;
 mod key_id;
 mod keyring;
 mod keyring_text;
 mod opaque;
 mod password;
+mod password_hash;
 mod pool;
 mod qr;
 mod sealed;
@@ -40,14 +43,13 @@ pub use binding::Binding;
 pub use blocklist::{Blocklist, BundledBlocklist};
 pub use code::{KeyedDigest, RecoveryCode};
 pub use digest::{Digest, InvalidDigest};
-pub use hashing::{
-    Argon2Params, HashingError, HashingOptions, HashingPool, InvalidPasswordHash, PasswordHash, StartError, Verified,
-};
+pub use hashing::{HashingError, HashingOptions, HashingPool, StartError, Verified};
 pub use key_id::{InvalidKeyId, KeyId};
 pub use keyring::{KeyError, KeyRing, KeyStatus, RevokeError};
 pub use keyring_text::KeyRingError;
 pub use opaque::MalformedSecret;
 pub use password::{Password, PasswordContext, PasswordRejection, PasswordRules, Strength, check};
+pub use password_hash::{Argon2Params, InvalidPasswordHash, PasswordHash};
 pub use qr::{QrTooLong, qr_svg};
 pub use sealed::Sealed;
 pub use session::{InvalidNonce, SessionNonce, SessionSecret};

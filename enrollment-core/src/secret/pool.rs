@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -66,7 +67,8 @@ impl<M: Send + 'static> Pool<M> {
             // On an error the pool is dropped, which ends the threads already started.
             pool.threads.push(thread.spawn(move || {
                 while let Some(job) = shared.next() {
-                    job.run(&mut memory);
+                    // The memory holds no state between jobs; a panic costs its caller the answer, not us the thread.
+                    let _ = catch_unwind(AssertUnwindSafe(|| job.run(&mut memory)));
                 }
             })?);
         }
@@ -130,7 +132,7 @@ impl<M> Drop for Pool<M> {
         drop(forgotten);
         self.shared.changed.notify_all();
         for thread in self.threads.drain(..) {
-            // A thread that panicked has already answered its caller by dropping the channel.
+            // Threads catch the panics of their jobs, so there is no error to learn of.
             let _ = thread.join();
         }
     }

@@ -48,7 +48,6 @@ impl KeyRing {
     ///
     /// # Errors
     /// None today: the active key is never missing or revoked.
-    #[allow(clippy::expect_used, reason = "the cipher refuses only what does not fit into memory")]
     pub fn seal(&self, binding: &Binding<'_>, plain: &[u8], entropy: &dyn Entropy) -> Result<Sealed, KeyError> {
         let key = self.active();
         let mut nonce = [0; 24];
@@ -56,7 +55,7 @@ impl KeyRing {
         let ciphertext = self
             .cipher(&key)?
             .encrypt(&nonce.into(), Payload { msg: plain, aad: &binding.framed(&[key.as_bytes()]) })
-            .expect("less than 256 GiB");
+            .expect("the cipher refuses only more than 256 GiB");
         Ok(Sealed { key, nonce, ciphertext })
     }
 

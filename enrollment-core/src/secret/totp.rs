@@ -85,14 +85,13 @@ impl TotpSecret {
         steps.fold(None, |matched, step| totp.check(&code, step * STEP).or(matched))
     }
 
-    #[allow(clippy::expect_used, reason = "the library refuses only other lengths, steps and digits")]
     fn totp(&self) -> Totp {
         Builder::new()
             .with_secret(self.0.to_vec())
             .with_skew(0)
             .with_step_duration(STEP)
             .build()
-            .expect("160 bits, 30 seconds and six digits are what RFC 6238 asks for")
+            .expect("160 bits, 30 seconds and the six digits of the default are what RFC 6238 asks for")
     }
 }
 
