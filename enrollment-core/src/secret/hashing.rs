@@ -188,3 +188,126 @@ fn blocks(m_kib: u32) -> Option<Vec<Block>> {
     blocks.resize(count, Block::new());
     Some(blocks)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future;
+    use std::pin::pin;
+    use std::sync::Arc;
+    use std::sync::mpsc;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    /// Cheap, so that the tests look at the pool and not at Argon2.
+    const CHEAP: Argon2Params = Argon2Params { m_kib: 64, t: 1, p: 1 };
+
+    fn pool(threads: usize, queue: usize) -> HashingPool {
+        let limit = Argon2Params { m_kib: 128, t: 4, p: 2 };
+        HashingPool::start(HashingOptions { params: CHEAP, limit, threads, queue }).expect("a pool")
+    }
+
+    fn password(text: &str) -> Password {
+        Password::parse(text.to_owned()).expect("a password")
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn parallel_callers_each_get_their_own_answer() {
+        let pool = Arc::new(pool(2, 64));
+        let callers: Vec<_> = (0..32_u8)
+            .map(|caller| {
+                let pool = Arc::clone(&pool);
+                tokio::spawn(async move {
+                    let own = format!("password of {caller}");
+                    let hash = pool.hash(password(&own), [caller; 16]).await.expect("room");
+                    let right = pool.verify(password(&own), &hash).await.expect("room");
+                    let wrong = pool.verify(password("password of nobody"), &hash).await.expect("room");
+                    (right, wrong)
+                })
+            })
+            .collect();
+        for caller in callers {
+            let (right, wrong) = caller.await.expect("no panic");
+            assert_eq!(right, Verified { matches: true, needs_rehash: false });
+            assert_eq!(wrong, Verified { matches: false, needs_rehash: false });
+        }
+    }
+
+    #[tokio::test]
+    async fn a_hash_of_another_cost_is_verified_and_calls_for_rehashing() {
+        let old = pool(1, 4).hash(password("a fine password"), [1; 16]).await.expect("room");
+        let raised = Argon2Params { m_kib: 128, t: 2, p: 1 };
+        let pool = HashingPool::start(HashingOptions { threads: 1, ..HashingOptions::new(raised, 1 << 20) });
+        let pool = pool.expect("a pool");
+        let verified = pool.verify(password("a fine password"), &old).await.expect("room");
+        assert_eq!(verified, Verified { matches: true, needs_rehash: true });
+        assert_eq!(pool.verify_nobody(password("a fine password")).await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn a_stored_hash_cannot_ask_for_more_than_the_limit() {
+        let pool = pool(1, 4);
+        let stored = pool.hash(password("a fine password"), [1; 16]).await.expect("room").expose();
+        for (from, to) in [("m=64", "m=4194304"), ("m=64", "m=129"), ("t=1", "t=5"), ("t=1", "t=4294967295")] {
+            let bomb = PasswordHash::parse(&stored.replace(from, to)).expect("a hash");
+            assert_eq!(pool.verify(password("a fine password"), &bomb).await, Err(HashingError::TooCostly), "{to}");
+        }
+        let dear = PasswordHash::parse(&stored.replace("m=64,t=1,p=1", "m=128,t=4,p=2")).expect("a hash");
+        assert!(pool.verify(password("a fine password"), &dear).await.is_ok(), "the limit itself");
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_answers_overloaded_at_once() {
+        let pool = pool(1, 1);
+        let (release, wait) = mpsc::channel::<()>();
+        let (begun, has_begun) = mpsc::channel();
+        let busy = pool.pool.submit(move |_| {
+            begun.send(()).expect("the test listens");
+            wait.recv()
+        });
+        has_begun.recv().expect("the thread has begun");
+        let mut waiting = pin!(pool.hash(password("one who waits"), [1; 16]));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(waiting.as_mut().poll(&mut context).is_pending());
+        let mut refused = pin!(pool.hash(password("one too many"), [2; 16]));
+        let overloaded = HashingError::Overloaded { retry_after: Duration::from_secs(1) };
+        assert_eq!(refused.as_mut().poll(&mut context), Poll::Ready(Err(overloaded)));
+        drop(release);
+        assert!(waiting.await.is_ok());
+        assert!(busy.expect("room").await.is_ok());
+    }
+
+    #[test]
+    fn the_advised_wait_grows_with_the_queue() {
+        let pool = HashingPool::start(HashingOptions { threads: 1, ..HashingOptions::default() }).expect("a pool");
+        let wait = |waiting| match pool.overloaded(&Full { waiting }) {
+            HashingError::Overloaded { retry_after } => retry_after.as_secs(),
+            other => panic!("{other}"),
+        };
+        assert_eq!([wait(1), wait(32), wait(256)], [1, 2, 11], "39 ms each, rounded up");
+    }
+
+    #[test]
+    fn options_that_contradict_themselves_are_refused() {
+        let fine = HashingOptions::new(CHEAP, 1 << 20);
+        let start = |options| HashingPool::start(options).err();
+        assert!(matches!(start(HashingOptions { threads: 0, ..fine }), Some(StartError::Empty)));
+        assert!(matches!(start(HashingOptions { queue: 0, ..fine }), Some(StartError::Empty)));
+        let below = Argon2Params { m_kib: 32, ..CHEAP };
+        assert!(matches!(start(HashingOptions { limit: below, ..fine }), Some(StartError::Limit)));
+        let impossible = Argon2Params { m_kib: 1, ..CHEAP };
+        assert!(matches!(start(HashingOptions { params: impossible, ..fine }), Some(StartError::Params(_))));
+    }
+
+    #[test]
+    fn threads_fit_the_memory_budget() {
+        let mib = 1024 * 1024;
+        let options = |budget| HashingOptions::new(Argon2Params::default(), budget);
+        assert_eq!(options(0).threads, 1, "at least one");
+        assert_eq!(options(2 * 19 * mib - 1).threads, 1);
+        assert!(options(2 * 19 * mib).threads <= 2);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        assert_eq!(options(u64::MAX).threads, cores);
+        assert_eq!(options(u64::MAX).queue, cores * 32);
+    }
+}

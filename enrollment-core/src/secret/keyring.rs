@@ -200,3 +200,52 @@ pub(super) fn derive<const N: usize>(key: &[u8; 32], salt: &[u8], fields: &[&[u8
         .expect("short enough for HKDF, as asserted above");
     bytes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::fixture::{Repeatable, now};
+
+    #[test]
+    fn rotating_leaves_exactly_one_key_active() {
+        let entropy = Repeatable::new(1);
+        let mut ring = KeyRing::generate(now(), &entropy);
+        let first = ring.active();
+        let second = ring.rotate(now(), &entropy);
+        assert_eq!(ring.active(), second);
+        let statuses: Vec<_> = ring.keys().map(|(id, status, _)| (id, status)).collect();
+        assert_eq!(statuses, [(first, KeyStatus::Retired), (second, KeyStatus::Active)]);
+    }
+
+    #[test]
+    fn only_a_key_out_of_use_can_be_revoked() {
+        let entropy = Repeatable::new(2);
+        let mut ring = KeyRing::generate(now(), &entropy);
+        let first = ring.active();
+        assert_eq!(ring.revoke(&first), Err(RevokeError::Active(first)));
+        ring.rotate(now(), &entropy);
+        assert_eq!(ring.revoke(&first), Ok(()));
+        assert_eq!(ring.revoke(&first), Ok(()), "again");
+        assert_eq!(ring.status(&first), Some(KeyStatus::Revoked));
+        let stranger = KeyId::from_bytes([0; 5]);
+        assert_eq!(ring.revoke(&stranger), Err(RevokeError::Missing(stranger)));
+        assert_eq!(ring.status(&stranger), None);
+    }
+
+    #[test]
+    fn each_purpose_has_its_own_subkey() {
+        let ring = KeyRing::generate(now(), &Repeatable::new(3));
+        let purposes =
+            [Purpose::KeyName, Purpose::Tokens, Purpose::Sessions, Purpose::Codes, Purpose::Seal, Purpose::Audit];
+        let subkeys: std::collections::BTreeSet<[u8; 32]> =
+            purposes.iter().map(|purpose| *ring.subkey(&ring.active(), *purpose).expect("active")).collect();
+        assert_eq!(subkeys.len(), purposes.len());
+    }
+
+    #[test]
+    fn fields_of_other_lengths_derive_something_else() {
+        let one: Zeroizing<[u8; 32]> = derive(&[7; 32], b"salt", &[b"ab", b"c"]);
+        let other: Zeroizing<[u8; 32]> = derive(&[7; 32], b"salt", &[b"a", b"bc"]);
+        assert_ne!(*one, *other);
+    }
+}

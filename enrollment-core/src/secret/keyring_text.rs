@@ -118,3 +118,50 @@ const fn status_text(status: KeyStatus) -> &'static str {
 fn status_from(text: &str) -> Option<KeyStatus> {
     [KeyStatus::Active, KeyStatus::Retired, KeyStatus::Revoked].into_iter().find(|status| status_text(*status) == text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::fixture::{RING, Repeatable, now, ring};
+
+    #[test]
+    fn a_ring_reads_back_what_it_wrote() {
+        let entropy = Repeatable::new(1);
+        let mut ring = KeyRing::generate(now(), &entropy);
+        let first = ring.active();
+        ring.rotate(now(), &entropy);
+        ring.rotate(now(), &entropy);
+        ring.revoke(&first).expect("retired");
+        let text = ring.to_text();
+        let again = KeyRing::from_text(&text).expect("the ring just written");
+        assert_eq!(*again.to_text(), *text);
+        assert!(text.capacity() >= text.len() && text.lines().all(|line| line.len() < 128));
+    }
+
+    #[test]
+    fn comments_and_empty_lines_are_ignored() {
+        let text = format!("# mine\n\n{}\n  \n# end", RING.replace('\n', "\r\n"));
+        assert_eq!(*KeyRing::from_text(&text).expect("a ring").to_text(), *ring().to_text());
+    }
+
+    #[test]
+    fn text_that_is_no_ring_is_refused_with_its_line() {
+        let cases = [
+            (String::new(), KeyRingError::Header),
+            (RING.replace("ring 1", "ring 2"), KeyRingError::Header),
+            (HEADER.to_owned(), KeyRingError::Active(0)),
+            (RING.replace("active", "retired"), KeyRingError::Active(0)),
+            (RING.replace("retired", "active"), KeyRingError::Active(2)),
+            (RING.replace("retired", "asleep"), KeyRingError::Line(3)),
+            (RING.replace("2026-01-31T", "yesterday "), KeyRingError::Line(3)),
+            (RING.replace("1e1f", "1e"), KeyRingError::Line(3)),
+            (RING.replace("1e1f", "1e1f more"), KeyRingError::Line(3)),
+            (RING.replace("3e3f", "3e30"), KeyRingError::Damaged(4)),
+            (format!("{RING}{}", RING.lines().nth(3).expect("a key")), KeyRingError::Repeated(5)),
+            (" ".repeat(LONGEST + 1), KeyRingError::TooLong),
+        ];
+        for (text, error) in cases {
+            assert_eq!(KeyRing::from_text(&text).err(), Some(error));
+        }
+    }
+}

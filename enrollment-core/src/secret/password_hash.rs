@@ -155,3 +155,66 @@ impl From<PasswordHash> for String {
         hash.expose()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// From the reference implementation's own tests (phc-winner-argon2, `src/test.c`): "password" and "somesalt".
+    const REFERENCE: &str = "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
+
+    fn password(text: &str) -> Password {
+        Password::parse(text.to_owned()).expect("a password")
+    }
+
+    #[test]
+    fn the_reference_implementations_hash_is_verified() {
+        let hash = PasswordHash::parse(REFERENCE).expect("a hash");
+        let mut memory = vec![Block::new(); 256];
+        assert_eq!(hash.is_of(&password("password"), &mut memory), Ok(true));
+        assert_eq!(hash.is_of(&password("Password"), &mut memory), Ok(false));
+        assert_eq!(hash.expose(), REFERENCE);
+    }
+
+    #[test]
+    fn a_hash_reads_back_what_it_wrote() {
+        let cost = Argon2Params { m_kib: 64, t: 1, p: 2 };
+        let hash = PasswordHash::make(&password("pässwörd"), [7; 16], cost, &mut vec![Block::new(); 64]).expect("made");
+        let json = serde_json::to_string(&hash).expect("JSON");
+        assert!(json.starts_with("\"$argon2id$v=19$m=64,t=1,p=2$BwcHBwcHBwcHBwcHBwcHBw$"), "{json}");
+        assert_eq!(serde_json::from_str::<PasswordHash>(&json).ok(), Some(hash));
+    }
+
+    #[test]
+    fn anything_else_is_refused_when_read() {
+        for bad in [
+            "",
+            "password",
+            &REFERENCE.replace("argon2id", "argon2i"),
+            &REFERENCE.replace("v=19", "v=16"),
+            &REFERENCE.replace("v=19$", ""),
+            &REFERENCE.replace("m=256", "m=4"),
+            &REFERENCE.replace("t=2", "t=0"),
+            &REFERENCE.replace("p=1", "p=1,data=AAAA"),
+            &REFERENCE.replace("p=1", "p=99999999999"),
+            &REFERENCE.replace("$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4", ""),
+            &format!("{REFERENCE}$more"),
+            &format!("{REFERENCE}{}", "A".repeat(256)),
+        ] {
+            assert_eq!(PasswordHash::parse(bad).err(), Some(InvalidPasswordHash), "{bad}");
+        }
+    }
+
+    #[test]
+    fn another_cost_or_a_shorter_hash_calls_for_rehashing() {
+        let today = Argon2Params { m_kib: 256, t: 2, p: 1 };
+        let long_salt = REFERENCE.replace("c29tZXNhbHQ", "BwcHBwcHBwcHBwcHBwcHBw");
+        let other = |text: &str| PasswordHash::parse(text).expect("a hash").is_weaker_or_other_than(today);
+        assert!(!other(&long_salt));
+        assert!(other(REFERENCE), "a salt of 8 bytes");
+        for (from, to) in [("m=256", "m=512"), ("m=256", "m=128"), ("t=2", "t=3"), ("p=1", "p=2")] {
+            assert!(other(&long_salt.replace(from, to)), "{to}");
+        }
+        assert!(other(&long_salt.replace("nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4", "nf65EOgLrQMR/uIPnA4rEg")));
+    }
+}
