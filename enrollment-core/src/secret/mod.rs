@@ -77,7 +77,7 @@ mod tests {
         let sealed = ring.seal(&place, b"secret", &entropy).expect("a key");
         let digest = ring.keyed_digest(&place, "123456");
         let recovery = RecoveryCode::random(&entropy);
-        let password = Password::parse("a fine password".to_owned()).expect("a password");
+        let password = Password::parse("correct horse battery".to_owned()).expect("a password");
         let hash_text = "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
         let hash = PasswordHash::parse(hash_text).expect("a hash");
         let totp = TotpSecret::random(&entropy);
