@@ -1,14 +1,4 @@
 //! The key ring as text, for a file readable only by its owner.
-//!
-//! ```text
-//! enrollment key ring 1
-//! # name   status  made                 key
-//! 7k2m9x3q retired 2026-01-31T12:00:00Z 64 characters of hex
-//! 0f4dwr8b active  2026-07-31T12:00:00Z 64 characters of hex
-//! ```
-//!
-//! Fields are separated by spaces; empty lines and lines that begin with `#` are ignored. The name follows from the
-//! key, so a damaged line is noticed.
 
 use data_encoding::HEXLOWER;
 use zeroize::Zeroizing;
@@ -43,7 +33,7 @@ pub enum KeyRingError {
 }
 
 impl KeyRing {
-    /// Reads a ring.
+    /// Reads a ring; see [`KeyRing::to_text`] for how it is written.
     ///
     /// # Errors
     /// When the text is not a ring with exactly one active key, each key whole and there once.
@@ -74,6 +64,16 @@ impl KeyRing {
 
     /// The ring as text, all its secrets included: for a file readable only by its owner, away from the database's
     /// backup.
+    ///
+    /// ```text
+    /// enrollment key ring 1
+    /// # name   status  made                 key
+    /// n4x24j98 retired 2026-01-31T12:00:00Z (64 characters of hex)
+    /// x1w1mcxs active 2026-07-31T12:00:00Z (64 characters of hex)
+    /// ```
+    ///
+    /// The first line names the version of the format. Fields are separated by spaces; empty lines and lines that
+    /// begin with `#` are ignored. The name of a key follows from the key, so a damaged line is noticed.
     #[must_use]
     pub fn to_text(&self) -> Zeroizing<String> {
         let keys = self.whole_keys();

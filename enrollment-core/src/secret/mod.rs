@@ -6,7 +6,7 @@
 //!
 //! | what | type | at rest |
 //! |---|---|---|
-//! | the secret of an invitation | [`Token`] | [`Digest`] and [`TokenSeed`], from which only the ring derives it again |
+//! | the secret of an invitation | [`Token`] | [`Digest`] and [`TokenSeed`]; only the ring derives it again |
 //! | what redeeming it opens | [`SessionSecret`] | [`Digest`] |
 //! | an administrator's key | [`ApiKeySecret`] | [`Digest`] |
 //! | a code of a few digits, a [`RecoveryCode`] | | [`KeyedDigest`], bound to its row |
