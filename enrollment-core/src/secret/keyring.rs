@@ -31,6 +31,18 @@ pub enum KeyStatus {
     Revoked,
 }
 
+impl KeyStatus {
+    /// The stable text: `active`, `retired` or `revoked`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Retired => "retired",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
 /// The ring cannot do this.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {

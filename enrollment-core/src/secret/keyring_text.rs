@@ -82,7 +82,7 @@ impl KeyRing {
         text.push_str(HEADER);
         text.push_str("\n# name   status  made                 key\n");
         for key in keys {
-            for field in [&key.id.to_string(), status_text(key.status), &key.created.to_string()] {
+            for field in [&key.id.to_string(), key.status.as_str(), &key.created.to_string()] {
                 text.push_str(field);
                 text.push(' ');
             }
@@ -107,16 +107,8 @@ fn parse_line(line: &str) -> Option<Key> {
     Some(Key { id, status, created, material })
 }
 
-const fn status_text(status: KeyStatus) -> &'static str {
-    match status {
-        KeyStatus::Active => "active",
-        KeyStatus::Retired => "retired",
-        KeyStatus::Revoked => "revoked",
-    }
-}
-
 fn status_from(text: &str) -> Option<KeyStatus> {
-    [KeyStatus::Active, KeyStatus::Retired, KeyStatus::Revoked].into_iter().find(|status| status_text(*status) == text)
+    [KeyStatus::Active, KeyStatus::Retired, KeyStatus::Revoked].into_iter().find(|status| status.as_str() == text)
 }
 
 #[cfg(test)]
