@@ -7,6 +7,7 @@ mod lease;
 mod read;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -202,6 +203,7 @@ faults! {
 pub struct BrokenData {
     store: MemoryStore,
     notes: Mutex<Notes>,
+    calls: AtomicU64,
 }
 
 /// What some faults remember.
@@ -255,7 +257,20 @@ impl BrokenStore {
     }
 
     fn inner(&self) -> &MemoryStore {
+        self.data.calls.fetch_add(1, Ordering::Relaxed);
         &self.data.store
+    }
+
+    /// Waits for another call to come between, for a while: the moment in which a race is lost.
+    async fn dawdle(&self) {
+        let before = self.data.calls.load(Ordering::Relaxed);
+        for _ in 0..200 {
+            tokio::task::yield_now().await;
+            if self.data.calls.load(Ordering::Relaxed) != before {
+                break;
+            }
+        }
+        tokio::task::yield_now().await;
     }
 
     fn is(&self, fault: Fault) -> bool {
@@ -311,12 +326,5 @@ impl Store for BrokenStore {
 
     async fn prune(&self, what: Retained, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
         self.broken_prune(what, before, limit).await
-    }
-}
-
-/// Lets every other task have its turn.
-async fn dawdle() {
-    for _ in 0..20 {
-        tokio::task::yield_now().await;
     }
 }
