@@ -1,9 +1,10 @@
-//! Deliberately broken stores: each breaks one promise, and the conformance suite must notice.
+//! Deliberately broken stores and provisioners: each breaks one promise, and its conformance suite must notice.
 //!
-//! They prove the suite, and they show what its cases are for: [`Fault::caught_by`] names the case.
+//! They prove the suites, and they show what the cases are for: `caught_by` names the case.
 
 mod commit;
 mod lease;
+mod provisioner;
 mod read;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +21,7 @@ use enrollment_core::port::{
 use enrollment_core::record::{IndexName, Row, RowKey, UniqueKey, UniqueName};
 use enrollment_core::time::Timestamp;
 
+pub use self::provisioner::{BrokenProvisioner, BrokenProvisionerFactory, ProvisionerFault};
 use crate::store::{BoxError, StoreFactory};
 
 macro_rules! faults {
