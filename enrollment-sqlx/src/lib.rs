@@ -60,11 +60,7 @@ pub struct SqlxStore {
 
 impl SqlxStore {
     /// Queues a job and waits for its answer.
-    async fn write<T>(
-        &self,
-        job: Job,
-        answer: oneshot::Receiver<Result<T, StoreError>>,
-    ) -> Result<T, StoreError> {
+    async fn write<T>(&self, job: Job, answer: oneshot::Receiver<Result<T, StoreError>>) -> Result<T, StoreError> {
         self.jobs.send(job).await.map_err(|_| error::closed())?;
         let gone = || StoreError::new(StoreErrorKind::Unknown, "the writing task ended with the runtime");
         answer.await.map_err(|_| gone())?

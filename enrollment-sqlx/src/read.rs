@@ -126,10 +126,7 @@ pub(crate) fn scan_text(scan: &Scan) -> (String, Vec<KeyValue>) {
     (text, values)
 }
 
-async fn fetch(
-    pool: &SqlitePool,
-    query: Query<'_, Sqlite, SqliteArguments>,
-) -> Result<Vec<SqliteRow>, StoreError> {
+async fn fetch(pool: &SqlitePool, query: Query<'_, Sqlite, SqliteArguments>) -> Result<Vec<SqliteRow>, StoreError> {
     query.fetch_all(pool).await.map_err(|error| Failure::new("reading rows", error).into())
 }
 

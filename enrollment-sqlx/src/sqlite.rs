@@ -72,8 +72,7 @@ fn owner_only() -> OpenOptions {
 
 /// Opens the file and brings its tables up to date, under the lock of [`make_and_lock`].
 pub(crate) async fn prepare(options: &SqliteConnectOptions) -> Result<SqliteConnection, OpenError> {
-    let mut conn =
-        options.clone().journal_mode(SqliteJournalMode::Wal).connect().await.map_err(OpenError::Database)?;
+    let mut conn = options.clone().journal_mode(SqliteJournalMode::Wal).connect().await.map_err(OpenError::Database)?;
     let mode: String =
         sqlx::query_scalar("pragma journal_mode").fetch_one(&mut conn).await.map_err(OpenError::Database)?;
     if mode != "wal" {
