@@ -3,4 +3,5 @@
 //!
 //! For tests only. Nothing here belongs into a running service.
 
+pub mod broken;
 pub mod store;

@@ -2,7 +2,7 @@
 //! store says that trying again helps.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,7 +19,7 @@ use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use super::{Failure, StoreFactory, ensure, ensure_eq};
+use super::{Failure, Running, StoreFactory, ensure, ensure_eq};
 
 /// How a case went.
 pub(super) type Verdict = Result<(), Failure>;
@@ -230,6 +230,7 @@ pub(super) async fn pages(store: &Arc<dyn Store>, mut scan: Scan) -> Result<(Vec
         ensure!(page.rows.len() <= limit, "a page of {} rows, limit {limit}", page.rows.len());
         ensure!(page.next.is_none() || page.rows.len() == limit, "a page that is neither full nor the last");
         rows.extend(page.rows);
+        tokio::task::yield_now().await;
         match page.next {
             Some(next) => scan.after = Some(next),
             None => return Ok((rows, count)),
@@ -342,4 +343,38 @@ where
     }
     answers.sort_by_key(|(place, _)| *place);
     Ok(answers.into_iter().map(|(_, answer)| answer).collect())
+}
+
+/// Reads through both handles for as long as a writer works through its changes, and once more after it.
+pub(super) async fn beside_writer<R, F>(handles: &[Arc<dyn Store>; 2], changes: Vec<Change>, read: R) -> Verdict
+where
+    R: Fn(Arc<dyn Store>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Verdict> + Send + 'static,
+{
+    let over = Arc::new(AtomicBool::new(false));
+    let mut tasks: Vec<Running> = Vec::new();
+    for store in handles.iter().cloned() {
+        let (read, over) = (read.clone(), Arc::clone(&over));
+        tasks.push(Box::pin(async move {
+            while !over.load(Ordering::Acquire) {
+                read(Arc::clone(&store)).await?;
+                tokio::task::yield_now().await;
+            }
+            read(store).await
+        }));
+    }
+    let store = Arc::clone(&handles[0]);
+    tasks.push(Box::pin(async move {
+        let mut verdict = Ok(());
+        for change in changes {
+            verdict = applied(&store, &change).await;
+            if verdict.is_err() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        over.store(true, Ordering::Release);
+        verdict
+    }));
+    together(tasks).await.map(drop)
 }

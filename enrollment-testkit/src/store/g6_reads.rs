@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use enrollment_core::port::{Change, Scan, SettleOutcome, Settlement, Store};
+use enrollment_core::port::{Change, Scan, SettleOutcome, Settlement};
 use enrollment_core::record::{IndexName, Kind, Row, UniqueName, Version};
 
 use super::bed::{
-    Bed, RowExt, Verdict, applied, at, find, get, get_all, lease_none, lease_one, page, put, same, settle, stands,
-    together,
+    Bed, RowExt, Verdict, applied, at, beside_writer, find, get, get_all, lease_none, lease_one, page, put, same,
+    settle, stands,
 };
 use super::{Failure, ensure, ensure_eq};
 
@@ -110,38 +110,4 @@ fn next(op: &enrollment_core::port::Op) -> Option<Row> {
 fn versions(bed: &Bed, rows: &[Row], dress: impl Fn(Row) -> Row) -> Result<Vec<Change>, Failure> {
     let at = |row: &Row, version| dress(Row { version: Version(version), ..row.clone() });
     (1..=60).map(|version| bed.change(rows.iter().map(|row| put(&at(row, version))).collect())).collect()
-}
-
-/// Reads through both handles for as long as a writer works through its changes, and once more after it.
-async fn beside_writer<R, F>(handles: &[Arc<dyn Store>; 2], changes: Vec<Change>, read: R) -> Verdict
-where
-    R: Fn(Arc<dyn Store>) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Verdict> + Send + 'static,
-{
-    let over = Arc::new(std::sync::atomic::AtomicBool::new(false));
-    let mut tasks: Vec<std::pin::Pin<Box<dyn Future<Output = Verdict> + Send>>> = Vec::new();
-    for store in handles.iter().cloned() {
-        let (read, over) = (read.clone(), Arc::clone(&over));
-        tasks.push(Box::pin(async move {
-            while !over.load(std::sync::atomic::Ordering::Acquire) {
-                read(Arc::clone(&store)).await?;
-                tokio::task::yield_now().await;
-            }
-            read(store).await
-        }));
-    }
-    let store = Arc::clone(&handles[0]);
-    tasks.push(Box::pin(async move {
-        let mut verdict = Ok(());
-        for change in changes {
-            verdict = applied(&store, &change).await;
-            if verdict.is_err() {
-                break;
-            }
-            tokio::task::yield_now().await;
-        }
-        over.store(true, std::sync::atomic::Ordering::Release);
-        verdict
-    }));
-    together(tasks).await.map(drop)
 }

@@ -7,7 +7,7 @@ use enrollment_core::port::{Cursor, Direction, Scan, Store};
 use enrollment_core::record::{IndexName, KeyValue, Kind, Row};
 use uuid::Uuid;
 
-use super::bed::{Bed, RowExt, Verdict, applied, delete, page, pages, put, together};
+use super::bed::{Bed, RowExt, Verdict, applied, beside_writer, delete, page, pages, put};
 use super::{Failure, ensure, ensure_eq};
 
 const INDEX: IndexName = IndexName::EnrollmentsByCreated;
@@ -112,27 +112,19 @@ pub(super) async fn g9_a_scan_under_parallel_writers_visits_every_standing_row_o
             changes.push(bed.change(vec![delete(&row)])?);
         }
     }
-    let writer = Arc::clone(&handles[0]);
-    let mut tasks: Vec<std::pin::Pin<Box<dyn Future<Output = Verdict> + Send>>> = vec![Box::pin(async move {
-        for change in changes {
-            applied(&writer, &change).await?;
-            tokio::task::yield_now().await;
-        }
-        Ok(())
-    })];
-    for direction in [Direction::Ascending, Direction::Descending] {
-        let (reader, standing) = (Arc::clone(&handles[1]), standing.clone());
-        tasks.push(Box::pin(async move {
-            for _ in 0..5 {
+    beside_writer(&handles, changes, move |reader| {
+        let standing = standing.clone();
+        async move {
+            for direction in [Direction::Ascending, Direction::Descending] {
                 let walked = ids(&pages(&reader, Scan { direction, ..all(3) }).await?.0);
                 let visited: BTreeSet<Uuid> = walked.iter().copied().collect();
                 ensure_eq!(walked.len(), visited.len(), "rows visited, against different rows visited");
                 ensure!(visited.is_superset(&standing), "a row that stood throughout was not visited");
             }
             Ok(())
-        }));
-    }
-    together(tasks).await.map(drop)
+        }
+    })
+    .await
 }
 
 fn all(limit: u32) -> Scan {
