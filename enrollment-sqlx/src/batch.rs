@@ -3,13 +3,13 @@
 //! The group's transaction keeps all other writers out, so what [`Facts`] say stays true until it ends. Each change
 //! is judged by the facts as the changes before it left them; the net effect of all is written at the end.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use enrollment_core::id::OutboxId;
 use enrollment_core::port::{
     Change, CommitOutcome, Expect, LeaseRef, Op, OutboxEntry, SettleOutcome, Settlement, StoreError,
 };
-use enrollment_core::record::{Kind, Row, RowKey, UniqueKey, Version};
+use enrollment_core::record::{KeyValue, Kind, Row, RowKey, UniqueKey, UniqueName, Version};
 use enrollment_core::time::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
@@ -18,9 +18,8 @@ use crate::error::misuse;
 use crate::facts::Facts;
 use crate::outbox;
 use crate::row::Line;
-use crate::schema::{MANY_KEYS, table};
+use crate::schema::{self, table};
 use crate::script::Script;
-use crate::sqlite::{field, lines, list};
 
 /// What the changes of a group come to.
 #[derive(Debug)]
@@ -140,98 +139,58 @@ impl<'a> Batch<'a> {
     /// The statements that make it so: first everything that gives up keys, then everything that takes them.
     pub(crate) fn script(self) -> Script {
         let mut script = Script::default();
-        let mut deleted: BTreeMap<Kind, Vec<Uuid>> = BTreeMap::new();
-        let mut vacated: BTreeMap<Kind, Vec<Uuid>> = BTreeMap::new();
-        let mut put: BTreeMap<Kind, Vec<Line<'_>>> = BTreeMap::new();
+        let (held_before, held_after) = (self.many_before(), self.many_after());
+        let given_up: Vec<_> = held_before.difference(&held_after).collect();
+        let taken: Vec<_> = held_after.difference(&held_before).collect();
+        let mut deleted = ByKind::new();
+        let mut vacated = ByKind::new();
+        let mut put = ByKind::new();
         for (key, row) in &self.rows {
-            match row {
-                Some(row) => {
-                    put.entry(key.kind).or_default().push(Line { table: table(key.kind), row });
-                    for old in row.unique.iter().filter_map(|unique| self.held_before.get(unique)) {
-                        if old != key {
-                            vacated.entry(old.kind).or_default().push(old.id);
-                        }
-                    }
-                }
-                None => deleted.entry(key.kind).or_default().push(key.id),
+            let Some(row) = row else {
+                deleted.entry(key.kind).or_default().push(key.id);
+                continue;
+            };
+            put.entry(key.kind).or_default().push(Line { table: table(key.kind), row });
+            let single = row.unique.iter().filter(|unique| !unique.name.is_many());
+            for holder in single.filter_map(|unique| self.held_before.get(unique)).filter(|holder| *holder != key) {
+                vacated.entry(holder.kind).or_default().push(holder.id);
             }
         }
         for (kind, ids) in &deleted {
-            let n = script.list(ids);
-            script.push(&table(*kind).delete(n));
+            script.add(ids, |n| table(*kind).delete(n));
         }
-        for (kind, ids) in vacated.iter().filter(|(kind, _)| !table(**kind).unique.is_empty()) {
-            let n = script.list(ids);
-            script.push(&table(*kind).vacate(n));
+        for (kind, ids) in &vacated {
+            script.add(ids, |n| table(*kind).vacate(n));
         }
-        self.give_up_many(&mut script);
+        script.add(&given_up, schema::give_up_many);
         for (kind, rows) in &put {
-            let n = script.list(rows);
-            script.push(&table(*kind).put(n));
+            script.add(rows, |n| table(*kind).put(n));
         }
-        self.take_many(&mut script);
-        if !self.enqueued.is_empty() {
-            outbox::enqueue(&mut script, &self.enqueued);
-        }
-        if !self.settled.is_empty() {
-            outbox::settle(&mut script, self.settled.values());
-        }
-        if !self.applied.is_empty() {
-            let n = script.list(&self.applied);
-            script.push(&format!(
-                "insert into changes (id, at, fingerprint) select {}, {}, {} from {};",
-                field(0),
-                field(1),
-                field(2),
-                lines(n)
-            ));
-        }
+        script.add(&taken, schema::take_many);
+        script.add(&self.enqueued.iter().map(|entry| outbox::Entry(entry)).collect::<Vec<_>>(), outbox::enqueue_text);
+        script.add(&self.settled.into_values().collect::<Vec<_>>(), outbox::settle_text);
+        script.add(&self.applied, schema::applied);
         script
     }
 
-    /// Keys in the side table that rows of this group no longer hold.
-    fn give_up_many(&self, script: &mut Script) {
-        let ids: Vec<Uuid> =
-            self.rows.keys().filter(|key| !table(key.kind).many.is_empty()).map(|key| key.id).collect();
-        if ids.is_empty() {
-            return;
-        }
-        let (ids, kept) = (script.list(&ids), script.list(&self.many_keys()));
-        script.push(&format!(
-            "delete from {MANY_KEYS} where id in {} and (name, value, id) not in (select {}, {}, {} from {});",
-            list(ids),
-            field(0),
-            field(1),
-            field(2),
-            lines(kept)
-        ));
+    /// What the rows of this group held in the side table before it.
+    fn many_before(&self) -> BTreeSet<ManyKey<'_>> {
+        let held =
+            self.held_before.iter().filter(|(key, holder)| key.name.is_many() && self.rows.contains_key(*holder));
+        held.map(|(key, holder)| (key.name, &key.value, holder.id)).collect()
     }
 
-    /// Keys in the side table that rows of this group newly hold. Those they hold already are left alone.
-    fn take_many(&self, script: &mut Script) {
-        let keys = self.many_keys();
-        if keys.is_empty() {
-            return;
-        }
-        let n = script.list(&keys);
-        let (name, value, id) = (field(0), field(1), field(2));
-        script.push(&format!(
-            "insert into {MANY_KEYS} (name, value, id) select {name}, {value}, {id} from {} \
-             where ({name}, {value}, {id}) not in (select name, value, id from {MANY_KEYS} where id in \
-             (select {id} from {}));",
-            lines(n),
-            lines(n)
-        ));
-    }
-
-    fn many_keys(&self) -> Vec<(&str, &enrollment_core::record::KeyValue, Uuid)> {
-        let rows = self.rows.values().flatten();
-        rows.flat_map(|row| row.unique.iter().map(|key| (key, row.key.id)))
-            .filter(|(key, _)| key.name.is_many())
-            .map(|(key, id)| (key.name.as_str(), &key.value, id))
-            .collect()
+    /// What they hold in it afterwards.
+    fn many_after(&self) -> BTreeSet<ManyKey<'a>> {
+        let keys = self.rows.values().flatten().flat_map(|row| row.unique.iter().map(|key| (key, row.key.id)));
+        keys.filter(|(key, _)| key.name.is_many()).map(|(key, id)| (key.name, &key.value, id)).collect()
     }
 }
+
+type ByKind<T> = BTreeMap<Kind, Vec<T>>;
+
+/// A line of the side table.
+type ManyKey<'a> = (UniqueName, &'a KeyValue, Uuid);
 
 fn puts(change: &Change) -> impl Iterator<Item = &Row> {
     change.ops.iter().filter_map(|op| match op {

@@ -11,7 +11,7 @@ use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
 
 use crate::error::Failure;
-use crate::schema::{MANY_KEYS, table};
+use crate::schema::table;
 use crate::script::Script;
 use crate::sqlite::list;
 
@@ -33,7 +33,7 @@ pub(crate) struct Facts {
     pub(crate) entries: HashMap<OutboxId, Option<u64>>,
     /// Where rows stand.
     pub(crate) rows: HashMap<RowKey, Version>,
-    /// Who holds unique keys.
+    /// Who holds unique keys: those asked for, and all that the rows asked for have in the side table.
     pub(crate) held: HashMap<UniqueKey, RowKey>,
 }
 
@@ -79,52 +79,51 @@ impl<'a> Wanted<'a> {
         Ok(facts)
     }
 
-    /// A fact is `{"sort": [values]}`. Which selects there are depends on the kinds alone, so that few texts recur.
+    /// A fact is `{"sort": [values]}`.
     pub(crate) fn script(&self) -> Script {
         let mut script = Script::default();
         let mut selects = Vec::new();
         if !self.changes.is_empty() {
-            let n = script.list(&self.changes);
+            let ids = list(script.list(&self.changes));
             selects.push(format!(
-                "select json_object('change', json_array(id, fingerprint)) from changes where id in {}",
-                list(n)
+                "select json_object('change', json_array(id, fingerprint)) from changes where id in {ids}"
             ));
         }
         if !self.entries.is_empty() {
-            let n = script.list(&self.entries);
+            let ids = list(script.list(&self.entries));
             selects.push(format!(
                 "select json_object('entry', json_array(id, case when leased_until is not null then fence end)) \
-                 from outbox where id in {}",
-                list(n)
+                 from outbox where id in {ids}"
             ));
         }
         for (kind, ids) in &self.rows {
-            let n = script.list(ids);
+            let ids = list(script.list(ids));
             selects.push(format!(
-                "select json_object('row', json_array('{kind}', id, version)) from {kind} where id in {}",
-                list(n)
+                "select json_object('row', json_array('{kind}', id, version)) from {kind} where id in {ids}"
             ));
-            for name in &table(*kind).unique {
-                let n = script.list(&self.keys.get(name).map_or(&[][..], Vec::as_slice));
-                selects.push(format!(
-                    "select json_object('held', json_array('{name}', {name}, id)) from {kind} where {name} in {}",
-                    list(n)
-                ));
+            // What the rows hold in the side table is wanted in any case: it is compared with what they are to hold.
+            if let Some(names) = &table(*kind).many {
+                selects.push(format!("{HELD_OF_MANY} where id in {ids} and name in {names}"));
             }
-            for name in &table(*kind).many {
-                let n = script.list(&self.keys.get(name).map_or(&[][..], Vec::as_slice));
-                selects.push(format!(
-                    "select json_object('held', json_array('{name}', value, id)) from {MANY_KEYS} \
-                     where name = '{name}' and value in {}",
-                    list(n)
-                ));
-            }
+        }
+        for (name, values) in &self.keys {
+            let (kind, values) = (name.kind(), list(script.list(values)));
+            selects.push(if name.is_many() {
+                format!("{HELD_OF_MANY} where name = '{name}' and value in {values}")
+            } else {
+                format!(
+                    "select json_object('held', json_array('{name}', {name}, id)) from {kind} \
+                     where {name} in {values}"
+                )
+            });
         }
         script.push("begin immediate;");
         script.push(&selects.join(" union all "));
         script
     }
 }
+
+const HELD_OF_MANY: &str = "select json_object('held', json_array(name, value, id)) from many_keys";
 
 impl Facts {
     fn add(&mut self, fact: Fact) {

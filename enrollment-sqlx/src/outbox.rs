@@ -11,33 +11,24 @@ use sqlx::{AssertSqlSafe, Row as _};
 use uuid::Uuid;
 
 use crate::error::Failure;
-use crate::script::Script;
+use crate::schema;
 use crate::sqlite::{field, lines};
 
-/// Adds the statement that puts entries in.
-pub(crate) fn enqueue(script: &mut Script, entries: &[&OutboxEntry]) {
-    let rows: Vec<_> = entries
-        .iter()
-        .map(|entry| {
-            let stream = entry.stream.as_ref();
-            (
-                entry.id,
-                entry.channel,
-                stream.map(|stream| &stream.key),
-                stream.map(|stream| stream.order),
-                entry.due.micros(),
-                entry.body.layout,
-                &entry.body.json,
-            )
-        })
-        .collect();
-    let n = script.list(&rows);
-    let fields: Vec<_> = (0..7).map(field).collect();
-    script.push(&format!(
-        "insert into outbox (id, channel, stream, stream_order, due, layout, body) select {} from {};",
-        fields.join(", "),
-        lines(n)
-    ));
+/// An entry as [`enqueue_text`] takes it.
+#[derive(Debug)]
+pub(crate) struct Entry<'a>(pub(crate) &'a OutboxEntry);
+
+impl Serialize for Entry<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let OutboxEntry { id, channel, stream, due, body } = self.0;
+        let (key, order) = stream.as_ref().map(|stream| (&stream.key, stream.order)).unzip();
+        (id, channel, key, order, due.micros(), body.layout, &body.json).serialize(serializer)
+    }
+}
+
+/// Puts in the entries of list `$n`.
+pub(crate) fn enqueue_text(n: usize) -> String {
+    schema::insert("outbox", &["id", "channel", "stream", "stream_order", "due", "layout", "body"], n)
 }
 
 /// How and when a lease was settled.
@@ -66,21 +57,15 @@ impl Serialize for Settled<'_> {
     }
 }
 
-/// Adds the statement that settles leases.
-pub(crate) fn settle<'a>(script: &mut Script, settled: impl Iterator<Item = &'a Settled<'a>>) {
-    let n = script.list(&settled.collect::<Vec<_>>());
-    script.push(&format!(
-        "update outbox set leased_until = {}, due = coalesce({}, due), tries = tries - ({}), outcome = {}, \
-         why = coalesce({}, why), ended_at = {} from {} line where outbox.id = {};",
-        field(1),
-        field(2),
-        field(3),
-        field(4),
-        field(5),
-        field(6),
-        lines(n),
-        field(0)
-    ));
+/// Settles the leases of list `$n`, whose lines are [`Settled`].
+pub(crate) fn settle_text(n: usize) -> String {
+    let [id, leased_until, due, untried, outcome, why, ended_at] = std::array::from_fn(field);
+    let lines = lines(n);
+    format!(
+        "update outbox set leased_until = {leased_until}, due = coalesce({due}, due), tries = tries - ({untried}), \
+         outcome = {outcome}, why = coalesce({why}, why), ended_at = {ended_at} from {lines} line \
+         where outbox.id = {id};"
+    )
 }
 
 /// Takes due entries for the caller, the longest due first.

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::error::{Failure, misuse};
 use crate::row;
-use crate::schema::{MANY_KEYS, part, table};
+use crate::schema::{part, table};
 use crate::script::Script;
 use crate::sqlite::list;
 
@@ -57,7 +57,7 @@ pub(crate) async fn find(pool: &SqlitePool, by: &UniqueKey) -> Result<Option<Row
 pub(crate) fn find_text(by: &UniqueKey) -> String {
     let (name, table) = (by.name, table(by.name.kind()));
     if name.is_many() {
-        format!("{} where id = (select id from {MANY_KEYS} where name = '{name}' and value = $1)", table.select)
+        format!("{} where id = (select id from many_keys where name = '{name}' and value = $1)", table.select)
     } else {
         format!("{} where {name} = $1", table.select)
     }

@@ -18,10 +18,18 @@ pub(crate) struct Script {
 
 impl Script {
     /// Adds a list and says its number.
-    pub(crate) fn list(&mut self, lines: &impl Serialize) -> usize {
+    pub(crate) fn list<T: Serialize>(&mut self, lines: &[T]) -> usize {
         let json = serde_json::to_string(lines).expect("ids, keys and texts have JSON forms");
         self.lists.push(json);
         self.lists.len()
+    }
+
+    /// Adds a statement about a list, given the list's number, unless the list is empty.
+    pub(crate) fn add<T: Serialize>(&mut self, lines: &[T], statement: impl FnOnce(usize) -> String) {
+        if !lines.is_empty() {
+            let n = self.list(lines);
+            self.push(&statement(n));
+        }
     }
 
     /// Adds text, which never contains a value.

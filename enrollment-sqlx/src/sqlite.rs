@@ -16,9 +16,10 @@ use crate::error::OpenError;
 /// The table that says which migrations ran.
 pub(crate) const MIGRATIONS_TABLE: &str = "enrollment_migrations";
 
-/// The lines of list `$n` as rows with one column, to be taken apart by [`field`].
+/// The lines of list `$n` as rows, to be taken apart by [`field`]. In binary form, or each field would parse its line
+/// once more.
 pub(crate) fn lines(n: usize) -> String {
-    format!("json_each(${n})")
+    format!("jsonb_each(${n})")
 }
 
 /// The value at place `i` of a line.
