@@ -35,4 +35,6 @@ pub use subject::Subject;
 pub use tags::{TAGS, Tags};
 
 #[cfg(test)]
+mod injection_tests;
+#[cfg(test)]
 mod tests;

@@ -234,7 +234,38 @@ fn source() -> impl Strategy<Value = String> {
         "\u{a0}",
         "_",
     ]);
-    prop::collection::vec(pieces, 1..14).prop_map(|pieces| pieces.concat())
+    let expression = prop::sample::select(vec![
+        "first_name",
+        "username",
+        "'a'",
+        "''",
+        "(",
+        ")",
+        "|",
+        "~",
+        "==",
+        "!=",
+        " and ",
+        " or ",
+        " not ",
+        "default",
+        "default('a')",
+        "|upper",
+        "|title",
+        "|default(",
+        "'Bob'",
+        ",",
+        " if ",
+        " else ",
+        " in ",
+        " is ",
+    ]);
+    let expression = prop::collection::vec(expression, 1..6).prop_map(|pieces| pieces.concat());
+    prop_oneof![
+        prop::collection::vec(pieces, 1..14).prop_map(|pieces| pieces.concat()),
+        (expression.clone(), expression)
+            .prop_map(|(one, other)| format!("{{% if first_name == 'Bob' and {one} %}}{{{{ {other} }}}}{{% endif %}}")),
+    ]
 }
 
 proptest! {
