@@ -42,10 +42,9 @@ async fn refusal(gateway: &WgQuickFile, change: PeerChange) -> ProvisionError {
 }
 
 async fn peers(gateway: &WgQuickFile) -> Vec<PeerSpec> {
-    match gateway.observe(LOCATION).await.expect("observed") {
-        Observation::Peers(peers) => peers,
-        Observation::NotEnumerable => panic!("a file can be listed"),
-    }
+    let observation = gateway.observe(LOCATION).await.expect("observed");
+    let Observation::Peers(peers) = observation else { unreachable!("a file can be listed") };
+    peers
 }
 
 fn in_folder() -> (tempfile::TempDir, WgQuickFile) {
