@@ -29,12 +29,13 @@ pub(crate) struct Malformed {
     pub(crate) reason: String,
 }
 
-/// A peer that stands outside our block and so cannot be changed by us.
+/// A change that would need one outside our block.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the peer {key} in line {line} stands outside the block of enrollment; change or remove it by hand")]
-pub(crate) struct Foreign {
-    pub(crate) key: PublicKey,
-    pub(crate) line: usize,
+pub(crate) enum Foreign {
+    #[error("the peer {key} in line {line} stands outside the block of enrollment; change or remove it by hand")]
+    Peer { key: PublicKey, line: usize },
+    #[error("the address {address} belongs to the peer in line {line}, outside the block of enrollment")]
+    Address { address: IpAddr, line: usize },
 }
 
 /// A file, taken apart.
@@ -117,7 +118,13 @@ impl Configuration {
     pub(crate) fn ensure(&mut self, spec: &PeerSpec) -> Result<bool, Foreign> {
         if let Some(Place::Foreign(at)) = self.index.get(&spec.public_key) {
             let peer = &self.foreign[*at];
-            return if peer.is_as(spec) { Ok(false) } else { Err(Foreign { key: peer.key, line: peer.line }) };
+            return if peer.is_as(spec) { Ok(false) } else { Err(Foreign::Peer { key: peer.key, line: peer.line }) };
+        }
+        // WireGuard gives an address to one peer only, the last that asks.
+        for address in &spec.addresses {
+            if let Some(peer) = self.foreign.iter().find(|peer| peer.allowed.contains(&IpNet::from(*address))) {
+                return Err(Foreign::Address { address: *address, line: peer.line });
+            }
         }
         let peer = Peer {
             key: spec.public_key,
@@ -140,7 +147,7 @@ impl Configuration {
     pub(crate) fn remove(&mut self, key: &PublicKey) -> Result<bool, Foreign> {
         match self.index.get(key) {
             None => Ok(false),
-            Some(Place::Foreign(at)) => Err(Foreign { key: *key, line: self.foreign[*at].line }),
+            Some(Place::Foreign(at)) => Err(Foreign::Peer { key: *key, line: self.foreign[*at].line }),
             Some(Place::Ours(at)) => {
                 self.ours[*at] = None;
                 self.index.remove(key);

@@ -19,7 +19,7 @@ use crate::replace::{self, Exclusive};
 /// # Guarantees
 /// * Only the block between `# BEGIN enrollment` and `# END enrollment` is ever written. Everything else, the
 ///   `[Interface]` section and other people's peers included, keeps its bytes. A change of a peer that stands outside
-///   the block is refused; [`observe`](PeerProvisioner::observe) reports it.
+///   the block, or that would take its address, is refused; [`observe`](PeerProvisioner::observe) reports it.
 /// * A change is on the disk when `apply` returns, and a power failure leaves the old file or the new one. When
 ///   nothing changes nothing is written.
 /// * Several processes can share a file: each change is made under an advisory lock on a file beside it.

@@ -128,6 +128,9 @@ async fn a_peer_outside_the_block_is_reported_and_never_touched() {
         assert!(!error.is_retryable());
         assert!(error.to_string().contains("wg0.conf") && error.to_string().contains("line 6"), "{error}");
     }
+    let thief = PeerSpec { public_key: key(4), addresses: spec(3).addresses };
+    let error = refusal(&gateway, PeerChange::Ensure(thief)).await;
+    assert!(!error.is_retryable() && error.to_string().contains("10.1.0.3"), "{error}");
     assert_eq!(content(&gateway), WRITTEN_BY_HAND);
     let (_folder, gateway) = on_file(&WRITTEN_BY_HAND.replace("10.9.0.0/16,", ""));
     apply(&gateway, &[ensure(3)]).await;
