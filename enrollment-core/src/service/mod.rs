@@ -111,7 +111,9 @@ impl Service {
         self.0.clock.now()
     }
 
-    pub(crate) fn entropy(&self) -> &dyn Entropy {
+    /// The randomness the service was given, for identifiers of what belongs to it (such as requests).
+    #[must_use]
+    pub fn entropy(&self) -> &dyn Entropy {
         &*self.0.entropy
     }
 
