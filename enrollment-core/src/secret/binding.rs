@@ -24,7 +24,7 @@ impl Binding<'_> {
 
 /// The fields one after the other, each after its length in eight bytes, so that no two different lists of the same
 /// count give the same bytes.
-pub(super) fn framed(fields: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn framed(fields: &[&[u8]]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for field in fields {
         bytes.extend((field.len() as u64).to_be_bytes());
