@@ -100,7 +100,10 @@ pub struct Rate {
 impl Rate {
     const fn new(burst: u32, per_second: u32) -> Self {
         let not_zero = "the constants below are not zero";
-        Self { burst: NonZeroU32::new(burst).expect(not_zero), per_second: NonZeroU32::new(per_second).expect(not_zero) }
+        Self {
+            burst: NonZeroU32::new(burst).expect(not_zero),
+            per_second: NonZeroU32::new(per_second).expect(not_zero),
+        }
     }
 }
 
