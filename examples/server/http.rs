@@ -2,16 +2,15 @@
 
 use axum::Router;
 use enrollment::axum::{
-    EnrollmentState, HttpOptions, admin_router, api_key_auth, enroll_router, health_router, internal_layers,
+    EnrollmentState, HttpOptions, enroll_router, health_router, internal_layers,
     openapi_router, public_layers,
 };
 use enrollment::core::service::Service;
 
-use super::Error;
 use super::config::Config;
 
 /// What both faces share.
-pub(crate) fn state(config: &Config, service: &Service) -> Result<EnrollmentState, Error> {
+pub(crate) fn state(config: &Config, service: &Service) -> EnrollmentState {
     let mut options = HttpOptions {
         insecure_http: config.insecure_http,
         trusted_proxies: config.trusted_proxies.clone(),
@@ -20,7 +19,7 @@ pub(crate) fn state(config: &Config, service: &Service) -> Result<EnrollmentStat
     if !config.rate_limits {
         options.rates = None;
     }
-    Ok(EnrollmentState::new(service.clone(), options))
+    EnrollmentState::new(service.clone(), options)
 }
 
 /// Enrollees only.
@@ -31,9 +30,7 @@ pub(crate) fn public(state: &EnrollmentState) -> Router {
 
 /// Administration only. Whoever calls it shows an API key.
 pub(crate) fn internal(state: &EnrollmentState) -> Router {
-    let routes = Router::new()
-        .merge(api_key_auth(admin_router(), state))
-        .merge(health_router())
-        .merge(openapi_router());
+    let routes =
+        Router::new().merge(health_router()).merge(openapi_router());
     internal_layers(routes.with_state(state.clone()), state)
 }
