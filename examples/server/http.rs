@@ -2,8 +2,7 @@
 
 use axum::Router;
 use enrollment::axum::{
-    EnrollmentState, HttpOptions, enroll_router, health_router, internal_layers,
-    openapi_router, public_layers,
+    EnrollmentState, HttpOptions, enroll_router, health_router, internal_layers, openapi_router, public_layers,
 };
 use enrollment::core::service::Service;
 
@@ -30,7 +29,6 @@ pub(crate) fn public(state: &EnrollmentState) -> Router {
 
 /// Administration only. Whoever calls it shows an API key.
 pub(crate) fn internal(state: &EnrollmentState) -> Router {
-    let routes =
-        Router::new().merge(health_router()).merge(openapi_router());
+    let routes = Router::new().merge(health_router()).merge(openapi_router());
     internal_layers(routes.with_state(state.clone()), state)
 }
