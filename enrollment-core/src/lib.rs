@@ -7,5 +7,7 @@ pub mod memory;
 pub mod port;
 pub mod record;
 pub mod secret;
+pub mod service;
 pub mod template;
 pub mod time;
+pub mod worker;

@@ -1,8 +1,12 @@
 //! The rules: pure, no I/O, no clock, no randomness of their own.
 
 pub mod address;
+pub mod api_key;
 pub mod attachment;
+pub mod audit;
+pub mod chain;
 pub mod command;
+pub mod config;
 pub mod contact;
 mod decide;
 pub mod device;

@@ -177,8 +177,8 @@ names! {
         AddressesByPool = "addresses_by_pool",
         /// API keys by time of making.
         ApiKeysByCreated = "api_keys_by_created",
-        /// Audit entries that are not yet in the chain, by time.
-        AuditUnsealed = "audit_unsealed",
+        /// Audit entries: `unsealed` ones by time, `sealed` ones by position in the chain.
+        AuditChain = "audit_chain",
         /// Audit entries by time.
         AuditByTime = "audit_by_time",
         /// Audit entries of one subject by the subject's version.
@@ -204,7 +204,7 @@ impl IndexName {
             Self::AttachmentsByDevice | Self::AttachmentsByLocation => Kind::Attachment,
             Self::AddressesByPool => Kind::Address,
             Self::ApiKeysByCreated => Kind::ApiKey,
-            Self::AuditUnsealed | Self::AuditByTime | Self::AuditBySubject => Kind::Audit,
+            Self::AuditChain | Self::AuditByTime | Self::AuditBySubject => Kind::Audit,
             Self::SealsByNumber => Kind::Seal,
         }
     }

@@ -1,0 +1,134 @@
+//! Making a service: everything explicit, and every reason against it at once.
+
+use std::sync::{Arc, Mutex};
+
+use super::refusals::Refusals;
+use super::{Parts, Service};
+use crate::domain::policy::Policy;
+use crate::port::{Clock, Entropy, Store};
+use crate::secret::{Blocklist, BundledBlocklist, HashingOptions, HashingPool, KeyRing};
+
+/// How the instance presents itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instance {
+    /// Where people reach its public face: `https://vpn.example.com`, without a slash at the end. The only source of
+    /// links (SYS-5).
+    pub url: String,
+    /// Its version, for the template tag of that name.
+    pub version: String,
+}
+
+/// The parts of a service. Nothing is taken from the process: clock, randomness, keys and store are given.
+pub struct ServiceBuilder {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    ring: Arc<KeyRing>,
+    instance: Instance,
+    policy: Policy,
+    hashing: HashingOptions,
+    blocklist: Arc<dyn Blocklist>,
+    bell: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl std::fmt::Debug for ServiceBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServiceBuilder").field("instance", &self.instance).finish_non_exhaustive()
+    }
+}
+
+/// A combination of parts that cannot serve; every reason at once.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the service cannot be built: {}", .0.join("; "))]
+pub struct InvalidService(pub Vec<String>);
+
+impl ServiceBuilder {
+    /// The parts that have no sensible default.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        ring: Arc<KeyRing>,
+        instance: Instance,
+    ) -> Self {
+        Self {
+            store,
+            clock,
+            entropy,
+            ring,
+            instance,
+            policy: Policy::standard(),
+            hashing: HashingOptions::default(),
+            blocklist: Arc::new(BundledBlocklist),
+            bell: Arc::new(|| ()),
+        }
+    }
+
+    /// What is allowed. Default: [`Policy::standard`].
+    #[must_use]
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// How passwords are hashed. Default: [`HashingOptions::default`].
+    #[must_use]
+    pub fn hashing(mut self, options: HashingOptions) -> Self {
+        self.hashing = options;
+        self
+    }
+
+    /// Which passwords are too common. Default: the bundled list.
+    #[must_use]
+    pub fn blocklist(mut self, blocklist: Arc<dyn Blocklist>) -> Self {
+        self.blocklist = blocklist;
+        self
+    }
+
+    /// Called after every change that queued work, so that workers need not wait for their next turn. Must not block.
+    #[must_use]
+    pub fn bell(mut self, bell: Arc<dyn Fn() + Send + Sync>) -> Self {
+        self.bell = bell;
+        self
+    }
+
+    /// The service.
+    ///
+    /// # Errors
+    /// With every reason at once, when the parts contradict themselves or each other.
+    pub fn build(self) -> Result<Service, InvalidService> {
+        let Self { store, clock, entropy, ring, instance, policy, hashing, blocklist, bell } = self;
+        let mut reasons = Vec::new();
+        if let Err(error) = policy.check() {
+            reasons.extend(error.0);
+        }
+        let rest = instance.url.strip_prefix("https://").or_else(|| instance.url.strip_prefix("http://"));
+        let is_origin = rest.is_some_and(|host| {
+            !host.is_empty()
+                && !host.contains(|c: char| "/?#@\\\"<>".contains(c) || c.is_whitespace() || c.is_control())
+        });
+        if !is_origin {
+            reasons
+                .push("instance.url: a scheme and a host such as https://vpn.example.com, without a path".to_owned());
+        }
+        let hashing = HashingPool::start(hashing).map_err(|error| reasons.push(format!("hashing: {error}"))).ok();
+        match hashing {
+            Some(hashing) if reasons.is_empty() => Ok(Service(Arc::new(Parts {
+                store,
+                clock,
+                entropy,
+                ring,
+                hashing,
+                blocklist,
+                policy,
+                instance,
+                bell,
+                refusals: Refusals::default(),
+                locations: Mutex::new(None),
+                texts: Mutex::default(),
+            }))),
+            _ => Err(InvalidService(reasons)),
+        }
+    }
+}

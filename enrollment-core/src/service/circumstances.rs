@@ -1,0 +1,147 @@
+//! Reading what decisions are judged against, in as few round trips as possible.
+
+use std::sync::Arc;
+
+use super::{Failure, Service};
+use crate::domain::enrollment::Enrollment;
+use crate::domain::location::Location;
+use crate::domain::policy::Policy;
+use crate::domain::requirement::Circumstances;
+use crate::domain::settings::Settings;
+use crate::domain::user::User;
+use crate::id::UserId;
+use crate::port::{Op, Scan};
+use crate::record::{Guard, IndexName, Kind, Record, Row, RowKey, Stored, UniqueKey, Version};
+
+/// What one snapshot said of a user, the settings and the locations.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) user: Stored<User>,
+    pub(crate) settings: Settings,
+    settings_version: Option<Version>,
+    pub(crate) locations: Arc<[Location]>,
+    locations_version: Option<Version>,
+    /// The administrator who started the enrollment, as they are now.
+    pub(crate) initiator: Option<User>,
+    /// Further rows that were asked for.
+    pub(crate) more: Vec<Option<Row>>,
+}
+
+impl World {
+    pub(crate) fn circumstances<'a>(&'a self, policy: &'a Policy) -> Circumstances<'a> {
+        Circumstances { user: &self.user.record, locations: &self.locations, settings: &self.settings, policy }
+    }
+
+    /// The steps that hold settings and locations as they were read.
+    pub(crate) fn holds(&self) -> [Op; 2] {
+        [
+            Op::Check { key: Settings::KEY, version: self.settings_version },
+            Op::Check { key: Guard::Locations.key(), version: self.locations_version },
+        ]
+    }
+}
+
+impl Service {
+    /// The world of an enrollment, of one snapshot.
+    pub(crate) async fn world(&self, enrollment: &Enrollment, more: &[RowKey]) -> Result<World, Failure> {
+        self.world_of(enrollment.subject, enrollment.initiator, more)
+            .await?
+            .ok_or_else(|| Failure::Broken("an enrollment's user is gone".into()))
+    }
+
+    /// The world of a user, if there is such a user.
+    pub(crate) async fn world_of(
+        &self,
+        user: UserId,
+        initiator: Option<UserId>,
+        more: &[RowKey],
+    ) -> Result<Option<World>, Failure> {
+        let mut keys = vec![
+            RowKey::new(Kind::User, user.uuid()),
+            Settings::KEY,
+            Guard::Locations.key(),
+            RowKey::new(Kind::User, initiator.unwrap_or(user).uuid()),
+        ];
+        keys.extend(more);
+        let mut rows = self.store().get(&keys).await?.into_iter();
+        let mut next = || rows.next().flatten();
+        let Some(user) = next() else { return Ok(None) };
+        let user = Stored::read(&user)?;
+        let (settings, settings_version) = self.settings_of(next())?;
+        let locations_version = next().map(|row| row.version);
+        let initiator = match (initiator, next()) {
+            (Some(_), Some(row)) => Some(Stored::read(&row)?.record),
+            _ => None,
+        };
+        Ok(Some(World {
+            user,
+            settings,
+            settings_version,
+            locations: self.locations_at(locations_version).await?,
+            locations_version,
+            initiator,
+            more: rows.collect(),
+        }))
+    }
+
+    /// Settings from their row; the policy's defaults where nobody has saved any.
+    pub(crate) fn settings_of(&self, row: Option<Row>) -> Result<(Settings, Option<Version>), Failure> {
+        match row {
+            None => Ok((Settings::defaults(self.policy()), None)),
+            Some(row) => {
+                let stored = Stored::<Settings>::read(&row)?;
+                Ok((stored.record, Some(stored.version)))
+            }
+        }
+    }
+
+    /// All locations. Read again only when their guard moved; whoever depends on them holds the guard at `version`.
+    pub(crate) async fn locations_at(&self, version: Option<Version>) -> Result<Arc<[Location]>, Failure> {
+        if let Some((known, locations)) = &*self.known_locations()
+            && *known == version
+        {
+            return Ok(Arc::clone(locations));
+        }
+        let locations: Arc<[Location]> =
+            self.all::<Location>(IndexName::LocationsByName, "").await?.into_iter().map(|s| s.record).collect();
+        // The scan may have seen a later state than `version`. Kept only if the guard still stands there, since the
+        // guard moves in every change to a location.
+        let now = self.store().get(&[Guard::Locations.key()]).await?.pop().flatten().map(|row| row.version);
+        if now == version {
+            *self.known_locations() = Some((version, Arc::clone(&locations)));
+        }
+        Ok(locations)
+    }
+
+    /// Every record in one part of an index.
+    pub(crate) async fn all<R: Record>(
+        &self,
+        index: IndexName,
+        within: impl Into<String>,
+    ) -> Result<Vec<Stored<R>>, Failure> {
+        let mut scan = Scan::all(index, within, 1000);
+        let mut all = Vec::new();
+        loop {
+            let page = self.store().scan(&scan).await?;
+            for row in &page.rows {
+                all.push(Stored::read(row)?);
+            }
+            match page.next {
+                Some(cursor) => scan.after = Some(cursor),
+                None => return Ok(all),
+            }
+        }
+    }
+
+    /// One record by its id.
+    pub(crate) async fn read<R: Record>(&self, id: uuid::Uuid) -> Result<Option<Stored<R>>, Failure> {
+        let row = self.store().get(&[RowKey::new(R::KIND, id)]).await?.pop().flatten();
+        Ok(row.as_ref().map(Stored::read).transpose()?)
+    }
+
+    /// One record by a unique key.
+    pub(crate) async fn find<R: Record>(&self, key: &UniqueKey) -> Result<Option<Stored<R>>, Failure> {
+        let row = self.store().find(key).await?;
+        Ok(row.as_ref().map(Stored::read).transpose()?)
+    }
+}

@@ -1,0 +1,178 @@
+//! Staging devices: a key, an attachment per location, an address per pool.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::circumstances::World;
+use super::turn::Draft;
+use super::{Failure, Service};
+use crate::domain::address::{Assignment, Pool, Standing, sortable};
+use crate::domain::attachment::{Attachment, PeerState};
+use crate::domain::device::{Device, PublicKey};
+use crate::domain::location::Location;
+use crate::domain::rejection::Rejection;
+use crate::domain::text::DeviceName;
+use crate::id::{AttachmentId, DeviceId, EnrollmentId, LocationId, Number};
+use crate::port::Scan;
+use crate::record::{IndexName, KeyValue, Stored, new_row};
+use crate::time::Timestamp;
+
+/// Of how many free addresses one is claimed at random. Everybody picking the lowest would meet there again and again.
+const CHOICES: usize = 16;
+/// Rows read at once when looking for a free address.
+const WINDOW: u32 = 256;
+
+/// A device that a draft makes, with its attachments.
+#[derive(Debug)]
+pub(crate) struct NewDevice {
+    pub(crate) device: Device,
+    pub(crate) attachments: Vec<Attachment>,
+}
+
+/// How a new device comes in.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub(crate) name: DeviceName,
+    pub(crate) public_key: PublicKey,
+    pub(crate) enrollment: EnrollmentId,
+    /// A peer at once, because its enrollment completes in the same change.
+    pub(crate) at_once: bool,
+}
+
+impl Service {
+    /// Adds a device of the world's user to a draft, with addresses at every location that admits them.
+    pub(crate) async fn add_device(
+        &self,
+        draft: &mut Draft,
+        world: &World,
+        entry: Entry,
+    ) -> Result<NewDevice, Failure> {
+        let user = &world.user.record;
+        let device = Device {
+            id: DeviceId::new(draft.now, self.entropy()),
+            number: Number::new(self.entropy()),
+            owner: user.id,
+            name: entry.name,
+            public_key: entry.public_key,
+            enrollment: Some(entry.enrollment),
+            staged: !entry.at_once,
+            created: draft.now,
+        };
+        draft.ops.push(new_row(&device));
+        let state = if entry.at_once { PeerState::Intended } else { PeerState::Staged };
+        let mut attachments = Vec::new();
+        for location in world.locations.iter().filter(|location| location.admits(user)) {
+            let attachment = self.attach(draft, &device, location, state).await?;
+            if entry.at_once {
+                self.tell_worker(draft, &attachment)?;
+            }
+            attachments.push(attachment);
+        }
+        Ok(NewDevice { device, attachments })
+    }
+
+    /// Adds an attachment of `device` to `location` to a draft, with one free address per pool.
+    pub(super) async fn attach(
+        &self,
+        draft: &mut Draft,
+        device: &Device,
+        location: &Location,
+        state: PeerState,
+    ) -> Result<Attachment, Failure> {
+        let id = AttachmentId::new(draft.now, self.entropy());
+        let mut addresses = Vec::new();
+        for pool in &location.pools {
+            let free = self.free_address(draft.now, location.id, *pool).await?;
+            let Some((address, resting)) = free else {
+                return Err(Rejection::AddressesExhausted { location: location.name.to_string() }.into());
+            };
+            let claim = Assignment { location: location.id, pool: *pool, address, standing: Standing::Held(id) };
+            draft.ops.push(match resting {
+                // Two who claim the same address meet in the same row: one of them reads again.
+                None => new_row(&claim),
+                Some(resting) => resting.put(&claim),
+            });
+            addresses.push(address);
+        }
+        let attachment = Attachment {
+            id,
+            device: device.id,
+            location: location.id,
+            public_key: device.public_key,
+            addresses,
+            state,
+            generation: 1,
+            failure: None,
+        };
+        draft.ops.push(new_row(&attachment));
+        Ok(attachment)
+    }
+
+    /// A free address of a pool, with its row if it rests from earlier use: looked for cyclically from a random start,
+    /// and one of the first [`CHOICES`] taken at random.
+    async fn free_address(
+        &self,
+        now: Timestamp,
+        location: LocationId,
+        pool: Pool,
+    ) -> Result<Option<(IpAddr, Option<Stored<Assignment>>)>, Failure> {
+        let start = pool.start(self.random());
+        let mut free = self.gaps(now, location, pool, start, None).await?;
+        if free.is_empty() {
+            free = self.gaps(now, location, pool, pool.lowest(), Some(start)).await?;
+        }
+        if free.is_empty() {
+            return Ok(None);
+        }
+        let nth = usize::from_le_bytes(self.random()) % free.len();
+        Ok(Some(free.swap_remove(nth)))
+    }
+
+    async fn gaps(
+        &self,
+        now: Timestamp,
+        location: LocationId,
+        pool: Pool,
+        from: IpAddr,
+        until: Option<IpAddr>,
+    ) -> Result<Vec<(IpAddr, Option<Stored<Assignment>>)>, Failure> {
+        let mut scan = Scan::all(IndexName::AddressesByPool, Assignment::pool_part(location, pool), WINDOW);
+        scan.from = Some(KeyValue::Text(sortable(from)));
+        scan.to = until.map(|address| KeyValue::Text(sortable(address)));
+        let mut from = from;
+        loop {
+            let page = self.store().scan(&scan).await?;
+            let mut taken = Vec::new();
+            let mut resting = BTreeMap::new();
+            let mut last = None;
+            for row in &page.rows {
+                let assignment = Stored::<Assignment>::read(row)?;
+                let address = assignment.record.address;
+                last = Some(address);
+                if assignment.record.is_free(now) {
+                    resting.insert(address, assignment);
+                } else {
+                    taken.push(address);
+                }
+            }
+            let end = if page.next.is_some() { last } else { until };
+            let found = pool.gaps(from, end, &taken, CHOICES);
+            if !found.is_empty() {
+                return Ok(found
+                    .into_iter()
+                    .map(|address| {
+                        let rest = resting.remove(&address);
+                        (address, rest)
+                    })
+                    .collect());
+            }
+            match (page.next, last) {
+                (Some(next), Some(last)) => {
+                    scan.after = Some(next);
+                    from = last;
+                }
+                _ => return Ok(Vec::new()),
+            }
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! From what a decision causes to the steps of a change.
+
+use super::circumstances::World;
+use super::turn::Draft;
+use super::{Failure, Service};
+use crate::domain::address::{Assignment, QUARANTINE, Standing};
+use crate::domain::attachment::{Attachment, PeerState};
+use crate::domain::command::Effect;
+use crate::domain::device::Device;
+use crate::id::DeviceId;
+use crate::port::{Channel, Stream};
+use crate::record::{IndexName, Kind, RowKey, Stored};
+use crate::worker::PeerIntent;
+
+impl Service {
+    /// Adds everything a decision causes to a draft.
+    pub(crate) async fn add_effects(
+        &self,
+        draft: &mut Draft,
+        world: Option<&World>,
+        effects: Vec<Effect>,
+    ) -> Result<(), Failure> {
+        for effect in effects {
+            match (effect, world) {
+                (Effect::ReleaseDevice(device), _) => self.release(draft, device).await?,
+                (Effect::PromoteDevice(device), Some(world)) => self.promote(draft, world, device).await?,
+                (Effect::WriteUser(user), Some(world)) => draft.ops.push(world.user.put(&user)),
+                (Effect::HoldUser, Some(world)) => draft.ops.push(world.user.check()),
+                (effect, None) => return Err(Failure::Broken(format!("nobody read the world for {effect:?}").into())),
+            }
+        }
+        Ok(())
+    }
+
+    /// A staged device goes, with its attachments and addresses. Nobody ever used them, so they need no rest.
+    async fn release(&self, draft: &mut Draft, device: DeviceId) -> Result<(), Failure> {
+        let Some(device) = self.read::<Device>(device.uuid()).await? else { return Ok(()) };
+        for attachment in self.attachments(device.record.id).await? {
+            self.detach(draft, &attachment).await?;
+        }
+        draft.ops.push(device.delete());
+        Ok(())
+    }
+
+    /// A staged device becomes a peer wherever its owner is admitted, at locations that came since it was staged too.
+    async fn promote(&self, draft: &mut Draft, world: &World, device: DeviceId) -> Result<(), Failure> {
+        let stored = self
+            .read::<Device>(device.uuid())
+            .await?
+            .ok_or_else(|| Failure::Broken("the staged device is gone".into()))?;
+        let device = Device { staged: false, ..stored.record.clone() };
+        draft.ops.push(stored.put(&device));
+        let staged = self.attachments(device.id).await?;
+        let admits = |location: &&_| crate::domain::location::Location::admits(location, &world.user.record);
+        for location in world.locations.iter().filter(admits) {
+            match staged.iter().find(|attachment| attachment.record.location == location.id) {
+                Some(attachment) => self.intend(draft, attachment, PeerState::Intended)?,
+                None => {
+                    let attachment = self.attach(draft, &device, location, PeerState::Intended).await?;
+                    self.tell_worker(draft, &attachment)?;
+                }
+            }
+        }
+        for attachment in &staged {
+            let open = world.locations.iter().filter(admits).any(|location| location.id == attachment.record.location);
+            if !open {
+                self.detach(draft, attachment).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The attachments of a device.
+    pub(crate) async fn attachments(&self, device: DeviceId) -> Result<Vec<Stored<Attachment>>, Failure> {
+        self.all(IndexName::AttachmentsByDevice, device.to_string()).await
+    }
+
+    /// Writes a new intention for an attachment, and the hint for the worker that makes it so.
+    pub(crate) fn intend(
+        &self,
+        draft: &mut Draft,
+        attachment: &Stored<Attachment>,
+        state: PeerState,
+    ) -> Result<(), Failure> {
+        let next = attachment.record.clone().intend(state);
+        draft.ops.push(attachment.put(&next));
+        self.tell_worker(draft, &next)
+    }
+
+    pub(super) fn tell_worker(&self, draft: &mut Draft, attachment: &Attachment) -> Result<(), Failure> {
+        let intent = PeerIntent { attachment: attachment.id, location: attachment.location };
+        let body = serde_json::to_string(&intent).map_err(|error| Failure::Broken(error.into()))?;
+        let stream = Stream { key: attachment.id.to_string(), order: attachment.generation };
+        self.enqueue(draft, Channel::Peer, Some(stream), body);
+        Ok(())
+    }
+
+    async fn detach(&self, draft: &mut Draft, attachment: &Stored<Attachment>) -> Result<(), Failure> {
+        for assignment in self.assignments(&attachment.record).await? {
+            draft.ops.push(assignment.delete());
+        }
+        draft.ops.push(attachment.delete());
+        Ok(())
+    }
+
+    /// The addresses of an attachment that was in force: nobody gets them before they have rested (DEV-2).
+    pub(crate) async fn let_addresses_rest(&self, draft: &mut Draft, attachment: &Attachment) -> Result<(), Failure> {
+        for assignment in self.assignments(attachment).await? {
+            let standing = Standing::RestingUntil(draft.now.plus(QUARANTINE));
+            draft.ops.push(assignment.put(&Assignment { standing, ..assignment.record.clone() }));
+        }
+        Ok(())
+    }
+
+    async fn assignments(&self, attachment: &Attachment) -> Result<Vec<Stored<Assignment>>, Failure> {
+        let row_id = |address: &_| Assignment::row_id(attachment.location, *address);
+        let keys: Vec<RowKey> =
+            attachment.addresses.iter().map(|address| RowKey::new(Kind::Address, row_id(address))).collect();
+        let rows = self.store().get(&keys).await?;
+        Ok(rows.iter().flatten().map(Stored::read).collect::<Result<_, _>>()?)
+    }
+}

@@ -1,0 +1,127 @@
+//! Redeeming a token for a session.
+
+use super::{Enrollee, SessionState};
+use crate::domain::audit::Actor;
+use crate::domain::command::{Begin, Changed, Command, Decision};
+use crate::domain::decide;
+use crate::domain::enrollment::Enrollment;
+use crate::domain::rejection::Rejection;
+use crate::secret::{Digest, SessionNonce, SessionSecret, Token};
+use crate::service::turn::{Doer, Draft, TURNS, Written};
+use crate::service::{Failure, Origin};
+
+/// What a person sends to begin.
+#[derive(Debug)]
+pub struct BeginRequest {
+    /// The secret of their invitation.
+    pub token: Token,
+    /// Random, theirs alone, and the same when the same begin is repeated: a double click or a lost answer then leads
+    /// to the same session.
+    pub nonce: Option<SessionNonce>,
+    /// The session they had before, to continue with everything they did there.
+    pub resume: Option<SessionSecret>,
+}
+
+/// An open session.
+#[derive(Debug)]
+pub struct Begun {
+    /// Its secret, shown here only.
+    pub session: SessionSecret,
+    /// Where it stands.
+    pub state: SessionState,
+}
+
+/// The session secrets a begin is about.
+struct Secrets {
+    begin: Begin,
+    /// The one in force, when the caller can show it.
+    present: Option<SessionSecret>,
+    /// The one of a new session.
+    next: SessionSecret,
+}
+
+impl Enrollee<'_> {
+    /// Opens a session, or continues the caller's own (TOK-5, TOK-6). The only call that redeems a token.
+    ///
+    /// Repeating it with the same nonce, or with the session it returned as `resume`, changes nothing and returns the
+    /// same session. Anybody else with the token ends the older session and finds no choice of its holder.
+    ///
+    /// # Errors
+    /// As [`Enrollee::look`], and [`Rejection::SessionsExhausted`].
+    pub async fn begin(&self, request: &BeginRequest, origin: Origin) -> Result<Begun, Failure> {
+        for _ in 0..TURNS {
+            let stored = self.by_token(&request.token).await?;
+            let enrollment = &stored.record;
+            let doer = Doer { actor: Actor::Enrollee(enrollment.id), origin };
+            let now = self.service.now();
+            let secrets = match self.secrets(enrollment, request)? {
+                Some(secrets) => secrets,
+                // Nothing can be derived for an enrollment that is over; `decide` says why.
+                None => {
+                    let rejection =
+                        crate::domain::token_opens(enrollment, now).err().unwrap_or(Rejection::InvalidToken);
+                    return Err(self.service.refuse(doer, stored.key(), stored.version, "begin", rejection).await);
+                }
+            };
+            match decide(enrollment, Command::Begin(secrets.begin), now) {
+                Err(rejection) => {
+                    return Err(self.service.refuse(doer, stored.key(), stored.version, "begin", rejection).await);
+                }
+                Ok(Decision::Unchanged(_)) => {
+                    let session = secrets.present.ok_or_else(|| Failure::Broken("a session nobody showed".into()))?;
+                    return self.begun(session, stored.record).await;
+                }
+                Ok(Decision::Changed(changed)) => {
+                    let Changed { next, effects, event, .. } = *changed;
+                    let mut draft = Draft::new(now);
+                    draft.ops.push(stored.put(&next));
+                    self.service.add_effects(&mut draft, None, effects).await?;
+                    self.service.audit(&mut draft, doer, stored.key(), stored.version, event);
+                    match self.service.write(draft).await? {
+                        Written::Applied => return self.begun(secrets.next, next).await,
+                        Written::Stale | Written::Taken(_) | Written::LeaseLost => {}
+                    }
+                }
+            }
+        }
+        Err(Failure::Busy)
+    }
+
+    async fn begun(&self, session: SessionSecret, enrollment: Enrollment) -> Result<Begun, Failure> {
+        let world = self.service.world(&enrollment, &super::state::device_key(&enrollment)).await?;
+        let state = self.state(&enrollment, &world)?;
+        Ok(Begun { session, state })
+    }
+
+    /// The secrets that the caller can show, and the next one; none when the enrollment is over.
+    fn secrets(&self, enrollment: &Enrollment, request: &BeginRequest) -> Result<Option<Secrets>, Failure> {
+        let Some(seed) = &enrollment.seed else { return Ok(None) };
+        let derive = |serial, nonce| self.service.ring().session(seed, enrollment.id, serial, nonce);
+        let session = enrollment.session();
+        let mut presented: Vec<Digest> = request.resume.iter().map(SessionSecret::digest).collect();
+        let mut present = None;
+        if let (Some(session), Some(resume)) = (session, &request.resume)
+            && session.digest == resume.digest()
+        {
+            present = Some(SessionSecret::parse(resume.expose()).map_err(|error| Failure::Broken(error.into()))?);
+        }
+        let next = match &request.nonce {
+            None => SessionSecret::random(self.service.entropy()),
+            Some(nonce) => {
+                let serials = session
+                    .into_iter()
+                    .flat_map(|session| [Some(session.serial), session.held.as_ref().map(|held| held.serial)])
+                    .flatten();
+                for serial in serials {
+                    let derived = derive(serial, nonce)?;
+                    presented.push(derived.digest());
+                    if session.is_some_and(|session| session.digest == derived.digest()) {
+                        present = Some(derived);
+                    }
+                }
+                derive(enrollment.serial + 1, nonce)?
+            }
+        };
+        Ok(Some(Secrets { begin: Begin { presented, next: next.digest() }, present, next }))
+    }
+}

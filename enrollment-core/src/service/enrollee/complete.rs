@@ -1,0 +1,130 @@
+//! Completing.
+
+use super::step::Open;
+use super::{DeviceConfig, Enrollee, SessionState};
+use crate::domain::attachment::Attachment;
+use crate::domain::command::{Changed, Command, Decision, Effect, Step};
+use crate::domain::decide;
+use crate::domain::enrollment::{Enrollment, Phase};
+use crate::domain::event::Event;
+use crate::domain::user::User;
+use crate::secret::SessionSecret;
+use crate::service::circumstances::World;
+use crate::service::turn::{Draft, TURNS, Written};
+use crate::service::{Failure, Origin};
+use crate::template::{Rendered, Tags};
+
+/// A completed enrollment.
+#[derive(Debug)]
+pub struct Completion {
+    /// Where the session stands.
+    pub state: SessionState,
+    /// The onboarding message.
+    pub onboarding: Onboarding,
+    /// One configuration per location, when a device was added.
+    pub configs: Vec<DeviceConfig>,
+    /// It was complete before.
+    pub repeated: bool,
+}
+
+/// The onboarding message (MSG-1).
+pub type Onboarding = Rendered;
+
+impl Enrollee<'_> {
+    /// Completes: every requirement is checked against the world as it is in that very change, and credentials,
+    /// enrolled flag, device and audit are written together or not at all (REQ-5). Completing again changes nothing
+    /// and says so.
+    ///
+    /// # Errors
+    /// [`Rejection::RequirementsMissing`](crate::domain::rejection::Rejection::RequirementsMissing) names every unmet
+    /// requirement; the session lives on.
+    pub async fn complete(&self, session: &SessionSecret, origin: Origin) -> Result<Completion, Failure> {
+        for _ in 0..TURNS {
+            let open = self.open(session, origin).await?;
+            let now = self.service.now();
+            let circumstances = open.world.circumstances(self.service.policy());
+            let command = Command::Step { session: session.digest(), step: Step::Complete(circumstances) };
+            match decide(&open.stored.record, command, now) {
+                Err(rejection) => return Err(self.refuse(&open, "complete", rejection).await),
+                Ok(Decision::Unchanged(_)) => {
+                    return self.completion(&open.stored.record, &open.world, true).await;
+                }
+                Ok(Decision::Changed(changed)) => {
+                    let Changed { next, outcome, effects, event } = *changed;
+                    let mut draft = Draft::new(now);
+                    draft.ops.push(open.stored.put(&next));
+                    let user = written_user(&effects);
+                    self.service.add_effects(&mut draft, Some(&open.world), effects).await?;
+                    if outcome.is_ok() {
+                        draft.ops.extend(open.world.holds());
+                    }
+                    self.log(&mut draft, &open, event, user.is_some());
+                    match self.service.write(draft).await? {
+                        Written::Applied => {
+                            outcome?;
+                            let mut world = open.world;
+                            if let Some(user) = user {
+                                world.user.record = user;
+                            }
+                            return self.completion(&next, &world, false).await;
+                        }
+                        Written::Stale | Written::Taken(_) | Written::LeaseLost => {}
+                    }
+                }
+            }
+        }
+        Err(Failure::Busy)
+    }
+
+    /// One entry for the enrollment, and one for the user where they changed: the versions of both count without gaps.
+    fn log(&self, draft: &mut Draft, open: &Open, event: Event, user_changed: bool) {
+        if user_changed {
+            self.service.audit(draft, open.doer, open.world.user.key(), open.world.user.version, event.clone());
+        }
+        self.service.audit(draft, open.doer, open.stored.key(), open.stored.version, event);
+    }
+
+    async fn completion(&self, enrollment: &Enrollment, world: &World, repeated: bool) -> Result<Completion, Failure> {
+        let device = match &enrollment.phase {
+            Phase::Completed(completed) => completed.device,
+            _ => None,
+        };
+        let attachments: Vec<Attachment> = match device {
+            Some(device) => self.service.attachments(device).await?.into_iter().map(|stored| stored.record).collect(),
+            None => Vec::new(),
+        };
+        Ok(Completion {
+            state: self.state(enrollment, world)?,
+            onboarding: self.service.onboarding(world).await?,
+            configs: Self::configs(world, &attachments),
+            repeated,
+        })
+    }
+}
+
+fn written_user(effects: &[Effect]) -> Option<User> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::WriteUser(user) => Some(User::clone(user)),
+        _ => None,
+    })
+}
+
+impl World {
+    /// What a template may say of these people. A tag without a value is empty and holds nobody up (MSG-2).
+    pub(crate) fn tags(&self, instance: &crate::service::Instance) -> Tags {
+        let user = &self.user.record;
+        let text = |value: Option<String>| value.unwrap_or_default();
+        let initiator = self.initiator.as_ref();
+        Tags {
+            first_name: user.first_name.to_string(),
+            last_name: user.last_name.to_string(),
+            username: user.username.to_string(),
+            admin_first_name: text(initiator.map(|admin| admin.first_name.to_string())),
+            admin_last_name: text(initiator.map(|admin| admin.last_name.to_string())),
+            admin_phone: text(initiator.and_then(|admin| admin.phone.as_ref()).map(ToString::to_string)),
+            admin_email: text(initiator.and_then(|admin| admin.email.as_ref()).map(ToString::to_string)),
+            instance_url: instance.url.clone(),
+            instance_version: instance.version.clone(),
+        }
+    }
+}

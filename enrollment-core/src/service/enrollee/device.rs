@@ -1,0 +1,190 @@
+//! Adding the device.
+
+use data_encoding::BASE64;
+use zeroize::Zeroizing;
+
+use super::step::Open;
+use super::{DeviceConfig, DeviceView, Enrollee};
+use crate::domain::attachment::Attachment;
+use crate::domain::command::{Changed, Command, Decision, Effect, Step};
+use crate::domain::device::{Device, PublicKey};
+use crate::domain::enrollment::Purpose;
+use crate::domain::rejection::Rejection;
+use crate::domain::text::DeviceName;
+use crate::domain::{decide, session_opens};
+use crate::record::{Stored, UniqueName};
+use crate::secret::SessionSecret;
+use crate::service::devices::Entry;
+use crate::service::turn::{Draft, TURNS, Written};
+use crate::service::{Failure, Origin};
+
+/// Where the device's key comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeviceKey {
+    /// Made by the enrollee; the server never sees the private half.
+    Given(PublicKey),
+    /// To be made here, where the policy allows it (REQ-8).
+    MakeHere,
+}
+
+/// A device to be added.
+#[derive(Debug, Clone)]
+pub struct DeviceRequest {
+    /// Its name.
+    pub name: DeviceName,
+    /// Its key.
+    pub key: DeviceKey,
+}
+
+/// A device that was added, and what it needs to connect.
+#[derive(Debug)]
+pub struct NewDeviceKey {
+    /// The device.
+    pub device: DeviceView,
+    /// One configuration per location.
+    pub configs: Vec<DeviceConfig>,
+    /// The private key, when it was made here: shown here only, kept nowhere.
+    pub private_key: Option<Zeroizing<String>>,
+}
+
+/// The key of one attempt.
+struct Pair {
+    public: PublicKey,
+    private: Option<Zeroizing<String>>,
+}
+
+impl Enrollee<'_> {
+    /// Adds the device, in place of the one added before. It gets its addresses now and becomes a peer only when the
+    /// enrollment completes (DEV-3); for [`Purpose::Device`] that is in this same change.
+    ///
+    /// The same name and key again change nothing and return the same configurations.
+    ///
+    /// # Errors
+    /// [`Rejection::PublicKeyTaken`], [`Rejection::DeviceNameTaken`], [`Rejection::AddressesExhausted`],
+    /// [`Rejection::NoLocation`], [`Rejection::StepNotOffered`]; nothing is left behind.
+    pub async fn set_device(
+        &self,
+        session: &SessionSecret,
+        request: &DeviceRequest,
+        origin: Origin,
+    ) -> Result<NewDeviceKey, Failure> {
+        const OPERATION: &str = "device";
+        for _ in 0..TURNS {
+            let open = self.open(session, origin).await?;
+            let now = self.service.now();
+            let enrollment = &open.stored.record;
+            let present = match open.world.more.first() {
+                Some(Some(row)) => Some(Stored::<Device>::read(row)?.record),
+                _ => None,
+            };
+            if let Some(device) = present.filter(|device| repeats(device, request)) {
+                self.readable(&open, session.digest(), now, OPERATION).await?;
+                return self.added(&open, &device).await;
+            }
+            if let Err(rejection) = session_opens(enrollment, session.digest(), now) {
+                return Err(self.refuse(&open, OPERATION, rejection).await);
+            }
+            let pair = match self.pair(request.key) {
+                Ok(pair) => pair,
+                Err(rejection) => return Err(self.refuse(&open, OPERATION, rejection).await),
+            };
+            let mut draft = Draft::new(now);
+            let entry = Entry {
+                name: request.name.clone(),
+                public_key: pair.public,
+                enrollment: enrollment.id,
+                at_once: enrollment.purpose == Purpose::Device,
+            };
+            let new = match self.service.add_device(&mut draft, &open.world, entry).await {
+                Ok(new) => new,
+                Err(Failure::Rejected(rejection)) => return Err(self.refuse(&open, OPERATION, rejection).await),
+                Err(failure) => return Err(failure),
+            };
+            let changed = match self.decide_device(&open, session, new.device.id, now) {
+                Ok(changed) => changed,
+                Err(rejection) => return Err(self.refuse(&open, OPERATION, rejection).await),
+            };
+            let Changed { next, outcome, effects, event } = changed;
+            draft.ops.push(open.stored.put(&next));
+            self.service.add_effects(&mut draft, Some(&open.world), effects).await?;
+            draft.ops.extend(open.world.holds());
+            self.service.audit(&mut draft, open.doer, open.stored.key(), open.stored.version, event);
+            match self.service.write(draft).await? {
+                Written::Applied => {
+                    outcome?;
+                    return Ok(NewDeviceKey {
+                        device: DeviceView::from(&new.device),
+                        configs: Self::configs(&open.world, &new.attachments),
+                        private_key: pair.private,
+                    });
+                }
+                Written::Taken(key) if key.name == UniqueName::PublicKey => {
+                    return Err(self.refuse(&open, OPERATION, Rejection::PublicKeyTaken).await);
+                }
+                Written::Taken(key) if key.name == UniqueName::DeviceName => {
+                    return Err(self.refuse(&open, OPERATION, Rejection::DeviceNameTaken).await);
+                }
+                Written::Stale | Written::Taken(_) | Written::LeaseLost => {}
+            }
+        }
+        Err(Failure::Busy)
+    }
+
+    /// Stages the device and, where that is all there is to do, completes in the same breath.
+    fn decide_device(
+        &self,
+        open: &Open,
+        session: &SessionSecret,
+        device: crate::id::DeviceId,
+        now: crate::time::Timestamp,
+    ) -> Result<Changed, Rejection> {
+        let circumstances = open.world.circumstances(self.service.policy());
+        let enrollment = &open.stored.record;
+        let command = |step| Command::Step { session: session.digest(), step };
+        let staged = match decide(enrollment, command(Step::StageDevice { device, circumstances }), now)? {
+            Decision::Changed(changed) => *changed,
+            // The device is new, so staging it always changes something.
+            Decision::Unchanged(_) => return Err(Rejection::AlreadyCompleted),
+        };
+        if enrollment.purpose != Purpose::Device {
+            return Ok(staged);
+        }
+        match decide(&staged.next, command(Step::Complete(circumstances)), now)? {
+            Decision::Changed(mut completed) => {
+                // The new device is written as a peer already; there is nothing staged to promote.
+                completed.effects.retain(|effect| !matches!(effect, Effect::PromoteDevice(id) if *id == device));
+                completed.effects.extend(staged.effects);
+                Ok(*completed)
+            }
+            Decision::Unchanged(_) => Err(Rejection::AlreadyCompleted),
+        }
+    }
+
+    fn pair(&self, key: DeviceKey) -> Result<Pair, Rejection> {
+        match key {
+            DeviceKey::Given(public) => Ok(Pair { public, private: None }),
+            DeviceKey::MakeHere if self.service.policy().server_made_keys => {
+                let secret = x25519_dalek::StaticSecret::from(self.service.random::<32>());
+                let public = PublicKey::from_bytes(*x25519_dalek::PublicKey::from(&secret).as_bytes())
+                    .map_err(|_| Rejection::PublicKeyNeeded)?;
+                Ok(Pair { public, private: Some(Zeroizing::new(BASE64.encode(secret.as_bytes()))) })
+            }
+            DeviceKey::MakeHere => Err(Rejection::PublicKeyNeeded),
+        }
+    }
+
+    /// The answer for a device that is there already.
+    async fn added(&self, open: &Open, device: &Device) -> Result<NewDeviceKey, Failure> {
+        let attachments = self.service.attachments(device.id).await?;
+        let attachments: Vec<Attachment> = attachments.into_iter().map(|stored| stored.record).collect();
+        Ok(NewDeviceKey {
+            device: DeviceView::from(device),
+            configs: Self::configs(&open.world, &attachments),
+            private_key: None,
+        })
+    }
+}
+
+fn repeats(device: &Device, request: &DeviceRequest) -> bool {
+    device.name == request.name && matches!(request.key, DeviceKey::Given(key) if key == device.public_key)
+}

@@ -1,0 +1,67 @@
+//! Looking at a token, which changes nothing.
+
+use super::Enrollee;
+use crate::domain::enrollment::{Enrollment, Phase, Purpose};
+use crate::domain::rejection::Rejection;
+use crate::domain::settings::{FrontEnd, Settings};
+use crate::domain::text::Label;
+use crate::domain::token_opens;
+use crate::record::{Stored, UniqueKey, UniqueName};
+use crate::secret::Token;
+use crate::service::Failure;
+use crate::time::Timestamp;
+
+/// What everybody with the token may know before they begin: nothing about people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Look {
+    /// What it is for.
+    pub purpose: Purpose,
+    /// Whose instance it is.
+    pub organization: Label,
+    /// Where the instance is reached.
+    pub instance_url: String,
+    /// Whom to ask for help.
+    pub support_contact: Label,
+    /// The first instant at which the token opens nothing.
+    pub expires_at: Timestamp,
+    /// Which front end it leads to.
+    pub front_end: FrontEnd,
+}
+
+impl Enrollee<'_> {
+    /// Tells what a token is for, and changes nothing: however often a mail scanner looks, the token stays as it is
+    /// (TOK-4).
+    ///
+    /// # Errors
+    /// [`Rejection::InvalidToken`] for a token that never was; what became of it for one that was (TOK-7).
+    pub async fn look(&self, token: &Token) -> Result<Look, Failure> {
+        let enrollment = self.by_token(token).await?.record;
+        token_opens(&enrollment, self.service.now())?;
+        let row = self.service.store().get(&[Settings::KEY]).await?.pop().flatten();
+        let (settings, _) = self.service.settings_of(row)?;
+        Ok(Look {
+            purpose: enrollment.purpose,
+            organization: settings.organization,
+            instance_url: self.service.instance().url.clone(),
+            support_contact: settings.support_contact,
+            expires_at: enrollment.expires,
+            front_end: settings.front_end,
+        })
+    }
+
+    /// The enrollment that a token opens. Whoever holds no token hears one answer after the same two reads.
+    pub(super) async fn by_token(&self, token: &Token) -> Result<Stored<Enrollment>, Failure> {
+        let digest = token.digest();
+        if let Some(current) = self.service.find::<Enrollment>(&UniqueKey::new(UniqueName::Token, digest)).await? {
+            return Ok(current);
+        }
+        let past = self.service.find::<Enrollment>(&UniqueKey::new(UniqueName::PastToken, digest)).await?;
+        Err(match past.map(|stored| stored.record.phase) {
+            None => Rejection::InvalidToken,
+            Some(Phase::Completed(_)) => Rejection::TokenCompleted,
+            Some(Phase::Closed(closed)) => closed.why.rejection(),
+            Some(Phase::Invited | Phase::InSession(_)) => Rejection::TokenSuperseded,
+        }
+        .into())
+    }
+}

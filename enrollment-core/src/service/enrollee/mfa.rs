@@ -1,0 +1,138 @@
+//! Setting up a second factor.
+
+use zeroize::Zeroizing;
+
+use super::{Enrollee, SessionState};
+use crate::domain::command::{Outcome, Step};
+use crate::domain::enrollment::Enrollment;
+use crate::domain::rejection::Rejection;
+use crate::id::UserId;
+use crate::secret::{Binding, KeyedDigest, RecoveryCode, Sealed, SessionSecret, TotpSecret};
+use crate::service::{Failure, Origin, Service};
+
+/// A TOTP secret to be scanned or typed, shown to its holder only.
+#[derive(Debug)]
+pub struct TotpOffer {
+    /// Base32 without padding.
+    pub secret: Zeroizing<String>,
+    /// `otpauth://totp/…` (Key URI Format).
+    pub uri: Zeroizing<String>,
+    /// The URI as a QR code, SVG.
+    pub qr_svg: Zeroizing<String>,
+}
+
+/// Recovery codes, shown here only.
+#[derive(Debug)]
+pub struct RecoveryCodes {
+    /// The codes; `None` when the factor was verified before. They can be replaced until completion.
+    pub codes: Option<Vec<RecoveryCode>>,
+    /// Where the session stands.
+    pub state: SessionState,
+}
+
+/// Where a user's TOTP secret is sealed to: the user, not the enrollment, so that it can move there at completion and
+/// to no one else (MFA-5).
+fn totp_binding(user: UserId) -> Binding<'static> {
+    Binding { table: "users", row: user.uuid(), column: "totp" }
+}
+
+/// Where a user's recovery codes are bound to.
+fn recovery_binding(user: UserId) -> Binding<'static> {
+    Binding { table: "users", row: user.uuid(), column: "recovery" }
+}
+
+impl Service {
+    fn open_totp(&self, user: UserId, sealed: &Sealed) -> Result<TotpSecret, Failure> {
+        let bytes = self.ring().open(&totp_binding(user), sealed)?;
+        let bytes: [u8; 20] = bytes
+            .as_slice()
+            .try_into()
+            .map_err(|_| Failure::Broken("a sealed TOTP secret of another length".into()))?;
+        Ok(TotpSecret::from_bytes(bytes))
+    }
+
+    fn new_recovery_codes(&self) -> Vec<RecoveryCode> {
+        (0..self.policy().recovery_codes).map(|_| RecoveryCode::random(self.entropy())).collect()
+    }
+
+    fn recovery_digests(&self, user: UserId, codes: &[RecoveryCode]) -> Vec<KeyedDigest> {
+        codes.iter().map(|code| self.ring().keyed_digest(&recovery_binding(user), code.expose())).collect()
+    }
+}
+
+impl Enrollee<'_> {
+    /// Offers a TOTP secret. Asking again before it is verified returns the same one.
+    ///
+    /// # Errors
+    /// When the session is not the one in force, or the step is not part of the enrollment.
+    pub async fn offer_totp(&self, session: &SessionSecret, origin: Origin) -> Result<TotpOffer, Failure> {
+        let fresh = TotpSecret::random(self.service.entropy());
+        let make = |enrollment: &Enrollment, _| {
+            let binding = totp_binding(enrollment.subject);
+            let sealed = self.service.ring().seal(&binding, fresh.expose_bytes(), self.service.entropy())?;
+            Ok(Step::OfferTotp(sealed))
+        };
+        let stepped = self.step(session, origin, "totp", make).await?;
+        let offered = stepped.enrollment.session().and_then(|session| session.work.offered_totp.as_ref());
+        let sealed = offered.ok_or_else(|| Failure::Broken("an offered secret is not there".into()))?;
+        let secret = self.service.open_totp(stepped.enrollment.subject, sealed)?;
+        let settings = &stepped.world.settings;
+        let issuer =
+            [settings.organization.as_str(), settings.product.as_str()].into_iter().find(|name| !name.is_empty());
+        let issuer = issuer.unwrap_or("VPN");
+        let account = stepped.world.user.record.username.as_str();
+        Ok(TotpOffer {
+            secret: secret.base32(),
+            uri: secret.otpauth_uri(issuer, account),
+            qr_svg: secret.qr_svg(issuer, account).map_err(|error| Failure::Broken(error.into()))?,
+        })
+    }
+
+    /// Verifies the offered secret by one code. A wrong one is counted before the answer leaves; at the limit the
+    /// enrollment locks (MFA-4). Repeating a confirmation changes nothing and returns no codes.
+    ///
+    /// # Errors
+    /// [`Rejection::WrongCode`], [`Rejection::TokenLocked`]; [`Rejection::InvalidField`], uncounted, for what is not a
+    /// code at all.
+    pub async fn confirm_totp(
+        &self,
+        session: &SessionSecret,
+        code: &str,
+        origin: Origin,
+    ) -> Result<RecoveryCodes, Failure> {
+        let digits: String = code.chars().take(32).filter(|c| !matches!(c, ' ' | '-')).collect();
+        if digits.len() != 6 || code.len() > 32 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(Rejection::InvalidField { field: "code", reason: "six digits".to_owned() }.into());
+        }
+        let codes = self.service.new_recovery_codes();
+        let make = |enrollment: &Enrollment, now| {
+            let offered = enrollment.session().and_then(|session| session.work.offered_totp.as_ref());
+            let matched = match offered {
+                Some(sealed) => self.service.open_totp(enrollment.subject, sealed)?.matched_step(&digits, now),
+                None => None,
+            };
+            Ok(Step::ConfirmTotp { matched, recovery: self.service.recovery_digests(enrollment.subject, &codes) })
+        };
+        let stepped = self.step(session, origin, "totp_confirm", make).await?;
+        let state = self.state(&stepped.enrollment, &stepped.world)?;
+        Ok(RecoveryCodes { codes: (stepped.outcome == Outcome::Done).then_some(codes), state })
+    }
+
+    /// Replaces the recovery codes, so that a lost answer loses nothing (MFA-3).
+    ///
+    /// # Errors
+    /// [`Rejection::MfaNotVerified`] while there is no verified factor.
+    pub async fn replace_recovery_codes(
+        &self,
+        session: &SessionSecret,
+        origin: Origin,
+    ) -> Result<RecoveryCodes, Failure> {
+        let codes = self.service.new_recovery_codes();
+        let make = |enrollment: &Enrollment, _| {
+            Ok(Step::ReplaceRecoveryCodes(self.service.recovery_digests(enrollment.subject, &codes)))
+        };
+        let stepped = self.step(session, origin, "recovery_codes", make).await?;
+        let state = self.state(&stepped.enrollment, &stepped.world)?;
+        Ok(RecoveryCodes { codes: Some(codes), state })
+    }
+}

@@ -1,0 +1,116 @@
+//! Choosing a password.
+
+use super::{Enrollee, SessionState};
+use crate::domain::command::Step;
+use crate::domain::enrollment::{Enrollment, Purpose};
+use crate::domain::rejection::Rejection;
+use crate::domain::session_opens;
+use crate::domain::user::ChosenPassword;
+use crate::secret::{Digest, Password, PasswordContext, PasswordHash, SessionSecret, check};
+use crate::service::{Failure, Origin};
+
+/// What the hashing threads found out about a password, and about which stored hashes.
+#[derive(Debug)]
+enum Finding {
+    /// It is the one chosen before.
+    Repeats(PasswordHash),
+    /// It is the one an earlier holder chose.
+    Proves(Digest),
+    /// It is new.
+    New(ChosenPassword),
+}
+
+impl Enrollee<'_> {
+    /// Chooses a password, checked against the rules before anything slow happens and hashed outside any change.
+    ///
+    /// The same password again changes nothing and is not counted. An earlier holder's password brings back everything
+    /// that holder chose (TOK-5).
+    ///
+    /// # Errors
+    /// With the rule it breaks; [`Rejection::PasswordsExhausted`]; [`Failure::Overloaded`] when too many wait.
+    pub async fn choose_password(
+        &self,
+        session: &SessionSecret,
+        password: Password,
+        origin: Origin,
+    ) -> Result<SessionState, Failure> {
+        const OPERATION: &str = "password";
+        let open = self.open(session, origin).await?;
+        let enrollment = &open.stored.record;
+        let live = match session_opens(enrollment, session.digest(), self.service.now()) {
+            Ok(_) if enrollment.purpose != Purpose::Onboarding => Err(Rejection::StepNotOffered),
+            other => other,
+        };
+        let live = match live {
+            Ok(live) => live,
+            Err(rejection) => return Err(self.refuse(&open, OPERATION, rejection).await),
+        };
+        let user = &open.world.user.record;
+        let settings = &open.world.settings;
+        let organization = settings.organization.as_str();
+        let context = PasswordContext {
+            username: user.username.as_str(),
+            email: user.email.as_ref().map(crate::domain::contact::Email::as_str),
+            product: settings.product.as_str(),
+            organization: (!organization.is_empty()).then_some(organization),
+        };
+        let checked = check(&password, &self.service.policy().password, &context, &*self.service.0.blocklist);
+        let strength = match checked {
+            Ok(strength) => strength,
+            Err(reason) => return Err(self.refuse(&open, OPERATION, Rejection::Password(reason)).await),
+        };
+        let exhausted = live.passwords >= enrollment.terms.passwords;
+        let current = live.work.password.as_ref().map(|chosen| chosen.hash.clone());
+        let held = live.held.as_ref().and_then(|held| Some((held.by, held.work.password.as_ref()?.hash.clone())));
+        let finding = match self.repeats(&password, current).await? {
+            Some(repeats) => repeats,
+            // Counted out before any further hash is made; only the password chosen already may be sent again.
+            None if exhausted => return Err(self.refuse(&open, OPERATION, Rejection::PasswordsExhausted).await),
+            None => self.find_out(password, strength.long_enough_alone, held).await?,
+        };
+
+        let make = |enrollment: &Enrollment, _| step_for(&finding, enrollment);
+        let stepped = self.step(session, origin, OPERATION, make).await?;
+        self.state(&stepped.enrollment, &stepped.world)
+    }
+
+    async fn repeats(&self, password: &Password, current: Option<PasswordHash>) -> Result<Option<Finding>, Failure> {
+        let Some(hash) = current else { return Ok(None) };
+        let matches = self.service.0.hashing.verify(password.again(), &hash).await?.matches;
+        Ok(matches.then_some(Finding::Repeats(hash)))
+    }
+
+    async fn find_out(
+        &self,
+        password: Password,
+        long_enough_alone: bool,
+        held: Option<(Digest, PasswordHash)>,
+    ) -> Result<Finding, Failure> {
+        let hashing = &self.service.0.hashing;
+        if let Some((by, hash)) = held
+            && hashing.verify(password.again(), &hash).await?.matches
+        {
+            return Ok(Finding::Proves(by));
+        }
+        let hash = hashing.hash(password, self.service.random()).await?;
+        Ok(Finding::New(ChosenPassword { hash, long_enough_alone }))
+    }
+}
+
+/// The step that a finding means for the enrollment as it stands now; [`Failure::Busy`] when what was found out about
+/// has changed meanwhile.
+fn step_for(finding: &Finding, enrollment: &Enrollment) -> Result<Step<'static>, Failure> {
+    let session = enrollment.session();
+    let current = session.and_then(|session| session.work.password.as_ref()).map(|chosen| &chosen.hash);
+    let held = session.and_then(|session| session.held.as_ref()).map(|held| held.by);
+    match finding {
+        Finding::Repeats(hash) if current == Some(hash) => {
+            Ok(Step::ChoosePassword { repeats: true, proves: None, chosen: None })
+        }
+        Finding::Proves(by) if held == Some(*by) => {
+            Ok(Step::ChoosePassword { repeats: false, proves: Some(*by), chosen: None })
+        }
+        Finding::New(chosen) => Ok(Step::ChoosePassword { repeats: false, proves: None, chosen: Some(chosen.clone()) }),
+        Finding::Repeats(_) | Finding::Proves(_) => Err(Failure::Busy),
+    }
+}

@@ -1,0 +1,128 @@
+//! One step of an enrollee: the loop they all share.
+
+use super::state::device_key;
+use super::{Enrollee, SessionState};
+use crate::domain::audit::Actor;
+use crate::domain::command::{Changed, Command, Decision, Outcome, Step};
+use crate::domain::enrollment::{Enrollment, Phase};
+use crate::domain::rejection::Rejection;
+use crate::domain::{decide, session_opens};
+use crate::record::{Stored, UniqueKey, UniqueName};
+use crate::secret::{Digest, SessionSecret};
+use crate::service::circumstances::World;
+use crate::service::turn::{Doer, Draft, TURNS, Written};
+use crate::service::{Failure, Origin};
+use crate::time::Timestamp;
+
+/// A session that was found, and its world.
+pub(super) struct Open {
+    pub(super) stored: Stored<Enrollment>,
+    pub(super) world: World,
+    pub(super) doer: Doer,
+}
+
+/// A step that was done, now or before.
+pub(super) struct Stepped {
+    pub(super) enrollment: Enrollment,
+    pub(super) world: World,
+    pub(super) outcome: Outcome,
+}
+
+impl Enrollee<'_> {
+    /// Where the session stands (also after completion, until its deadline).
+    ///
+    /// # Errors
+    /// When the session is not the one in force, or its time is over.
+    pub async fn session(&self, session: &SessionSecret, origin: Origin) -> Result<SessionState, Failure> {
+        let open = self.open(session, origin).await?;
+        let now = self.service.now();
+        self.readable(&open, session.digest(), now, "session").await?;
+        self.state(&open.stored.record, &open.world)
+    }
+
+    /// Finds a session and reads its world.
+    pub(super) async fn open(&self, session: &SessionSecret, origin: Origin) -> Result<Open, Failure> {
+        let stored = self.by_session(session.digest()).await?;
+        let world = self.service.world(&stored.record, &device_key(&stored.record)).await?;
+        let doer = Doer { actor: Actor::Enrollee(stored.record.id), origin };
+        Ok(Open { stored, world, doer })
+    }
+
+    /// Whether the session may read at `now`: it is in force, or completed its enrollment and its time is not over.
+    pub(super) async fn readable(
+        &self,
+        open: &Open,
+        digest: Digest,
+        now: Timestamp,
+        operation: &'static str,
+    ) -> Result<(), Failure> {
+        let enrollment = &open.stored.record;
+        let rejection = match (session_opens(enrollment, digest, now), &enrollment.phase) {
+            (Ok(_), _) => return Ok(()),
+            (Err(Rejection::AlreadyCompleted), Phase::Completed(completed)) if now < completed.deadline => {
+                return Ok(());
+            }
+            (Err(Rejection::AlreadyCompleted), _) => Rejection::SessionExpired,
+            (Err(rejection), _) => rejection,
+        };
+        Err(self.refuse(open, operation, rejection).await)
+    }
+
+    pub(super) async fn refuse(&self, open: &Open, operation: &'static str, rejection: Rejection) -> Failure {
+        self.service.refuse(open.doer, open.stored.key(), open.stored.version, operation, rejection).await
+    }
+
+    /// Does one step in the shared loop. `make` is asked for the step in every turn, with the enrollment as it stands
+    /// then; all slow work is done before.
+    pub(super) async fn step(
+        &self,
+        session: &SessionSecret,
+        origin: Origin,
+        operation: &'static str,
+        make: impl Fn(&Enrollment, Timestamp) -> Result<Step<'static>, Failure> + Send + Sync,
+    ) -> Result<Stepped, Failure> {
+        for _ in 0..TURNS {
+            let open = self.open(session, origin).await?;
+            let now = self.service.now();
+            let enrollment = &open.stored.record;
+            let step = match session_opens(enrollment, session.digest(), now) {
+                Ok(_) => make(enrollment, now)?,
+                Err(rejection) => return Err(self.refuse(&open, operation, rejection).await),
+            };
+            match decide(enrollment, Command::Step { session: session.digest(), step }, now) {
+                Err(rejection) => return Err(self.refuse(&open, operation, rejection).await),
+                Ok(Decision::Unchanged(outcome)) => {
+                    return Ok(Stepped { enrollment: open.stored.record, world: open.world, outcome });
+                }
+                Ok(Decision::Changed(changed)) => {
+                    let Changed { next, outcome, effects, event } = *changed;
+                    let mut draft = Draft::new(now);
+                    draft.ops.push(open.stored.put(&next));
+                    self.service.add_effects(&mut draft, Some(&open.world), effects).await?;
+                    self.service.audit(&mut draft, open.doer, open.stored.key(), open.stored.version, event);
+                    match self.service.write(draft).await? {
+                        Written::Applied => {
+                            return Ok(Stepped { enrollment: next, world: open.world, outcome: outcome? });
+                        }
+                        Written::Stale | Written::Taken(_) | Written::LeaseLost => {}
+                    }
+                }
+            }
+        }
+        Err(Failure::Busy)
+    }
+
+    /// The enrollment that a session belongs to.
+    async fn by_session(&self, digest: Digest) -> Result<Stored<Enrollment>, Failure> {
+        if let Some(current) = self.service.find::<Enrollment>(&UniqueKey::new(UniqueName::Session, digest)).await? {
+            return Ok(current);
+        }
+        let past = self.service.find::<Enrollment>(&UniqueKey::new(UniqueName::PastSession, digest)).await?;
+        Err(match past.map(|stored| stored.record.phase) {
+            None => Rejection::InvalidSession,
+            Some(Phase::Closed(closed)) => closed.why.rejection(),
+            Some(_) => Rejection::SessionSuperseded,
+        }
+        .into())
+    }
+}

@@ -1,0 +1,67 @@
+//! Why a use case did not do what was asked.
+
+use std::time::Duration;
+
+use crate::domain::rejection::Rejection;
+use crate::port::{StoreError, StoreErrorKind};
+use crate::record::RecordError;
+use crate::secret::{HashingError, KeyError};
+
+/// Why a use case did not do what was asked. An answer never lies: except for `OutcomeUnknown`, nothing happened
+/// (apart from a wrong code having been counted).
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The domain said no.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// Others changed the same thing again and again. The same request again will do.
+    #[error("too many changes to the same thing at once; nothing happened, try again")]
+    Busy,
+    /// The queue of password hashes is full.
+    #[error("the server has too many passwords to check; nothing happened, try again")]
+    Overloaded {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// The store could not be asked. Nothing happened.
+    #[error("the store is not available; nothing happened")]
+    Unavailable(#[source] StoreError),
+    /// Whether it happened is not known. The same request again returns the truth.
+    #[error("it is not known whether this happened; the same request again tells")]
+    OutcomeUnknown(#[source] StoreError),
+    /// Something is broken: a record that cannot be read, a key that is missing. Nothing happened.
+    #[error("the server cannot do this: {0}")]
+    Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error.kind() {
+            StoreErrorKind::Busy | StoreErrorKind::Unavailable => Self::Unavailable(error),
+            StoreErrorKind::Unknown => Self::OutcomeUnknown(error),
+            StoreErrorKind::Corrupt | StoreErrorKind::Misuse => Self::Broken(error.into()),
+        }
+    }
+}
+
+impl From<RecordError> for Failure {
+    fn from(error: RecordError) -> Self {
+        Self::Broken(error.into())
+    }
+}
+
+impl From<KeyError> for Failure {
+    fn from(error: KeyError) -> Self {
+        Self::Broken(error.into())
+    }
+}
+
+impl From<HashingError> for Failure {
+    fn from(error: HashingError) -> Self {
+        match error {
+            HashingError::Overloaded { retry_after } => Self::Overloaded { retry_after },
+            other => Self::Broken(other.into()),
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The use cases: one file per actor and thing. Every one reads, decides and commits through [`Service`]'s one loop.
+//!
+//! ```text
+//! 0  cheap refusal first: checksum of a token (no read), look-up of a session digest
+//! 1  slow secret work outside the loop: Argon2 under a permit
+//! 2  at most eight turns: read → now → decide → commit
+//!        Applied → answer     Stale → next turn     Taken → refusal     out of turns → Busy
+//! 3  after Applied: ring the workers' bell (latency only; nothing depends on it)
+//! ```
+
+mod audit_verify;
+mod builder;
+mod circumstances;
+mod devices;
+mod effects;
+mod failure;
+mod origin;
+mod refusals;
+mod texts;
+pub(crate) mod turn;
+
+pub mod administrator;
+pub mod enrollee;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+pub use audit_verify::AuditReport;
+pub use builder::{Instance, InvalidService, ServiceBuilder};
+pub use failure::Failure;
+pub use origin::{Origin, Principal};
+
+use crate::domain::location::Location;
+use crate::domain::policy::Policy;
+use crate::port::{Clock, Entropy, Store};
+use crate::record::Version;
+use crate::secret::{Blocklist, HashingPool, KeyRing};
+use crate::time::Timestamp;
+use refusals::Refusals;
+
+/// Everything the use cases need. Cheap to clone; made by [`ServiceBuilder`].
+#[derive(Debug, Clone)]
+pub struct Service(Arc<Parts>);
+
+struct Parts {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    ring: Arc<KeyRing>,
+    hashing: HashingPool,
+    blocklist: Arc<dyn Blocklist>,
+    policy: Policy,
+    instance: Instance,
+    bell: Arc<dyn Fn() + Send + Sync>,
+    refusals: Refusals,
+    /// All locations as of one version of their guard. Only a hint: what depends on it holds the guard in its change.
+    locations: Mutex<KnownLocations>,
+    texts: Mutex<texts::KnownTexts>,
+}
+
+/// All locations, with the version of their guard at which they were read.
+type KnownLocations = Option<(Option<Version>, Arc<[Location]>)>;
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Service")
+            .field("store", &self.store)
+            .field("policy", &self.policy)
+            .field("instance", &self.instance)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Service {
+    /// What an enrollee does.
+    #[must_use]
+    pub const fn enrollee(&self) -> enrollee::Enrollee<'_> {
+        enrollee::Enrollee::new(self)
+    }
+
+    /// What an administrator does. Every call asks for a [`Principal`]; there is no default.
+    #[must_use]
+    pub const fn administrator(&self) -> administrator::Administrator<'_> {
+        administrator::Administrator::new(self)
+    }
+
+    /// The policy in force.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.0.policy
+    }
+
+    /// How the instance presents itself.
+    #[must_use]
+    pub fn instance(&self) -> &Instance {
+        &self.0.instance
+    }
+
+    /// The store behind the service, for health checks and workers.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.0.store
+    }
+
+    /// The key ring.
+    #[must_use]
+    pub fn ring(&self) -> &KeyRing {
+        &self.0.ring
+    }
+
+    /// What time it is, for every decision of the service.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// The randomness the service was given, for identifiers of what belongs to it (such as requests).
+    #[must_use]
+    pub fn entropy(&self) -> &dyn Entropy {
+        &*self.0.entropy
+    }
+
+    pub(crate) fn random<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.entropy().fill(&mut bytes);
+        bytes
+    }
+
+    fn known_locations(&self) -> std::sync::MutexGuard<'_, KnownLocations> {
+        // A poisoned cache is still a cache: its content is replaced whole or not at all.
+        self.0.locations.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

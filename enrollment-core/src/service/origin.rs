@@ -1,0 +1,52 @@
+//! Who asks, and from where.
+
+use std::net::IpAddr;
+
+use crate::domain::audit::Actor;
+use crate::domain::rejection::Rejection;
+use crate::domain::role::{Permission, Role};
+use crate::id::UserId;
+
+/// Where a request came from, as far as the host believes it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The address of the client, not of a proxy.
+    pub source: Option<IpAddr>,
+}
+
+/// An authenticated administrator. The host makes it; nothing here is permissive by default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Principal {
+    /// Who it is, for the audit log.
+    pub actor: Actor,
+    /// What they may do.
+    pub role: Role,
+    /// The user they are or act for: the initiator of what they start.
+    pub user: Option<UserId>,
+    /// Where they are.
+    pub origin: Origin,
+}
+
+impl Principal {
+    /// Somebody with the server's command line: whoever reads the key ring and the database may do everything.
+    #[must_use]
+    pub const fn command_line() -> Self {
+        Self { actor: Actor::CommandLine, role: Role::Owner, user: None, origin: Origin { source: None } }
+    }
+
+    /// Whether their role allows something.
+    ///
+    /// # Errors
+    /// [`Rejection::Forbidden`] when it does not.
+    pub const fn demand(&self, permission: Permission) -> Result<(), Rejection> {
+        if self.role.may(permission) { Ok(()) } else { Err(Rejection::Forbidden) }
+    }
+
+    /// Whether they may act upon somebody with the role `of` (ADM-7).
+    ///
+    /// # Errors
+    /// [`Rejection::Outranked`] when that role stands above theirs.
+    pub fn demand_rank(&self, of: Option<Role>) -> Result<(), Rejection> {
+        if self.role.is_outranked_by(of) { Err(Rejection::Outranked) } else { Ok(()) }
+    }
+}

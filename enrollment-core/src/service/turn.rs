@@ -1,0 +1,158 @@
+//! One turn of the loop: what is written, and what became of it.
+
+use super::{Failure, Origin, Service};
+use crate::domain::audit::{Actor, AuditEntry, Details, Subject};
+use crate::domain::event::Event;
+use crate::id::{AuditId, ChangeId, OutboxId};
+use crate::port::{Change, Channel, CommitOutcome, LeaseRef, Op, OutboxEntry, StoreErrorKind, Stream};
+use crate::record::{Document, Kind, RowKey, UniqueKey, Version, new_row};
+use crate::time::Timestamp;
+
+/// How often a use case reads again when others were faster.
+pub(crate) const TURNS: u32 = 8;
+
+/// How often a commit of unknown fate is repeated under its id before the caller hears that it is unknown.
+const ASK_AGAIN: u32 = 3;
+
+/// What one use case writes in one turn.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    pub(crate) now: Timestamp,
+    pub(crate) ops: Vec<Op>,
+    enqueue: Vec<OutboxEntry>,
+    settle: Option<LeaseRef>,
+}
+
+/// What became of a draft.
+#[derive(Debug)]
+#[must_use]
+pub(crate) enum Written {
+    /// It took effect.
+    Applied,
+    /// Others were faster: read again.
+    Stale,
+    /// Somebody else holds this key.
+    Taken(UniqueKey),
+    /// The lease it was made under is gone.
+    LeaseLost,
+}
+
+/// Who does it and from where.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Doer {
+    pub(crate) actor: Actor,
+    pub(crate) origin: Origin,
+}
+
+impl Draft {
+    pub(crate) const fn new(now: Timestamp) -> Self {
+        Self { now, ops: Vec::new(), enqueue: Vec::new(), settle: None }
+    }
+
+    /// Ends this lease as done by the change.
+    pub(crate) const fn settling(mut self, lease: LeaseRef) -> Self {
+        self.settle = Some(lease);
+        self
+    }
+
+    /// The version a row has after this draft, if the draft writes it.
+    fn version_after(&self, key: RowKey) -> Option<Version> {
+        self.ops.iter().find_map(|op| match op {
+            Op::Put { next, .. } if next.key == key => Some(next.version),
+            Op::Delete { key: deleted, version } if *deleted == key => Some(version.next()),
+            _ => None,
+        })
+    }
+}
+
+impl Service {
+    /// Adds an audit entry to a draft. The subject's version is the one the draft gives it, or `unchanged`.
+    pub(crate) fn audit(&self, draft: &mut Draft, doer: Doer, subject: RowKey, unchanged: Version, event: Event) {
+        let details = Details::new(doer.origin.source, self.entropy());
+        let entry = AuditEntry {
+            id: AuditId::new(draft.now, self.entropy()),
+            at: draft.now,
+            actor: doer.actor,
+            subject: Subject::from(subject),
+            subject_version: draft.version_after(subject).unwrap_or(unchanged),
+            event,
+            details_digest: details.digest(),
+            details: Some(details),
+            sealed: None,
+        };
+        draft.ops.push(new_row(&entry));
+    }
+
+    /// Adds an intent to a draft's outbox.
+    pub(crate) fn enqueue(&self, draft: &mut Draft, channel: Channel, stream: Option<Stream>, body: String) {
+        draft.enqueue.push(OutboxEntry {
+            id: OutboxId::new(draft.now, self.entropy()),
+            channel,
+            stream,
+            due: draft.now,
+            body: Document { layout: 1, json: body },
+        });
+    }
+
+    /// Commits a draft. A commit whose fate is unknown is asked about under its own id, so that what applies once is
+    /// known to have been applied (G3).
+    pub(crate) async fn write(&self, draft: Draft) -> Result<Written, Failure> {
+        let Draft { now, ops, enqueue, settle } = draft;
+        let rings = !enqueue.is_empty();
+        let id = ChangeId::new(now, self.entropy());
+        let change = Change::new(id, now, ops, enqueue, settle).map_err(|error| Failure::Broken(error.into()))?;
+        let mut asked = 0;
+        let outcome = loop {
+            match self.store().commit(&change).await {
+                Err(error) if error.kind() == StoreErrorKind::Unknown && asked < ASK_AGAIN => asked += 1,
+                // Once the fate was unknown, "try later" no longer means that nothing happened.
+                Err(error) if asked > 0 => return Err(Failure::OutcomeUnknown(error)),
+                other => break other?,
+            }
+        };
+        Ok(match outcome {
+            CommitOutcome::Applied => {
+                if rings {
+                    (self.0.bell)();
+                }
+                Written::Applied
+            }
+            CommitOutcome::Stale => Written::Stale,
+            CommitOutcome::Taken(key) => Written::Taken(key),
+            CommitOutcome::LeaseLost => Written::LeaseLost,
+        })
+    }
+
+    /// Writes down a refusal to a known subject or principal, if this minute's bound allows, and gives it back as a
+    /// failure.
+    pub(crate) async fn refuse(
+        &self,
+        doer: Doer,
+        subject: RowKey,
+        version: Version,
+        operation: &'static str,
+        rejection: crate::domain::rejection::Rejection,
+    ) -> Failure {
+        let now = self.now();
+        let mut draft = Draft::new(now);
+        let admitted = self.0.refusals.admit(subject.id, now);
+        if let Some(count) = admitted.counted {
+            self.audit(&mut draft, doer, subject, version, Event::RefusalsCounted { count });
+        }
+        if admitted.write {
+            let event = Event::Refused { operation: operation.to_owned(), code: rejection.code().to_owned() };
+            self.audit(&mut draft, doer, subject, version, event);
+        }
+        if draft.ops.is_empty() {
+            return rejection.into();
+        }
+        match self.write(draft).await {
+            Ok(_) => rejection.into(),
+            // Nothing is refused unseen: when the log cannot be written, that is what the caller hears.
+            Err(failure) => failure,
+        }
+    }
+}
+
+/// A subject for what concerns the whole instance.
+pub(crate) const INSTANCE: RowKey = RowKey::new(Kind::Settings, uuid::Uuid::from_u128(1));
