@@ -42,7 +42,7 @@ pub(crate) fn seed(generation: u32) -> TokenSeed {
 /// Password number `tag`.
 pub(crate) fn password(tag: u16, long_enough_alone: bool) -> ChosenPassword {
     let salt = BASE64_NOPAD.encode(&u128::from(tag).to_be_bytes());
-    let hash = PasswordHash::parse(format!("$argon2id$v=19$m=8,t=1,p=1${salt}${}", BASE64_NOPAD.encode(&[7; 32])));
+    let hash = PasswordHash::parse(&format!("$argon2id$v=19$m=8,t=1,p=1${salt}${}", BASE64_NOPAD.encode(&[7; 32])));
     ChosenPassword { hash: hash.expect("a hash"), long_enough_alone }
 }
 
