@@ -156,7 +156,7 @@ pub enum CommitOutcome {
     Applied,
     /// A row did not stand where the change expected it; nothing was applied.
     Stale,
-    /// Another row holds this key; nothing was applied.
+    /// Another row holds this key, or would by the same change; nothing was applied.
     Taken(UniqueKey),
     /// The lease of `settle` is no longer the caller's; nothing was applied.
     LeaseLost,

@@ -23,7 +23,8 @@ use crate::record::UnknownName;
 use std::fmt;
 use std::str::FromStr;
 
-/// Entries of one stream are leased one at a time, lowest order first.
+/// Entries of one stream, whatever their channels, are leased one at a time, lowest order first (at one order, lowest
+/// id first): an entry waits until those before it have ended as done, obsolete or dead, also while they are not due.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Stream {
     /// Which stream.
@@ -35,7 +36,7 @@ pub struct Stream {
 /// What is to be done: an intent, never a secret and never a rendered message.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct OutboxEntry {
-    /// Which entry; the message id on every try.
+    /// Which entry; the message id on every try. Never used for a second entry.
     pub id: OutboxId,
     /// Where it goes.
     pub channel: Channel,
@@ -74,7 +75,7 @@ pub struct LeaseRef {
 pub struct Leased {
     /// What to show when settling.
     pub lease: LeaseRef,
-    /// The entry.
+    /// The entry; its `due` is where the last retry or release put it.
     pub entry: OutboxEntry,
     /// How often it has been leased, this time included, less the releases.
     pub tries: u32,

@@ -53,6 +53,6 @@ pub struct Cursor {
 pub struct Page {
     /// The rows in order.
     pub rows: Vec<Row>,
-    /// Where the next page starts; `None`: there is nothing more in the range.
+    /// Where the next page starts; `None` exactly when nothing more stood in the range.
     pub next: Option<Cursor>,
 }

@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 /// * **G2** Every expectation and every check of a change still holds at the instant the change takes effect, against
 ///   every other process.
 /// * **G3** A change whose id was applied within the last 24 h is answered [`CommitOutcome::Applied`] and applies
-///   nothing. With different content it is [`StoreErrorKind::Misuse`].
+///   nothing. With different content ([`Change::fingerprint`]) it is [`StoreErrorKind::Misuse`].
 /// * **G4** No two rows hold the same unique key.
 /// * **G5** What `commit` answered `Applied` survives the death of the process and of the machine's power.
 /// * **G6** What was committed is read at once through every handle; `get` is one snapshot.
@@ -38,7 +38,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// The row that holds a unique key.
     async fn find(&self, by: &UniqueKey) -> Result<Option<Row>, StoreError>;
 
-    /// A page of an index, in order (G9).
+    /// A page of an index, in order (G9). A limit out of range or a place of another type than the index is
+    /// [`StoreErrorKind::Misuse`].
     async fn scan(&self, scan: &Scan) -> Result<Page, StoreError>;
 
     /// Applies a change whole, if everything it expects holds, or not at all (G1–G5).
@@ -47,11 +48,13 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// `Stale`, then `Taken`.
     async fn commit(&self, change: &Change) -> Result<CommitOutcome, StoreError>;
 
-    /// Takes up to `limit` due entries of the named channels, each for this caller alone until `request.until` (G7).
+    /// Takes up to `limit` due entries of the named channels, the longest due first, each for this caller alone until
+    /// `request.until` (G7).
     /// Counts one more try for each.
     async fn lease(&self, request: &LeaseRequest) -> Result<Vec<Leased>, StoreError>;
 
-    /// Ends or extends a lease, as of `now`. `LeaseLost` when it ran out and was taken by another, or was settled.
+    /// Ends or extends a lease, as of `now`. `LeaseLost` when it ran out and was taken by another, or was ended by an
+    /// earlier settlement; one that ran out and was taken by nobody is still the caller's.
     async fn settle(&self, lease: &LeaseRef, how: &Settlement, now: Timestamp) -> Result<SettleOutcome, StoreError>;
 
     /// Removes at most `limit` things of one sort that ended before `before`, and says how many.
