@@ -33,7 +33,7 @@ pub(crate) struct Malformed {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Foreign {
     #[error("the peer {key} in line {line} stands outside the block of enrollment; change or remove it by hand")]
-    Peer { key: PublicKey, line: usize },
+    Peer { key: String, line: usize },
     #[error("the address {address} belongs to the peer in line {line}, outside the block of enrollment")]
     Address { address: IpAddr, line: usize },
 }
@@ -50,7 +50,7 @@ pub(crate) struct Configuration {
     after: Vec<u8>,
     foreign: Vec<Peer>,
     has_block: bool,
-    index: HashMap<PublicKey, Place>,
+    index: HashMap<String, Place>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -61,7 +61,9 @@ enum Place {
 
 #[derive(Debug)]
 struct Peer {
-    key: PublicKey,
+    /// As it is written. To see whether it is a safe one costs a scalar multiplication, too much for every peer at
+    /// every change.
+    key: String,
     allowed: Vec<IpNet>,
     /// Where it begins, from 1.
     line: usize,
@@ -75,9 +77,10 @@ impl Peer {
         self.allowed.iter().copied().collect::<BTreeSet<_>>() == wanted
     }
 
-    fn spec(&self) -> PeerSpec {
+    fn spec(&self) -> Result<PeerSpec, Malformed> {
+        let public_key = self.key.parse().map_err(|error: InvalidPublicKey| malformed(self.line, error.to_string()))?;
         let address = |net: &IpNet| (net.prefix_len() == net.max_prefix_len()).then(|| net.addr());
-        PeerSpec { public_key: self.key, addresses: self.allowed.iter().filter_map(address).collect() }
+        Ok(PeerSpec { public_key, addresses: self.allowed.iter().filter_map(address).collect() })
     }
 }
 
@@ -116,9 +119,10 @@ impl Configuration {
 
     /// Puts the peer in force with exactly these addresses. Whether that changed anything.
     pub(crate) fn ensure(&mut self, spec: &PeerSpec) -> Result<bool, Foreign> {
-        if let Some(Place::Foreign(at)) = self.index.get(&spec.public_key) {
+        let key = spec.public_key.to_string();
+        if let Some(Place::Foreign(at)) = self.index.get(&key) {
             let peer = &self.foreign[*at];
-            return if peer.is_as(spec) { Ok(false) } else { Err(Foreign::Peer { key: peer.key, line: peer.line }) };
+            return if peer.is_as(spec) { Ok(false) } else { Err(Foreign::Peer { key, line: peer.line }) };
         }
         // WireGuard gives an address to one peer only, the last that asks.
         for address in &spec.addresses {
@@ -127,16 +131,16 @@ impl Configuration {
             }
         }
         let peer = Peer {
-            key: spec.public_key,
+            key: key.clone(),
             allowed: spec.addresses.iter().copied().map(IpNet::from).collect(),
             line: 0,
             raw: section(spec).into_bytes(),
         };
-        match self.index.get(&spec.public_key) {
+        match self.index.get(&key) {
             Some(Place::Ours(at)) if self.ours[*at].as_ref().is_some_and(|old| old.is_as(spec)) => return Ok(false),
             Some(Place::Ours(at)) => self.ours[*at] = Some(peer),
             _ => {
-                self.index.insert(spec.public_key, Place::Ours(self.ours.len()));
+                self.index.insert(key, Place::Ours(self.ours.len()));
                 self.ours.push(Some(peer));
             }
         }
@@ -145,19 +149,20 @@ impl Configuration {
 
     /// Takes the peer out of force. Whether that changed anything.
     pub(crate) fn remove(&mut self, key: &PublicKey) -> Result<bool, Foreign> {
-        match self.index.get(key) {
+        let key = key.to_string();
+        match self.index.get(&key) {
             None => Ok(false),
-            Some(Place::Foreign(at)) => Err(Foreign::Peer { key: *key, line: self.foreign[*at].line }),
+            Some(Place::Foreign(at)) => Err(Foreign::Peer { key, line: self.foreign[*at].line }),
             Some(Place::Ours(at)) => {
                 self.ours[*at] = None;
-                self.index.remove(key);
+                self.index.remove(&key);
                 Ok(true)
             }
         }
     }
 
-    /// Every peer of the file, ours first.
-    pub(crate) fn peers(&self) -> Vec<PeerSpec> {
+    /// Every peer of the file, ours first; an error when a key is no key.
+    pub(crate) fn peers(&self) -> Result<Vec<PeerSpec>, Malformed> {
         self.ours.iter().flatten().chain(&self.foreign).map(Peer::spec).collect()
     }
 
@@ -191,7 +196,7 @@ fn section(spec: &PeerSpec) -> String {
 enum Section {
     None,
     Interface,
-    Peer { line: usize, key: Option<PublicKey>, allowed: Vec<IpNet>, raw: Vec<u8> },
+    Peer { line: usize, key: Option<String>, allowed: Vec<IpNet>, raw: Vec<u8> },
 }
 
 enum Position {
@@ -273,7 +278,10 @@ impl Reader {
             Section::Interface => Ok(()),
             Section::Peer { key, allowed, .. } => {
                 if name.eq_ignore_ascii_case("PublicKey") {
-                    *key = Some(value.parse().map_err(|error: InvalidPublicKey| malformed(number, error.to_string()))?);
+                    if !looks_like_key(value) {
+                        return Err(malformed(number, InvalidPublicKey::Malformed.to_string()));
+                    }
+                    *key = Some(value.to_owned());
                 } else if name.eq_ignore_ascii_case("AllowedIPs") {
                     for network in value.split(',').map(str::trim).filter(|network| !network.is_empty()) {
                         allowed.push(read_network(network).map_err(|reason| malformed(number, reason))?);
@@ -303,14 +311,20 @@ impl Reader {
         }
         let peer = Peer { key, allowed, line, raw };
         if ours {
-            self.file.index.insert(key, Place::Ours(self.file.ours.len()));
+            self.file.index.insert(peer.key.clone(), Place::Ours(self.file.ours.len()));
             self.file.ours.push(Some(peer));
         } else {
-            self.file.index.insert(key, Place::Foreign(self.file.foreign.len()));
+            self.file.index.insert(peer.key.clone(), Place::Foreign(self.file.foreign.len()));
             self.file.foreign.push(peer);
         }
         Ok(())
     }
+}
+
+/// Base64 of 32 bytes.
+fn looks_like_key(text: &str) -> bool {
+    let is_digit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    text.len() == 44 && text.strip_suffix('=').is_some_and(|digits| digits.bytes().all(is_digit))
 }
 
 fn malformed(line: usize, reason: impl Into<String>) -> Malformed {
@@ -324,6 +338,8 @@ fn read_network(text: &str) -> Result<IpNet, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -332,10 +348,14 @@ mod tests {
         LocationId::from_uuid(uuid::uuid!("0190b0f0-0000-7000-8000-0123456789ab"))
     }
 
+    /// Made once: to see whether a key is safe is slow without optimization.
+    static KEYS: LazyLock<Vec<PublicKey>> = LazyLock::new(|| {
+        let key = |number| PublicKey::from_bytes(std::array::from_fn(|index| if index == 0 { number } else { 9 }));
+        (0..=255).map(|number| key(number).expect("not a point of low order")).collect()
+    });
+
     fn key(number: u8) -> PublicKey {
-        let mut bytes = [9; 32];
-        bytes[0] = number;
-        PublicKey::from_bytes(bytes).expect("not a point of low order")
+        KEYS[usize::from(number)]
     }
 
     fn spec(number: u8, host: u8) -> PeerSpec {
@@ -395,7 +415,7 @@ mod tests {
                 };
             }
             let file = Configuration::parse(location(), &last).expect("understood");
-            let mut found: Vec<_> = file.ours.iter().flatten().map(Peer::spec).collect();
+            let mut found: Vec<_> = file.ours.iter().flatten().map(|peer| peer.spec().expect("a key")).collect();
             let mut expected: Vec<_> = expected.into_iter().map(|(number, host)| spec(number, host)).collect();
             found.sort_by_key(|peer| peer.public_key);
             expected.sort_by_key(|peer| peer.public_key);
