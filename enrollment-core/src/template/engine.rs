@@ -34,20 +34,13 @@ pub struct Rendered {
     pub text: String,
 }
 
-impl Rendered {
-    const fn longest(&self) -> usize {
-        let page = if self.html.len() > self.markdown.len() { self.html.len() } else { self.markdown.len() };
-        if page > self.text.len() { page } else { self.text.len() }
-    }
-}
-
 /// An accepted text did not render. [`Template::compile`] exists so that this does not happen.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RenderError {
     /// The engine gave up.
     #[error("the text could not be rendered")]
-    Engine(#[from] minijinja::Error),
+    Engine(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Longer than [`Template::MAX_OUTPUT`].
     #[error("the rendered text is longer than {max} bytes", max = Template::MAX_OUTPUT)]
     TooLong,
@@ -71,17 +64,14 @@ impl Template {
             return Err(TemplateError::new(TemplateErrorKind::TooLong, message));
         }
         check(source)?;
-        let template = Self { source: source.to_owned() };
         for tags in [Tags::sample(), Tags::default(), longest_tags()] {
-            template.render(&tags).map_err(|error| match error {
-                RenderError::Engine(error) => refusal(&error),
-                RenderError::TooLong => {
-                    let message = format!("rendered, this text can be longer than {} bytes", Self::MAX_OUTPUT);
-                    TemplateError::new(TemplateErrorKind::TooLong, message)
-                }
-            })?;
+            let filled = fill(source, &tags).map_err(|error| refusal(&error))?;
+            if present(&filled).is_none() {
+                let message = format!("rendered, this text can be longer than {} bytes", Self::MAX_OUTPUT);
+                return Err(TemplateError::new(TemplateErrorKind::TooLong, message));
+            }
         }
-        Ok(template)
+        Ok(Self { source: source.to_owned() })
     }
 
     /// A text that was not looked at, to see what happens when it fails.
@@ -101,9 +91,8 @@ impl Template {
     /// # Errors
     /// None that is known, see [`RenderError`]; show another text then, or use [`Self::render_or`].
     pub fn render(&self, tags: &Tags) -> Result<Rendered, RenderError> {
-        let document = Document::parse(&fill(&self.source, tags)?);
-        let rendered = Rendered { markdown: document.markdown(), html: document.html(), text: document.text() };
-        if rendered.longest() > Self::MAX_OUTPUT { Err(RenderError::TooLong) } else { Ok(rendered) }
+        let filled = fill(&self.source, tags).map_err(|error| RenderError::Engine(error.into()))?;
+        present(&filled).ok_or(RenderError::TooLong)
     }
 
     /// The text for one person; `fallback` when this one fails, and an empty one when that fails too. With the
@@ -115,6 +104,14 @@ impl Template {
             Err(error) => (fallback.render(tags).unwrap_or_default(), Some(error)),
         }
     }
+}
+
+/// The three forms of a filled text, when none is too long.
+fn present(filled: &Filled) -> Option<Rendered> {
+    let document = Document::parse(filled);
+    let rendered = Rendered { markdown: document.markdown(), html: document.html(), text: document.text() };
+    let longest = rendered.markdown.len().max(rendered.html.len()).max(rendered.text.len());
+    (longest <= Template::MAX_OUTPUT).then_some(rendered)
 }
 
 /// A text whose tags are filled in, but whose values stand aside: each is one placeholder character in `text`.
@@ -196,6 +193,8 @@ fn environment<'a>() -> Environment<'a> {
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
     environment.set_fuel(Some(FUEL));
+    // With it an error would quote the values.
+    environment.set_debug(false);
     // A line that holds only a statement leaves no blank line behind: those mean something in Markdown.
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
     environment.set_syntax(syntax.expect("only delimiters can be refused, and these are the standard ones"));
@@ -221,7 +220,8 @@ fn title(text: &str) -> String {
     titled
 }
 
-fn refusal(error: &minijinja::Error) -> TemplateError {
+/// What the engine's error means to the person who wrote the text.
+pub(super) fn refusal(error: &minijinja::Error) -> TemplateError {
     let (kind, message) = match error.kind() {
         ErrorKind::OutOfFuel => (TemplateErrorKind::Runaway, "this text takes too many steps to render".to_owned()),
         ErrorKind::UndefinedError => (TemplateErrorKind::UnknownTag, "a tag here does not exist".to_owned()),
