@@ -9,7 +9,7 @@ use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, Value};
 use super::error::{TemplateError, TemplateErrorKind};
 use super::gate;
 use super::markdown::Document;
-use super::tags::Tags;
+use super::tags::{TAGS, Tags};
 use super::value::{MAX_VALUE, single_line};
 
 /// Steps of the engine that one rendering may take. Without loops a text cannot take more steps than it has bytes;
@@ -20,6 +20,8 @@ const FUEL: u64 = 2 * Template::MAX_SOURCE as u64;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
     source: String,
+    /// As the engine gets it.
+    admitted: String,
 }
 
 /// What a person reads: one text in three forms.
@@ -63,21 +65,21 @@ impl Template {
             let message = format!("a text has at most {} bytes; this one has {}", Self::MAX_SOURCE, source.len());
             return Err(TemplateError::new(TemplateErrorKind::TooLong, message));
         }
-        check(source)?;
+        let admitted = admit(source)?;
         for tags in [Tags::sample(), Tags::default(), longest_tags()] {
-            let filled = fill(source, &tags).map_err(|error| refusal(&error))?;
+            let filled = fill(&admitted, &tags).map_err(|error| refusal(&error))?;
             if present(&filled).is_none() {
                 let message = format!("rendered, this text can be longer than {} bytes", Self::MAX_OUTPUT);
                 return Err(TemplateError::new(TemplateErrorKind::TooLong, message));
             }
         }
-        Ok(Self { source: source.to_owned() })
+        Ok(Self { source: source.to_owned(), admitted })
     }
 
     /// A text that was not looked at, to see what happens when it fails.
     #[cfg(test)]
     pub(super) fn unchecked(source: &str) -> Self {
-        Self { source: source.to_owned() }
+        Self { source: source.to_owned(), admitted: source.to_owned() }
     }
 
     /// The text as it was written.
@@ -91,7 +93,7 @@ impl Template {
     /// # Errors
     /// None that is known, see [`RenderError`]; show another text then, or use [`Self::render_or`].
     pub fn render(&self, tags: &Tags) -> Result<Rendered, RenderError> {
-        let filled = fill(&self.source, tags).map_err(|error| RenderError::Engine(error.into()))?;
+        let filled = fill(&self.admitted, tags).map_err(|error| RenderError::Engine(error.into()))?;
         present(&filled).ok_or(RenderError::TooLong)
     }
 
@@ -149,22 +151,19 @@ impl Filled {
     }
 }
 
-/// Whether the gate and the engine's parser accept `source`.
-pub(super) fn check(source: &str) -> Result<(), TemplateError> {
-    gate::check(source)?;
-    let environment = environment();
-    let template = environment.template_from_str(source).map_err(|error| refusal(&error))?;
+/// What the engine gets of `source`, when the gate and the engine's parser accept it.
+pub(super) fn admit(source: &str) -> Result<String, TemplateError> {
+    let admitted = gate::admit(source)?;
     // The gate has named every unknown tag; should it have missed one, the engine has not.
-    let unknown = template.undeclared_variables(false).into_iter().find(|name| !super::TAGS.contains(&name.as_str()));
-    match unknown {
-        None => Ok(()),
-        Some(name) => Err(TemplateError::new(TemplateErrorKind::UnknownTag, format!("there is no tag `{name}`"))
-            .suggesting(&name, &super::TAGS)),
+    let used = environment().template_from_str(&admitted).map_err(|error| refusal(&error))?.undeclared_variables(false);
+    match used.into_iter().find(|name| !TAGS.contains(&name.as_str())) {
+        None => Ok(admitted),
+        Some(name) => Err(TemplateError::new(TemplateErrorKind::UnknownTag, format!("there is no tag `{name}`"))),
     }
 }
 
 /// Runs the engine. It writes a placeholder for every expression, so that no value is ever parsed.
-pub(super) fn fill(source: &str, tags: &Tags) -> Result<Filled, minijinja::Error> {
+pub(super) fn fill(admitted: &str, tags: &Tags) -> Result<Filled, minijinja::Error> {
     let values = Arc::new(Mutex::new(Vec::new()));
     let collected = Arc::clone(&values);
     let mut environment = environment();
@@ -182,7 +181,7 @@ pub(super) fn fill(source: &str, tags: &Tags) -> Result<Filled, minijinja::Error
         values.push(Filling { text: single_line(&value.to_string(), MAX_VALUE), is_instance_url });
         output.write_char(placeholder).map_err(minijinja::Error::from)
     });
-    let text = environment.template_from_str(source)?.render(tags.context())?;
+    let text = environment.template_from_str(admitted)?.render(tags.context())?;
     let values = std::mem::take(&mut *values.lock().unwrap_or_else(PoisonError::into_inner));
     Ok(Filled { text, values })
 }
@@ -195,7 +194,7 @@ fn environment<'a>() -> Environment<'a> {
     environment.set_fuel(Some(FUEL));
     // With it an error would quote the values.
     environment.set_debug(false);
-    // A line that holds only a statement leaves no blank line behind: those mean something in Markdown.
+    // A line that holds only a statement leaves no blank line behind; the gate marks the statements on other lines.
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
     environment.set_syntax(syntax.expect("only delimiters can be refused, and these are the standard ones"));
     environment.add_filter("default", |value: Value, other: Value| if value.is_true() { value } else { other });

@@ -11,7 +11,7 @@
 //! # The language
 //! * `{{ first_name }}` writes a tag; [`TAGS`] lists them. A tag without a value writes nothing.
 //! * `{% if admin_phone %} … {% elif … %} … {% else %} … {% endif %}` with `and`, `or`, `not`, `==`, `!=`, brackets
-//!   and `"texts"`; a tag without a value counts as no.
+//!   and `"texts"`; a tag without a value counts as no. A statement with a line to itself leaves no line behind.
 //! * `{{ first_name | default("there") }}`, and the filters `upper`, `lower` and `title`; `~` joins.
 //! * `{# a note #}` is not shown.
 //!

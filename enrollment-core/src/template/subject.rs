@@ -9,6 +9,8 @@ use super::value::single_line;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
     source: String,
+    /// As the engine gets it.
+    admitted: String,
 }
 
 impl Subject {
@@ -29,15 +31,15 @@ impl Subject {
         if let Some(offset) = source.find(['\n', '\r']) {
             return Err(TemplateError::new(TemplateErrorKind::NotAllowed, "a subject is one line").at(source, offset));
         }
-        engine::check(source)?;
+        let admitted = engine::admit(source)?;
         for tags in [Tags::sample(), Tags::default()] {
-            let filled = engine::fill(source, &tags).map_err(|error| engine::refusal(&error))?;
+            let filled = engine::fill(&admitted, &tags).map_err(|error| engine::refusal(&error))?;
             if line(&filled).is_empty() {
                 let message = "a subject must say something, also when its tags have no value";
                 return Err(TemplateError::new(TemplateErrorKind::Empty, message));
             }
         }
-        Ok(Self { source: source.to_owned() })
+        Ok(Self { source: source.to_owned(), admitted })
     }
 
     /// The subject as it was written.
@@ -51,7 +53,7 @@ impl Subject {
     /// # Errors
     /// None that is known; see [`RenderError`].
     pub fn render(&self, tags: &Tags) -> Result<String, RenderError> {
-        let filled = engine::fill(&self.source, tags).map_err(|error| RenderError::Engine(error.into()))?;
+        let filled = engine::fill(&self.admitted, tags).map_err(|error| RenderError::Engine(error.into()))?;
         Ok(line(&filled))
     }
 }
