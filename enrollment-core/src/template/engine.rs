@@ -91,7 +91,8 @@ impl Template {
     /// The text for one person.
     ///
     /// # Errors
-    /// None that is known, see [`RenderError`]; show another text then, or use [`Self::render_or`].
+    /// [`RenderError::TooLong`] when a branch that [`Self::compile`] did not take grows past the limit; no other is
+    /// known. Show another text then, or use [`Self::render_or`].
     pub fn render(&self, tags: &Tags) -> Result<Rendered, RenderError> {
         let filled = fill(&self.admitted, tags).map_err(|error| RenderError::Engine(error.into()))?;
         present(&filled).ok_or(RenderError::TooLong)
