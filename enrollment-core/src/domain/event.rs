@@ -64,6 +64,8 @@ pub enum Event {
     UserDisabled,
     /// A user was enabled.
     UserEnabled,
+    /// A device was removed.
+    DeviceRemoved,
     /// A location was added.
     LocationCreated,
     /// A location was changed.

@@ -3,6 +3,8 @@
 
 mod peers;
 mod sealer;
+mod sweep;
 
 pub use peers::{PeerIntent, PeerWorker};
 pub use sealer::Sealer;
+pub use sweep::Sweeper;
