@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::bed::{Bed, owner, refusal, refused, somebody};
 use super::raced::RacedStore;
 
-fn new(name: &str) -> NewLocation {
+pub(crate) fn new(name: &str) -> NewLocation {
     NewLocation {
         name: name.parse().expect("a name"),
         endpoint: "vpn.example.org:51820".parse().expect("an endpoint"),
@@ -35,7 +35,7 @@ fn new(name: &str) -> NewLocation {
     }
 }
 
-async fn add(bed: &Bed, location: NewLocation) -> LocationView {
+pub(crate) async fn add(bed: &Bed, location: NewLocation) -> LocationView {
     bed.service.administrator().create_location(&owner(), location).await.expect("created").location
 }
 

@@ -5,6 +5,7 @@
 mod audit;
 mod bed;
 mod chain;
+mod journey;
 mod locations;
 mod raced;
 mod settings;
