@@ -22,6 +22,7 @@
 //!
 //! Neither the details nor the place in the chain are part of the entry's digest. The details enter by their own,
 //! which is SHA-256 of salt (hex), `/` and source address as texts: they can be erased, and the chain still verifies.
+//! Details that are there must have that digest.
 //!
 //! A batch is signed with Ed25519 (RFC 8032) over
 //! `framed("enrollment audit seal 1", last number, chain digest, time of sealing)`, encoded as `n`, as a digest and as

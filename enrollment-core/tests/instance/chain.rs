@@ -8,6 +8,7 @@ use enrollment_core::port::{Op, Scan};
 use enrollment_core::record::{IndexName, Seal, Stored, Version, new_row};
 use enrollment_core::service::AuditReport;
 use enrollment_core::service::administrator::SettingsPatch;
+use enrollment_core::worker::Sealer;
 
 use super::audit::change_settings;
 use super::bed::{Bed, owner, refused, somebody};
@@ -76,6 +77,15 @@ async fn the_first_altered_entry_is_named() {
         assert_eq!(report.problem, Some(AuditProblem::Altered { number }));
         assert_eq!(report.entries, number.unsigned_abs() - 1, "those before it are right");
     }
+}
+
+/// ADM-8: the chain covers the details by their digest.
+#[tokio::test]
+async fn altered_details_are_an_altered_entry() {
+    let bed = nine().await;
+    let (entry, other) = (entry(&bed, 5).await, entry(&bed, 6).await.record);
+    bed.tamper(vec![entry.put(&AuditEntry { details: other.details, ..entry.record.clone() })]).await;
+    assert_eq!(report(&bed).await.problem, Some(AuditProblem::Altered { number: 5 }));
 }
 
 /// ADM-8
@@ -184,8 +194,20 @@ async fn an_entry_put_behind_the_signed_ones_is_noticed_and_stops_the_sealer() {
     bed.tamper(chained_anew(last, &[waiting], AuditEntry::clone)).await;
     assert_eq!(report(&bed).await.problem, Some(AuditProblem::BadSignature { number: 10 }));
     change_settings(&bed, 1).await;
-    let stopped = enrollment_core::worker::Sealer::new(bed.service.clone()).run_once().await;
+    let stopped = Sealer::new(bed.service.clone()).run_once().await;
     assert!(stopped.is_err(), "{stopped:?}");
+}
+
+/// ADM-8: the sealer signs nothing that follows what it has not signed.
+#[tokio::test]
+async fn a_forged_head_stops_the_sealer() {
+    let bed = nine().await;
+    let head = bed.read::<Seal>(Seal::HEAD.id).await;
+    bed.tamper(vec![head.put(&Seal { last: i64::MAX, ..head.record.clone() })]).await;
+    change_settings(&bed, 1).await;
+    let stopped = Sealer::new(bed.service.clone()).run_once().await;
+    assert!(stopped.is_err(), "{stopped:?}");
+    assert_eq!(report(&bed).await.problem, Some(AuditProblem::Truncated { number: 10 }));
 }
 
 /// ADM-8: an entry that disappears before it is sealed leaves no gap in the chain, but one in its subject's versions.
