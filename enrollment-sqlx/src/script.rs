@@ -41,6 +41,12 @@ impl Script {
         self.text.is_empty()
     }
 
+    /// The text so far.
+    #[cfg(test)]
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// The script, ready to run.
     pub(crate) fn query(self) -> Query<'static, Sqlite, SqliteArguments> {
         // Text is made of this crate's own words and the names of the enums; values are bound.
