@@ -97,6 +97,7 @@ macro_rules! __store_cases {
             g7_streams {
                 g7_a_stream_is_leased_one_at_a_time_in_its_order
                 g7_a_waiting_entry_holds_up_its_stream
+                g7_a_late_entry_waits_for_the_one_under_lease
                 g7_a_dead_or_obsolete_entry_lets_its_stream_go_on
                 g7_a_stream_spans_channels
                 g7_streams_and_independent_entries_do_not_wait_for_each_other

@@ -1,6 +1,6 @@
 //! The outbox: who may work on what (G7).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use enrollment_core::id::OutboxId;
 use enrollment_core::port::{LeaseRef, LeaseRequest, Leased, OutboxEntry, SettleOutcome, Settlement};
@@ -41,8 +41,8 @@ impl Item {
         self.ended.as_ref().is_some_and(|end| end.at < before && end.dead == dead)
     }
 
-    fn is_free(&self, now: Timestamp) -> bool {
-        self.entry.due <= now && self.until.is_none_or(|until| until <= now)
+    fn is_leased(&self, now: Timestamp) -> bool {
+        self.until.is_some_and(|until| until > now)
     }
 
     fn lease(&mut self, until: Timestamp) -> Leased {
@@ -58,20 +58,28 @@ impl State {
     /// The free entries of these channels, the longest due first, and their leases.
     pub(crate) fn lease(&self, request: &LeaseRequest) -> (Vec<Leased>, Vec<Fact>) {
         let waiting = || self.items.values().filter(|item| item.ended.is_none());
-        // The first entry of each stream; the others wait for it, in whatever channel and state it is.
+        // The first entry of each stream; the others wait for it, in whatever channel and state it is. It may itself
+        // have to wait: for one behind it that was leased before it came.
         let mut heads: BTreeMap<&str, (u64, OutboxId)> = BTreeMap::new();
-        for entry in waiting().map(|item| &item.entry) {
-            if let Some(stream) = &entry.stream {
-                let place = (stream.order, entry.id);
+        let mut busy = BTreeSet::new();
+        for item in waiting() {
+            if let Some(stream) = &item.entry.stream {
+                let place = (stream.order, item.entry.id);
                 heads.entry(&stream.key).and_modify(|head| *head = place.min(*head)).or_insert(place);
+                if item.is_leased(request.now) {
+                    busy.insert(stream.key.as_str());
+                }
             }
         }
         let in_turn = |entry: &OutboxEntry| {
-            entry.stream.as_ref().is_none_or(|stream| heads.get(stream.key.as_str()) == Some(&(stream.order, entry.id)))
+            entry.stream.as_ref().is_none_or(|stream| {
+                let key = stream.key.as_str();
+                heads.get(key) == Some(&(stream.order, entry.id)) && !busy.contains(key)
+            })
         };
         let mut items: Vec<Item> = waiting()
             .filter(|item| request.channels.contains(&item.entry.channel))
-            .filter(|item| item.is_free(request.now) && in_turn(&item.entry))
+            .filter(|item| item.entry.due <= request.now && !item.is_leased(request.now) && in_turn(&item.entry))
             .cloned()
             .collect();
         items.sort_by_key(|item| item.entry.due);
