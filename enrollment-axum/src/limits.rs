@@ -37,7 +37,6 @@ async fn count(State(state): State<EnrollmentState>, request: Request, next: Nex
 pub(crate) struct Limits {
     requests: Limiter,
     pub(crate) tokens: Limiter,
-    pub(crate) api_keys: Limiter,
 }
 
 impl Limits {
@@ -46,7 +45,6 @@ impl Limits {
         Self {
             requests: limiter(|rates| rates.requests),
             tokens: limiter(|rates| rates.tokens),
-            api_keys: limiter(|rates| rates.api_keys),
         }
     }
 }

@@ -84,8 +84,6 @@ pub struct Rates {
     /// Tokens shown (`inspect`, `sessions`). Default: 60 at once, then 1 a second. A token has 160 random bits, so this
     /// bounds load, not luck; it leaves room for an office behind one address.
     pub tokens: Rate,
-    /// API keys shown that are wrong are counted with this rate. Default: 30 at once, then 1 a second.
-    pub api_keys: Rate,
 }
 
 /// So many at once, then so many a second.
@@ -106,7 +104,7 @@ impl Rate {
 
 impl Default for Rates {
     fn default() -> Self {
-        Self { requests: Rate::new(300, 50), tokens: Rate::new(60, 1), api_keys: Rate::new(30, 1) }
+        Self { requests: Rate::new(300, 50), tokens: Rate::new(60, 1) }
     }
 }
 
