@@ -1,1 +1,23 @@
-//! Placeholder.
+//! Lets people into a VPN: from an invitation to a WireGuard configuration, with the guarantees such a flow needs.
+//!
+//! This crate is a facade. The domain is [`core`]; everything that touches the world is an adapter behind a feature:
+//!
+//! | feature | module | what it adds |
+//! |---|---|---|
+//! | `memory` | [`core::memory`] | a store in memory: the reference for all others |
+//! | `system` | [`core::port`] | the operating system's clock and randomness |
+//! | `sqlite` | [`sqlx`] | a store on a SQLite file |
+//! | `smtp` | [`smtp`] | from a message to a MIME document |
+//! | `wireguard` | [`wireguard`] | peers in a wg-quick file |
+//! | `axum` | [`axum`] | HTTP routers for enrollees and administrators |
+
+pub use enrollment_core as core;
+
+#[cfg(feature = "axum")]
+pub use enrollment_axum as axum;
+#[cfg(feature = "smtp")]
+pub use enrollment_smtp as smtp;
+#[cfg(feature = "sqlite")]
+pub use enrollment_sqlx as sqlx;
+#[cfg(feature = "wireguard")]
+pub use enrollment_wireguard as wireguard;

@@ -1,7 +1,7 @@
 //! Whether the process lives, and whether it can serve.
 
-use axum::extract::{FromRef, State};
 use axum::Json;
+use axum::extract::{FromRef, State};
 use enrollment_core::domain::settings::Settings;
 use enrollment_core::service::Failure;
 use serde::Serialize;

@@ -79,10 +79,10 @@ pub struct HttpOptions {
 /// whose source is not known share one count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rates {
-    /// Requests of every kind to the public face. Default: 300 at once, then 50 a second.
+    /// Requests of every kind to the public face. Default: 1,000 at once, then 200 a second.
     pub requests: Rate,
-    /// Tokens shown (`inspect`, `sessions`). Default: 60 at once, then 1 a second. A token has 160 random bits, so this
-    /// bounds load, not luck; it leaves room for an office behind one address.
+    /// Tokens shown (`inspect`, `sessions`). Default: 600 at once, then 50 a second. A token has 160 random bits, so
+    /// this bounds load, not luck; it leaves room for an office behind one address.
     pub tokens: Rate,
 }
 
@@ -98,13 +98,16 @@ pub struct Rate {
 impl Rate {
     const fn new(burst: u32, per_second: u32) -> Self {
         let not_zero = "the constants below are not zero";
-        Self { burst: NonZeroU32::new(burst).expect(not_zero), per_second: NonZeroU32::new(per_second).expect(not_zero) }
+        Self {
+            burst: NonZeroU32::new(burst).expect(not_zero),
+            per_second: NonZeroU32::new(per_second).expect(not_zero),
+        }
     }
 }
 
 impl Default for Rates {
     fn default() -> Self {
-        Self { requests: Rate::new(300, 50), tokens: Rate::new(60, 1) }
+        Self { requests: Rate::new(1000, 200), tokens: Rate::new(600, 50) }
     }
 }
 

@@ -48,7 +48,8 @@ pub(super) async fn complete(
 ) -> Answer<Answered<CompleteAnswer>> {
     let completion = state.service().enrollee().complete(&session, origin).await?;
     // The text part is for mails.
-    let Completion { state: stands, onboarding: Onboarding { markdown, html, text: _ }, configs, repeated } = completion;
+    let Completion { state: stands, onboarding: Onboarding { markdown, html, text: _ }, configs, repeated } =
+        completion;
     Ok(Answered(CompleteAnswer {
         already_completed: repeated,
         onboarding: OnboardingDto { markdown, html },

@@ -23,7 +23,6 @@ pub struct AuditSignature {
 impl KeyRing {
     /// Signs `bytes` with the active key.
     #[must_use]
-    #[allow(clippy::expect_used, reason = "the active key is never missing")]
     pub fn sign_audit(&self, bytes: &[u8]) -> AuditSignature {
         let key = self.active();
         let signer = self.audit_signer(&key).expect("the active key is in the ring");
@@ -78,4 +77,45 @@ fn from_base64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 64], D
     let text = std::borrow::Cow::<'_, str>::deserialize(deserializer)?;
     let bytes = BASE64.decode(text.as_bytes()).map_err(serde::de::Error::custom)?;
     bytes.try_into().map_err(|_| serde::de::Error::custom("an Ed25519 signature has 64 bytes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::fixture::{Repeatable, now};
+
+    #[test]
+    fn a_signature_holds_for_its_bytes_only() {
+        let entropy = Repeatable::new(1);
+        let ring = KeyRing::generate(now(), &entropy);
+        let signature = ring.sign_audit(b"batch 1");
+        assert_eq!(ring.verify_audit(b"batch 1", &signature), Ok(()));
+        assert_eq!(ring.verify_audit(b"batch 2", &signature), Err(KeyError::Altered(signature.key)));
+        let mut altered = signature;
+        altered.signature[0] ^= 1;
+        assert_eq!(ring.verify_audit(b"batch 1", &altered), Err(KeyError::Altered(signature.key)));
+        let stranger = KeyRing::generate(now(), &entropy);
+        assert_eq!(stranger.verify_audit(b"batch 1", &signature), Err(KeyError::Missing(signature.key)));
+    }
+
+    #[test]
+    fn the_past_stays_verifiable_after_a_key_is_revoked() {
+        let entropy = Repeatable::new(2);
+        let mut ring = KeyRing::generate(now(), &entropy);
+        let signature = ring.sign_audit(b"batch 1");
+        let second = ring.rotate(now(), &entropy);
+        ring.revoke(&signature.key).expect("retired");
+        assert_eq!(ring.verify_audit(b"batch 1", &signature), Ok(()));
+        assert_eq!(ring.sign_audit(b"batch 2").key, second);
+    }
+
+    #[test]
+    fn an_exported_signature_is_verified_without_the_ring() {
+        let ring = KeyRing::generate(now(), &Repeatable::new(3));
+        let json = serde_json::to_string(&ring.sign_audit(b"batch 1")).expect("JSON");
+        let public_key = ring.audit_public_key(&ring.active()).expect("an active key");
+        let signature: AuditSignature = serde_json::from_str(&json).expect("a signature");
+        assert_eq!(verify_audit_with(&public_key, b"batch 1", &signature), Ok(()));
+        assert!(verify_audit_with(&[2; 32], b"batch 1", &signature).is_err());
+    }
 }

@@ -44,3 +44,45 @@ fn has_line(list: &str, wanted: &str) -> bool {
     }
     false
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_is_as_the_search_needs_it() {
+        let lines: Vec<_> = LIST.lines().collect();
+        assert!(lines.is_sorted_by(|one, next| one < next), "sorted, nothing twice");
+        assert!(LIST.ends_with('\n') && !LIST.contains('\r'));
+        for line in &lines {
+            assert!(line.chars().count() >= 8, "{line}");
+            assert_eq!(**line, **folded(line), "as it is compared");
+        }
+        assert_eq!(lines.len(), 17_950, "as blocklist/README.md says");
+    }
+
+    #[test]
+    fn every_line_is_found_and_nothing_else() {
+        for line in LIST.lines() {
+            assert!(BundledBlocklist.contains(line), "{line}");
+            assert!(!has_line(LIST, &format!("{line}\u{1}")), "just after {line}");
+        }
+        for absent in ["", "\n", "password\npassword1", "!", "~~~~~~~~~~~", "correct horse battery staple"] {
+            assert!(!BundledBlocklist.contains(absent), "{absent:?}");
+        }
+    }
+
+    #[test]
+    fn case_and_width_do_not_matter() {
+        for common in ["PassWord", "ＰＡＳＳＷＯＲＤ", "QWERTYUIOP"] {
+            assert!(BundledBlocklist.contains(common), "{common}");
+        }
+    }
+
+    #[test]
+    fn a_list_may_be_tiny() {
+        assert!(!has_line("", "a") && !has_line("", ""));
+        assert!(has_line("a\n", "a") && !has_line("a\n", "") && !has_line("a\n", "b"));
+        assert!(["a", "bb", "c"].iter().all(|line| has_line("a\nbb\nc\n", line)));
+    }
+}

@@ -29,7 +29,6 @@ pub struct KeyedDigest {
 impl KeyRing {
     /// The keyed digest of `code` in this place, under the active key. The caller passes the canonical text.
     #[must_use]
-    #[allow(clippy::expect_used, reason = "the active key is never missing or revoked")]
     pub fn keyed_digest(&self, binding: &Binding<'_>, code: &str) -> KeyedDigest {
         let key = self.active();
         let mac = self.mac(&key, binding, code).expect("the active key is in the ring");
@@ -43,11 +42,10 @@ impl KeyRing {
         self.mac(&digest.key, binding, code).is_ok_and(|mac| mac.verify_slice(&digest.mac).is_ok())
     }
 
-    #[allow(clippy::expect_used, reason = "HMAC takes keys of every length")]
     fn mac(&self, key: &KeyId, binding: &Binding<'_>, code: &str) -> Result<Hmac<Sha256>, KeyError> {
         let subkey = self.subkey(key, Purpose::Codes)?;
-        let mut mac = Hmac::<Sha256>::new_from_slice(subkey.as_slice()).expect("a key of any length");
-        mac.update(&Zeroizing::new(binding.framed(&[code.as_bytes()])));
+        let mut mac = Hmac::<Sha256>::new_from_slice(subkey.as_slice()).expect("HMAC takes keys of every length");
+        mac.update(&binding.framed(&[code.as_bytes()]));
         Ok(mac)
     }
 }
@@ -117,5 +115,73 @@ impl RecoveryCode {
 impl fmt::Debug for RecoveryCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("RecoveryCode(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::secret::fixture::{Repeatable, now, ring};
+
+    const PLACE: Binding<'_> = Binding { table: "enrollments", row: Uuid::from_u128(1), column: "email_code" };
+
+    #[test]
+    fn a_code_is_right_in_its_place_only() {
+        let ring = ring();
+        let digest = ring.keyed_digest(&PLACE, "123456");
+        assert!(ring.verify_code(&PLACE, &digest, "123456"));
+        assert!(!ring.verify_code(&PLACE, &digest, "123457"));
+        assert!(!ring.verify_code(&PLACE, &digest, ""));
+        for place in [
+            Binding { row: Uuid::from_u128(2), ..PLACE },
+            Binding { table: "users", ..PLACE },
+            Binding { column: "sms_code", ..PLACE },
+        ] {
+            assert!(!ring.verify_code(&place, &digest, "123456"), "{place:?}");
+        }
+    }
+
+    #[test]
+    fn without_the_key_no_code_is_right() {
+        let entropy = Repeatable::new(1);
+        let mut ring = KeyRing::generate(now(), &entropy);
+        let digest = ring.keyed_digest(&PLACE, "123456");
+        assert!(!KeyRing::generate(now(), &entropy).verify_code(&PLACE, &digest, "123456"), "another ring");
+        ring.rotate(now(), &entropy);
+        assert!(ring.verify_code(&PLACE, &digest, "123456"), "retired");
+        let renamed = KeyedDigest { key: ring.active(), ..digest.clone() };
+        assert!(!ring.verify_code(&PLACE, &renamed, "123456"), "another key");
+        ring.revoke(&digest.key).expect("retired");
+        assert!(!ring.verify_code(&PLACE, &digest, "123456"), "revoked");
+    }
+
+    #[test]
+    fn keyed_digests_stay_valid_in_later_versions() {
+        let json = r#"{"key":"x1w1mcxs","mac":"LXmiSZpMBDkbGwjprhvuhiDzCPjA7jQMnFXIUHmAC00="}"#;
+        assert_eq!(serde_json::to_string(&ring().keyed_digest(&PLACE, "123456")).expect("JSON"), json);
+        let digest: KeyedDigest = serde_json::from_str(json).expect("a keyed digest");
+        assert!(ring().verify_code(&PLACE, &digest, "123456"));
+        assert!(serde_json::from_str::<KeyedDigest>(r#"{"key":"x1w1mcxs","mac":"c2hvcnQ="}"#).is_err());
+    }
+
+    #[test]
+    fn a_recovery_code_can_be_typed_carelessly() {
+        let code = RecoveryCode::random(&Repeatable::new(7));
+        let shown = code.expose();
+        assert_eq!(shown.split('-').map(str::len).collect::<Vec<_>>(), [4, 4, 4, 4]);
+        for typed in [
+            shown.to_lowercase(),
+            shown.replace('-', " "),
+            shown.replace('-', ""),
+            format!(" {shown}\n"),
+            shown.replace('0', "o"),
+        ] {
+            assert_eq!(RecoveryCode::parse(&typed).expect("a code").expose(), shown, "{typed:?}");
+        }
+        for bad in ["", &shown[1..], &format!("{shown}0"), &shown.replace('-', "u"), &" ".repeat(65)] {
+            assert_eq!(RecoveryCode::parse(bad).err(), Some(MalformedSecret), "{bad:?}");
+        }
     }
 }

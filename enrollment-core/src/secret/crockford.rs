@@ -6,7 +6,6 @@ use data_encoding::{Encoding, Specification};
 use zeroize::Zeroizing;
 
 /// The encoding; its output is upper case. When decoding, lower case is upper case, `O` is `0`, `I` and `L` are `1`.
-#[allow(clippy::expect_used, reason = "a constant specification, decoded by every test of this folder")]
 pub(super) static CROCKFORD: LazyLock<Encoding> = LazyLock::new(|| {
     let mut specification = Specification::new();
     specification.symbols.push_str("0123456789ABCDEFGHJKMNPQRSTVWXYZ");

@@ -84,3 +84,26 @@ impl From<Digest> for KeyValue {
         Self::Text(digest.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// FIPS 180-4's example.
+    const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+    #[test]
+    fn a_digest_is_sha_256_in_lower_case_hex() {
+        assert_eq!(Digest::of(b"abc").to_string(), ABC);
+        assert_eq!(ABC.parse(), Ok(Digest::of(b"abc")));
+        assert_eq!(KeyValue::from(Digest::of(b"abc")), KeyValue::from(ABC));
+        for bad in ["", &ABC[1..], &ABC.to_uppercase(), &ABC.replace('b', "g")] {
+            assert_eq!(bad.parse::<Digest>(), Err(InvalidDigest), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_digest_shows_only_its_beginning_in_debug() {
+        assert_eq!(format!("{:?}", Digest::of(b"abc")), "Digest(ba7816bf…)");
+    }
+}

@@ -1,36 +1,12 @@
 //! Hashing of passwords off the async threads, in bounded memory.
 
-use std::fmt;
 use std::time::Duration;
 
-use argon2::password_hash::phc;
-use argon2::{Algorithm, Argon2, Block, Params, Version};
-use futures_channel::oneshot;
-use serde::{Deserialize, Serialize};
-use subtle::ConstantTimeEq;
+use argon2::Block;
 
 use super::password::Password;
+use super::password_hash::{Argon2Params, OUTPUT, PasswordHash};
 use super::pool::{Full, Pool};
-
-/// What one hash costs. Argon2id (RFC 9106), version 19, 32 bytes of output, 16 bytes of salt.
-///
-/// The default is the OWASP Password Storage Cheat Sheet's: 19 MiB, two passes, one lane.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Argon2Params {
-    /// Memory in KiB.
-    pub m_kib: u32,
-    /// Passes over it.
-    pub t: u32,
-    /// Lanes.
-    pub p: u32,
-}
-
-impl Default for Argon2Params {
-    fn default() -> Self {
-        Self { m_kib: 19_456, t: 2, p: 1 }
-    }
-}
 
 /// How a [`HashingPool`] is built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,8 +24,8 @@ pub struct HashingOptions {
 
 impl HashingOptions {
     /// As many threads as the machine has cores, but no more than `memory_budget` bytes hold, and at least one; 32
-    /// waiting for each, which is about a second at the default cost. Stored hashes may take as much memory as new
-    /// ones, up to four times the default's passes, and four lanes.
+    /// waiting for each, which is one to three seconds at the default cost. Stored hashes may take as much memory as
+    /// new ones, eight passes and four lanes (or what new ones take, when that is more).
     #[must_use]
     pub fn new(params: Argon2Params, memory_budget: u64) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -71,8 +47,8 @@ impl Default for HashingOptions {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// Argon2 cannot work with these parameters.
-    #[error("these parameters are not possible for Argon2: {0}")]
-    Params(argon2::Error),
+    #[error("these parameters are not possible for Argon2")]
+    Params(#[source] argon2::Error),
     /// New hashes could not be verified.
     #[error("the limit for stored hashes is below the cost of new ones")]
     Limit,
@@ -104,20 +80,13 @@ pub enum HashingError {
     /// The stored hash costs more than [`HashingOptions::limit`].
     #[error("the stored hash is costlier than allowed here")]
     TooCostly,
-    /// The pool has stopped, or the work failed.
+    /// The work could not be done; not to be expected of costs that were checked.
+    #[error("the password could not be hashed")]
+    Argon2(#[source] argon2::Error),
+    /// The thread that did the work has failed.
     #[error("hashing has stopped")]
     Stopped,
 }
-
-/// A password's hash at rest: a PHC string of Argon2id, version 19. Its text is not shown in `Debug`.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct PasswordHash(String);
-
-/// The text is not a PHC string of Argon2id, version 19, with salt and hash.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not an Argon2id hash in PHC format")]
-pub struct InvalidPasswordHash;
 
 /// The answer of [`HashingPool::verify`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,7 +117,7 @@ impl HashingPool {
     pub fn start(options: HashingOptions) -> Result<Self, StartError> {
         let HashingOptions { params, limit, threads, queue } = options;
         for cost in [params, limit] {
-            Params::new(cost.m_kib, cost.t, cost.p, None).map_err(StartError::Params)?;
+            cost.for_output(OUTPUT).map_err(StartError::Params)?;
         }
         if !params.within(&limit) {
             return Err(StartError::Limit);
@@ -167,7 +136,7 @@ impl HashingPool {
     /// When the queue is full.
     pub async fn hash(&self, password: Password, salt: [u8; 16]) -> Result<PasswordHash, HashingError> {
         let params = self.params;
-        self.run(move |memory| make(&password, salt, params, memory)).await?.ok_or(HashingError::Stopped)
+        self.run(move |memory| PasswordHash::make(&password, salt, params, memory)).await
     }
 
     /// Compares `password` with a stored hash, in constant time once hashed.
@@ -175,13 +144,13 @@ impl HashingPool {
     /// # Errors
     /// When the queue is full, or the stored hash is costlier than allowed.
     pub async fn verify(&self, password: Password, against: &PasswordHash) -> Result<Verified, HashingError> {
-        let stored = against.parts().ok_or(HashingError::TooCostly)?;
-        if !stored.cost.within(&self.limit) {
+        if !against.cost().within(&self.limit) {
             return Err(HashingError::TooCostly);
         }
-        let needs_rehash = stored.cost != self.params || stored.hash.len() < OUTPUT || stored.salt.len() < 16;
-        let matches = self.run(move |memory| compare(&password, &stored, memory)).await?;
-        Ok(Verified { matches: matches.ok_or(HashingError::Stopped)?, needs_rehash })
+        let needs_rehash = against.is_weaker_or_other_than(self.params);
+        let against = against.clone();
+        let matches = self.run(move |memory| against.is_of(&password, memory)).await?;
+        Ok(Verified { matches, needs_rehash })
     }
 
     /// The same work for nobody: what [`HashingPool::verify`] would have taken, so that an unknown name answers no
@@ -195,62 +164,18 @@ impl HashingPool {
 
     async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Vec<Block>) -> T + Send + 'static,
+        work: impl FnOnce(&mut Vec<Block>) -> Result<T, argon2::Error> + Send + 'static,
     ) -> Result<T, HashingError> {
-        let answer: oneshot::Receiver<T> = self.pool.submit(work).map_err(|full| self.overloaded(&full))?;
-        answer.await.map_err(|_| HashingError::Stopped)
+        let answer = self.pool.submit(work).map_err(|full| self.overloaded(&full))?;
+        answer.await.map_err(|_| HashingError::Stopped)?.map_err(HashingError::Argon2)
     }
 
-    /// An estimate without a clock: about a microsecond per KiB and pass (2026, one core of a rented machine), for
-    /// all who wait and those being served. The whole second it is rounded up to hides the difference between
-    /// machines.
+    /// An estimate without a clock, for all who wait and those being served: two microseconds per KiB and pass, which
+    /// was measured on a small machine busy with other work as well; an idle one takes half of it.
     fn overloaded(&self, full: &Full) -> HashingError {
-        let one = Duration::from_micros(u64::from(self.params.m_kib) * u64::from(self.params.t));
+        let one = Duration::from_micros(2 * u64::from(self.params.m_kib) * u64::from(self.params.t));
         let rounds = u32::try_from(full.waiting / self.pool.threads() + 1).unwrap_or(u32::MAX);
         HashingError::Overloaded { retry_after: Duration::from_secs(one.saturating_mul(rounds).as_secs() + 1) }
-    }
-}
-
-/// Bytes of a new hash.
-const OUTPUT: usize = 32;
-
-struct Parts {
-    cost: Argon2Params,
-    salt: phc::Salt,
-    hash: phc::Output,
-}
-
-impl PasswordHash {
-    /// Reads a PHC string, as it comes from a record or from another system.
-    ///
-    /// # Errors
-    /// When it is over 256 bytes, or not Argon2id of version 19 with salt and hash.
-    pub fn parse(text: String) -> Result<Self, InvalidPasswordHash> {
-        let hash = Self(text);
-        if hash.0.len() > 256 || hash.parts().is_none() {
-            return Err(InvalidPasswordHash);
-        }
-        Ok(hash)
-    }
-
-    /// The PHC string, to be stored or handed over.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-
-    fn parts(&self) -> Option<Parts> {
-        let parsed = phc::PasswordHash::new(&self.0).ok()?;
-        let is_argon2id = parsed.algorithm == argon2::ARGON2ID_IDENT && parsed.version == Some(Version::V0x13.into());
-        let params = Params::try_from(&parsed).ok().filter(|params| is_argon2id && params.data().is_empty())?;
-        let cost = Argon2Params { m_kib: params.m_cost(), t: params.t_cost(), p: params.p_cost() };
-        Some(Parts { cost, salt: parsed.salt?, hash: parsed.hash? })
-    }
-}
-
-impl Argon2Params {
-    fn within(&self, limit: &Self) -> bool {
-        self.m_kib <= limit.m_kib && self.t <= limit.t && self.p <= limit.p
     }
 }
 
@@ -263,56 +188,125 @@ fn blocks(m_kib: u32) -> Option<Vec<Block>> {
     Some(blocks)
 }
 
-fn make(password: &Password, salt: [u8; 16], cost: Argon2Params, memory: &mut Vec<Block>) -> Option<PasswordHash> {
-    let mut output = [0; OUTPUT];
-    argon2id(password, &salt, cost, &mut output, memory)?;
-    let params = Params::new(cost.m_kib, cost.t, cost.p, None).ok()?;
-    let phc = phc::PasswordHash {
-        algorithm: argon2::ARGON2ID_IDENT,
-        version: Some(Version::V0x13.into()),
-        params: (&params).try_into().ok()?,
-        salt: Some(phc::Salt::new(&salt).ok()?),
-        hash: Some(phc::Output::new(&output).ok()?),
-    };
-    Some(PasswordHash(phc.to_string()))
-}
+#[cfg(test)]
+mod tests {
+    use std::future::Future;
+    use std::pin::pin;
+    use std::sync::Arc;
+    use std::sync::mpsc;
+    use std::task::{Context, Poll, Waker};
 
-fn compare(password: &Password, stored: &Parts, memory: &mut Vec<Block>) -> Option<bool> {
-    let mut output = [0; phc::Output::MAX_LENGTH];
-    let output = output.get_mut(..stored.hash.len())?;
-    argon2id(password, &stored.salt, stored.cost, output, memory)?;
-    Some(bool::from(stored.hash.as_bytes().ct_eq(output)))
-}
+    use super::*;
 
-fn argon2id(
-    password: &Password,
-    salt: &[u8],
-    cost: Argon2Params,
-    output: &mut [u8],
-    memory: &mut Vec<Block>,
-) -> Option<()> {
-    let params = Params::new(cost.m_kib, cost.t, cost.p, Some(output.len())).ok()?;
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-        .hash_password_into_with_memory(password.expose().as_bytes(), salt, output, memory)
-        .ok()
-}
+    /// Cheap, so that the tests look at the pool and not at Argon2.
+    const CHEAP: Argon2Params = Argon2Params { m_kib: 64, t: 1, p: 1 };
 
-impl fmt::Debug for PasswordHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PasswordHash(…)")
+    fn pool(threads: usize, queue: usize) -> HashingPool {
+        let limit = Argon2Params { m_kib: 128, t: 4, p: 2 };
+        HashingPool::start(HashingOptions { params: CHEAP, limit, threads, queue }).expect("a pool")
     }
-}
 
-impl TryFrom<String> for PasswordHash {
-    type Error = InvalidPasswordHash;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        Self::parse(text)
+    fn password(text: &str) -> Password {
+        Password::parse(text.to_owned()).expect("a password")
     }
-}
 
-impl From<PasswordHash> for String {
-    fn from(hash: PasswordHash) -> Self {
-        hash.0
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn parallel_callers_each_get_their_own_answer() {
+        let pool = Arc::new(pool(2, 64));
+        let callers: Vec<_> = (0..32_u8)
+            .map(|caller| {
+                let pool = Arc::clone(&pool);
+                tokio::spawn(async move {
+                    let own = format!("password of {caller}");
+                    let hash = pool.hash(password(&own), [caller; 16]).await.expect("room");
+                    let right = pool.verify(password(&own), &hash).await.expect("room");
+                    let wrong = pool.verify(password("password of nobody"), &hash).await.expect("room");
+                    (right, wrong)
+                })
+            })
+            .collect();
+        for caller in callers {
+            let (right, wrong) = caller.await.expect("no panic");
+            assert_eq!(right, Verified { matches: true, needs_rehash: false });
+            assert_eq!(wrong, Verified { matches: false, needs_rehash: false });
+        }
+    }
+
+    #[tokio::test]
+    async fn a_hash_of_another_cost_is_verified_and_calls_for_rehashing() {
+        let old = pool(1, 4).hash(password("a fine password"), [1; 16]).await.expect("room");
+        let raised = Argon2Params { m_kib: 128, t: 2, p: 1 };
+        let pool = HashingPool::start(HashingOptions { threads: 1, ..HashingOptions::new(raised, 1 << 20) });
+        let pool = pool.expect("a pool");
+        let verified = pool.verify(password("a fine password"), &old).await.expect("room");
+        assert_eq!(verified, Verified { matches: true, needs_rehash: true });
+        assert_eq!(pool.verify_nobody(password("a fine password")).await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn a_stored_hash_cannot_ask_for_more_than_the_limit() {
+        let pool = pool(1, 4);
+        let stored = pool.hash(password("a fine password"), [1; 16]).await.expect("room").expose();
+        for (from, to) in [("m=64", "m=4194304"), ("m=64", "m=129"), ("t=1", "t=5"), ("t=1", "t=4294967295")] {
+            let bomb = PasswordHash::parse(&stored.replace(from, to)).expect("a hash");
+            assert_eq!(pool.verify(password("a fine password"), &bomb).await, Err(HashingError::TooCostly), "{to}");
+        }
+        let dear = PasswordHash::parse(&stored.replace("m=64,t=1,p=1", "m=128,t=4,p=2")).expect("a hash");
+        assert!(pool.verify(password("a fine password"), &dear).await.is_ok(), "the limit itself");
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_answers_overloaded_at_once() {
+        let pool = pool(1, 1);
+        let (release, wait) = mpsc::channel::<()>();
+        let (begun, has_begun) = mpsc::channel();
+        let busy = pool.pool.submit(move |_| {
+            begun.send(()).expect("the test listens");
+            wait.recv()
+        });
+        has_begun.recv().expect("the thread has begun");
+        let mut waiting = pin!(pool.hash(password("one who waits"), [1; 16]));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(waiting.as_mut().poll(&mut context).is_pending());
+        let mut refused = pin!(pool.hash(password("one too many"), [2; 16]));
+        let overloaded = HashingError::Overloaded { retry_after: Duration::from_secs(1) };
+        assert_eq!(refused.as_mut().poll(&mut context), Poll::Ready(Err(overloaded)));
+        drop(release);
+        assert!(waiting.await.is_ok());
+        assert!(busy.expect("room").await.is_ok());
+    }
+
+    #[test]
+    fn the_advised_wait_grows_with_the_queue() {
+        let pool = HashingPool::start(HashingOptions { threads: 1, ..HashingOptions::default() }).expect("a pool");
+        let wait = |waiting| match pool.overloaded(&Full { waiting }) {
+            HashingError::Overloaded { retry_after } => retry_after.as_secs(),
+            other => panic!("{other}"),
+        };
+        assert_eq!([wait(1), wait(32), wait(256)], [1, 3, 21], "78 ms each, rounded up");
+    }
+
+    #[test]
+    fn options_that_contradict_themselves_are_refused() {
+        let fine = HashingOptions::new(CHEAP, 1 << 20);
+        let start = |options| HashingPool::start(options).err();
+        assert!(matches!(start(HashingOptions { threads: 0, ..fine }), Some(StartError::Empty)));
+        assert!(matches!(start(HashingOptions { queue: 0, ..fine }), Some(StartError::Empty)));
+        let below = Argon2Params { m_kib: 32, ..CHEAP };
+        assert!(matches!(start(HashingOptions { limit: below, ..fine }), Some(StartError::Limit)));
+        let impossible = Argon2Params { m_kib: 1, ..CHEAP };
+        assert!(matches!(start(HashingOptions { params: impossible, ..fine }), Some(StartError::Params(_))));
+    }
+
+    #[test]
+    fn threads_fit_the_memory_budget() {
+        let mib = 1024 * 1024;
+        let options = |budget| HashingOptions::new(Argon2Params::default(), budget);
+        assert_eq!(options(0).threads, 1, "at least one");
+        assert_eq!(options(2 * 19 * mib - 1).threads, 1);
+        assert!(options(2 * 19 * mib).threads <= 2);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        assert_eq!(options(u64::MAX).threads, cores);
+        assert_eq!(options(u64::MAX).queue, cores * 32);
     }
 }

@@ -64,3 +64,19 @@ impl From<KeyId> for String {
         id.to_string()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_id_reads_back_what_it_wrote() {
+        let id = KeyId::from_bytes([1, 2, 250, 251, 255]);
+        assert_eq!(id.to_string().len(), 8);
+        assert_eq!(id.to_string().parse(), Ok(id));
+        assert_eq!(serde_json::to_string(&id).ok(), Some(format!("\"{id}\"")));
+        for bad in ["", "1234567", "123456789", "1234567u", "éééé"] {
+            assert_eq!(bad.parse::<KeyId>(), Err(InvalidKeyId), "{bad}");
+        }
+    }
+}

@@ -31,6 +31,18 @@ pub enum KeyStatus {
     Revoked,
 }
 
+impl KeyStatus {
+    /// The stable text: `active`, `retired` or `revoked`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Retired => "retired",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
 /// The ring cannot do this.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
@@ -119,9 +131,12 @@ impl KeyRing {
 
     /// The key that makes everything new.
     #[must_use]
-    #[allow(clippy::expect_used, reason = "every constructor leaves exactly one active key")]
     pub fn active(&self) -> KeyId {
-        self.keys.iter().find(|key| key.status == KeyStatus::Active).expect("a ring has an active key").id
+        self.keys
+            .iter()
+            .find(|key| key.status == KeyStatus::Active)
+            .expect("every constructor leaves exactly one key active")
+            .id
     }
 
     /// What the key may do; `None` when the ring does not have it.
@@ -189,7 +204,6 @@ fn subkey(material: &Material, purpose: Purpose) -> Zeroizing<[u8; 32]> {
 }
 
 /// `N` bytes by HKDF-SHA-256 (RFC 5869) from key, salt and fields.
-#[allow(clippy::expect_used, reason = "HKDF refuses only more than 8,160 bytes")]
 pub(super) fn derive<const N: usize>(key: &[u8; 32], salt: &[u8], fields: &[&[u8]]) -> Zeroizing<[u8; N]> {
     const { assert!(N <= 255 * 32, "the most that HKDF-SHA-256 gives") };
     let mut bytes = Zeroizing::new([0; N]);
@@ -197,4 +211,53 @@ pub(super) fn derive<const N: usize>(key: &[u8; 32], salt: &[u8], fields: &[&[u8
         .expand(&framed(fields), bytes.as_mut_slice())
         .expect("short enough for HKDF, as asserted above");
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::fixture::{Repeatable, now};
+
+    #[test]
+    fn rotating_leaves_exactly_one_key_active() {
+        let entropy = Repeatable::new(1);
+        let mut ring = KeyRing::generate(now(), &entropy);
+        let first = ring.active();
+        let second = ring.rotate(now(), &entropy);
+        assert_eq!(ring.active(), second);
+        let statuses: Vec<_> = ring.keys().map(|(id, status, _)| (id, status)).collect();
+        assert_eq!(statuses, [(first, KeyStatus::Retired), (second, KeyStatus::Active)]);
+    }
+
+    #[test]
+    fn only_a_key_out_of_use_can_be_revoked() {
+        let entropy = Repeatable::new(2);
+        let mut ring = KeyRing::generate(now(), &entropy);
+        let first = ring.active();
+        assert_eq!(ring.revoke(&first), Err(RevokeError::Active(first)));
+        ring.rotate(now(), &entropy);
+        assert_eq!(ring.revoke(&first), Ok(()));
+        assert_eq!(ring.revoke(&first), Ok(()), "again");
+        assert_eq!(ring.status(&first), Some(KeyStatus::Revoked));
+        let stranger = KeyId::from_bytes([0; 5]);
+        assert_eq!(ring.revoke(&stranger), Err(RevokeError::Missing(stranger)));
+        assert_eq!(ring.status(&stranger), None);
+    }
+
+    #[test]
+    fn each_purpose_has_its_own_subkey() {
+        let ring = KeyRing::generate(now(), &Repeatable::new(3));
+        let purposes =
+            [Purpose::KeyName, Purpose::Tokens, Purpose::Sessions, Purpose::Codes, Purpose::Seal, Purpose::Audit];
+        let subkeys: std::collections::BTreeSet<[u8; 32]> =
+            purposes.iter().map(|purpose| *ring.subkey(&ring.active(), *purpose).expect("active")).collect();
+        assert_eq!(subkeys.len(), purposes.len());
+    }
+
+    #[test]
+    fn fields_of_other_lengths_derive_something_else() {
+        let one: Zeroizing<[u8; 32]> = derive(&[7; 32], b"salt", &[b"ab", b"c"]);
+        let other: Zeroizing<[u8; 32]> = derive(&[7; 32], b"salt", &[b"a", b"bc"]);
+        assert_ne!(*one, *other);
+    }
 }

@@ -1,14 +1,4 @@
 //! The key ring as text, for a file readable only by its owner.
-//!
-//! ```text
-//! enrollment key ring 1
-//! # name   status  made                 key
-//! 7k2m9x3q retired 2026-01-31T12:00:00Z 64 characters of hex
-//! 0f4dwr8b active  2026-07-31T12:00:00Z 64 characters of hex
-//! ```
-//!
-//! Fields are separated by spaces; empty lines and lines that begin with `#` are ignored. The name follows from the
-//! key, so a damaged line is noticed.
 
 use data_encoding::HEXLOWER;
 use zeroize::Zeroizing;
@@ -43,7 +33,7 @@ pub enum KeyRingError {
 }
 
 impl KeyRing {
-    /// Reads a ring.
+    /// Reads a ring; see [`KeyRing::to_text`] for how it is written.
     ///
     /// # Errors
     /// When the text is not a ring with exactly one active key, each key whole and there once.
@@ -74,6 +64,16 @@ impl KeyRing {
 
     /// The ring as text, all its secrets included: for a file readable only by its owner, away from the database's
     /// backup.
+    ///
+    /// ```text
+    /// enrollment key ring 1
+    /// # name   status  made                 key
+    /// n4x24j98 retired 2026-01-31T12:00:00Z (64 characters of hex)
+    /// x1w1mcxs active 2026-07-31T12:00:00Z (64 characters of hex)
+    /// ```
+    ///
+    /// The first line names the version of the format. Fields are separated by spaces; empty lines and lines that
+    /// begin with `#` are ignored. The name of a key follows from the key, so a damaged line is noticed.
     #[must_use]
     pub fn to_text(&self) -> Zeroizing<String> {
         let keys = self.whole_keys();
@@ -82,7 +82,7 @@ impl KeyRing {
         text.push_str(HEADER);
         text.push_str("\n# name   status  made                 key\n");
         for key in keys {
-            for field in [&key.id.to_string(), status_text(key.status), &key.created.to_string()] {
+            for field in [&key.id.to_string(), key.status.as_str(), &key.created.to_string()] {
                 text.push_str(field);
                 text.push(' ');
             }
@@ -107,14 +107,53 @@ fn parse_line(line: &str) -> Option<Key> {
     Some(Key { id, status, created, material })
 }
 
-const fn status_text(status: KeyStatus) -> &'static str {
-    match status {
-        KeyStatus::Active => "active",
-        KeyStatus::Retired => "retired",
-        KeyStatus::Revoked => "revoked",
-    }
+fn status_from(text: &str) -> Option<KeyStatus> {
+    [KeyStatus::Active, KeyStatus::Retired, KeyStatus::Revoked].into_iter().find(|status| status.as_str() == text)
 }
 
-fn status_from(text: &str) -> Option<KeyStatus> {
-    [KeyStatus::Active, KeyStatus::Retired, KeyStatus::Revoked].into_iter().find(|status| status_text(*status) == text)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::fixture::{RING, Repeatable, now, ring};
+
+    #[test]
+    fn a_ring_reads_back_what_it_wrote() {
+        let entropy = Repeatable::new(1);
+        let mut ring = KeyRing::generate(now(), &entropy);
+        let first = ring.active();
+        ring.rotate(now(), &entropy);
+        ring.rotate(now(), &entropy);
+        ring.revoke(&first).expect("retired");
+        let text = ring.to_text();
+        let again = KeyRing::from_text(&text).expect("the ring just written");
+        assert_eq!(*again.to_text(), *text);
+        assert!(text.capacity() >= text.len() && text.lines().all(|line| line.len() < 128));
+    }
+
+    #[test]
+    fn comments_and_empty_lines_are_ignored() {
+        let text = format!("# mine\n\n{}\n  \n# end", RING.replace('\n', "\r\n"));
+        assert_eq!(*KeyRing::from_text(&text).expect("a ring").to_text(), *ring().to_text());
+    }
+
+    #[test]
+    fn text_that_is_no_ring_is_refused_with_its_line() {
+        let cases = [
+            (String::new(), KeyRingError::Header),
+            (RING.replace("ring 1", "ring 2"), KeyRingError::Header),
+            (HEADER.to_owned(), KeyRingError::Active(0)),
+            (RING.replace("active", "retired"), KeyRingError::Active(0)),
+            (RING.replace("retired", "active"), KeyRingError::Active(2)),
+            (RING.replace("retired", "asleep"), KeyRingError::Line(3)),
+            (RING.replace("2026-01-31T", "yesterday "), KeyRingError::Line(3)),
+            (RING.replace("1e1f", "1e"), KeyRingError::Line(3)),
+            (RING.replace("1e1f", "1e1f more"), KeyRingError::Line(3)),
+            (RING.replace("3e3f", "3e30"), KeyRingError::Damaged(4)),
+            (format!("{RING}{}", RING.lines().nth(3).expect("a key")), KeyRingError::Repeated(5)),
+            (" ".repeat(LONGEST + 1), KeyRingError::TooLong),
+        ];
+        for (text, error) in cases {
+            assert_eq!(KeyRing::from_text(&text).err(), Some(error));
+        }
+    }
 }

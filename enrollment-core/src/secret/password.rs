@@ -202,3 +202,107 @@ pub(super) fn folded(text: &str) -> Zeroizing<String> {
     folded.extend(text.nfkc().flat_map(char::to_lowercase).nfkc());
     folded
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::BundledBlocklist;
+
+    const CONTEXT: PasswordContext<'_> = PasswordContext {
+        username: "alice.example",
+        email: Some("Alice@Example.test"),
+        product: "Great Tunnels",
+        organization: Some("Straße & Söhne"),
+    };
+
+    fn password(text: &str) -> Password {
+        Password::parse(text.to_owned()).expect("a password")
+    }
+
+    fn checked(text: &str) -> Result<Strength, PasswordRejection> {
+        check(&password(text), &PasswordRules::default(), &CONTEXT, &BundledBlocklist)
+    }
+
+    #[test]
+    fn a_password_is_normalized_and_never_trimmed() {
+        assert_eq!(password("  two  spaces  ").expose(), "  two  spaces  ");
+        assert_eq!(password("Cafe\u{301} ﬁve").expose(), "Café five");
+        assert_eq!(password("ｆｕｌｌ").expose(), "full");
+    }
+
+    #[test]
+    fn length_is_counted_in_code_points_after_normalization() {
+        let too_long = Some(PasswordRejection::TooLong { max: 256 });
+        assert_eq!(password(&"𝄢".repeat(256)).code_points(), 256, "1,024 bytes");
+        assert_eq!(Password::parse("x".repeat(257)).err(), too_long);
+        assert_eq!(Password::parse("x".repeat(1025)).err(), too_long);
+        assert_eq!(password(&"e\u{301}".repeat(256)).code_points(), 256, "512 typed, 256 composed");
+        assert_eq!(Password::parse("\u{FDFA}".repeat(15)).err(), too_long, "each becomes 18");
+        assert_eq!(checked("e\u{301}1234567").err(), None);
+        assert_eq!(checked("e\u{301}123456").err(), Some(PasswordRejection::TooShort { min: 8 }));
+    }
+
+    #[test]
+    fn the_longest_normalized_password_is_never_moved_in_memory() {
+        let longest = password(&"𝄢".repeat(256));
+        assert_eq!(longest.0.capacity(), MOST_CODE_POINTS as usize * 4);
+    }
+
+    #[test]
+    fn a_control_character_is_refused() {
+        for text in ["tab\there and there", "line\nbreak and more", "nul\0 and more", "del\u{7F} and more"] {
+            assert_eq!(Password::parse(text.to_owned()).err(), Some(PasswordRejection::ControlCharacter));
+        }
+    }
+
+    #[test]
+    fn the_bit_says_long_enough_alone() {
+        for (length, alone) in [(8, false), (14, false), (15, true), (256, true)] {
+            let text = "abcdéfgh".chars().cycle().take(length).collect::<String>();
+            assert_eq!(checked(&text), Ok(Strength { long_enough_alone: alone }), "{length}");
+        }
+        assert_eq!(checked("zq8%fGh"), Err(PasswordRejection::TooShort { min: 8 }));
+    }
+
+    #[test]
+    fn the_rules_are_settable() {
+        let rules = PasswordRules { min_with_mfa: 10, min_alone: 20, max: 64 };
+        let check = |text: &str| check(&password(text), &rules, &CONTEXT, &BundledBlocklist);
+        assert_eq!(check(&"zq8%".repeat(2)), Err(PasswordRejection::TooShort { min: 10 }));
+        assert_eq!(check(&"zq8%".repeat(4)), Ok(Strength { long_enough_alone: false }));
+        assert_eq!(check(&"zq8%".repeat(5)), Ok(Strength { long_enough_alone: true }));
+        assert_eq!(check(&"zq8%".repeat(17)), Err(PasswordRejection::TooLong { max: 64 }));
+        assert!(serde_json::from_str::<PasswordRules>(r#"{"min_alone": 20}"#).is_ok_and(|rules| rules.min_alone == 20));
+    }
+
+    #[test]
+    fn names_and_common_passwords_are_refused_in_any_case() {
+        let cases = [
+            ("Alice.Example", PasswordRejection::IsUsername),
+            ("alice@example.TEST", PasswordRejection::IsEmail),
+            ("great tunnels", PasswordRejection::IsProductName),
+            ("STRAßE & SO\u{308}HNE", PasswordRejection::IsOrganizationName),
+            ("Password123", PasswordRejection::Common),
+            ("ＱＷＥＲＴＹＵＩＯＰ", PasswordRejection::Common),
+        ];
+        for (text, reason) in cases {
+            assert_eq!(checked(text), Err(reason), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_the_whole_password_counts() {
+        for text in ["alice.example1", "my Password123!", "great tunnels everywhere", "alice@example"] {
+            assert!(checked(text).is_ok(), "{text}");
+        }
+        let nameless = PasswordContext { username: "", email: None, product: "", organization: None };
+        assert!(check(&password("zq8%fGhx"), &PasswordRules::default(), &nameless, &BundledBlocklist).is_ok());
+    }
+
+    #[test]
+    fn a_reason_names_its_bound() {
+        assert_eq!(PasswordRejection::TooShort { min: 8 }.to_string(), "Please use at least 8 characters.");
+        assert_eq!(PasswordRejection::TooLong { max: 256 }.to_string(), "Please use at most 256 characters.");
+        assert_eq!(PasswordRejection::TooShort { min: 8 }.code(), "password_too_short");
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -66,7 +67,8 @@ impl<M: Send + 'static> Pool<M> {
             // On an error the pool is dropped, which ends the threads already started.
             pool.threads.push(thread.spawn(move || {
                 while let Some(job) = shared.next() {
-                    job.run(&mut memory);
+                    // The memory holds no state between jobs; a panic costs its caller the answer, not us the thread.
+                    let _ = catch_unwind(AssertUnwindSafe(|| job.run(&mut memory)));
                 }
             })?);
         }
@@ -130,7 +132,7 @@ impl<M> Drop for Pool<M> {
         drop(forgotten);
         self.shared.changed.notify_all();
         for thread in self.threads.drain(..) {
-            // A thread that panicked has already answered its caller by dropping the channel.
+            // Threads catch the panics of their jobs, so there is no error to learn of.
             let _ = thread.join();
         }
     }
@@ -139,5 +141,108 @@ impl<M> Drop for Pool<M> {
 impl<M> fmt::Debug for Pool<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pool").field("threads", &self.threads.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    /// A pool whose threads are all busy until the returned sender is used once per thread, or dropped.
+    fn busy(threads: usize, capacity: usize) -> (Pool<u32>, mpsc::Sender<()>, Vec<oneshot::Receiver<()>>) {
+        let pool = Pool::start(vec![0; threads], threads.max(capacity)).expect("threads");
+        let (release, wait) = mpsc::channel::<()>();
+        let wait = Arc::new(Mutex::new(wait));
+        let (begun, has_begun) = mpsc::channel();
+        let receivers = (0..threads)
+            .map(|_| {
+                let (wait, begun) = (Arc::clone(&wait), begun.clone());
+                pool.submit(move |_| {
+                    begun.send(()).expect("the test listens");
+                    let _ = wait.lock().expect("no panic").recv();
+                })
+                .expect("room")
+            })
+            .collect();
+        for _ in 0..threads {
+            has_begun.recv().expect("a thread has begun");
+        }
+        (pool, release, receivers)
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_refuses_at_once_and_takes_work_again_later() {
+        let (pool, release, begun) = busy(1, 2);
+        let first = pool.submit(|_| 1).expect("room");
+        let second = pool.submit(|_| 2).expect("room");
+        assert_eq!(pool.submit(|_| 3).err().map(|full| full.waiting), Some(2));
+        drop(release);
+        assert_eq!((first.await, second.await), (Ok(1), Ok(2)));
+        assert_eq!(pool.submit(|_| 4).expect("room").await, Ok(4));
+        assert_eq!(begun.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn work_nobody_waits_for_is_skipped_and_makes_room() {
+        let (pool, release, begun) = busy(1, 2);
+        let (tell, told) = mpsc::channel();
+        let skipped = pool.submit({
+            let tell = tell.clone();
+            move |_| tell.send("skipped")
+        });
+        drop(skipped);
+        let kept = pool.submit({
+            let tell = tell.clone();
+            move |_| tell.send("kept")
+        });
+        let after = pool.submit(move |_| tell.send("after")).expect("the cancelled one made room");
+        drop(release);
+        assert!(kept.expect("room").await.is_ok() && after.await.is_ok());
+        assert_eq!(told.iter().collect::<Vec<_>>(), ["kept", "after"]);
+        assert_eq!(begun.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn cancelled_work_is_skipped_without_a_full_queue_too() {
+        let (pool, release, begun) = busy(1, 9);
+        let (tell, told) = mpsc::channel::<()>();
+        drop(pool.submit(move |_| tell.send(())).expect("room"));
+        drop(release);
+        assert_eq!(pool.submit(|_| 1).expect("room").await, Ok(1));
+        assert_eq!(told.recv(), Err(mpsc::RecvError), "dropped without being run");
+        assert_eq!(begun.len(), 1);
+    }
+
+    #[test]
+    fn dropping_the_pool_ends_every_thread() {
+        let (pool, release, begun) = busy(3, 8);
+        let mut waiting = pool.submit(|_| ()).expect("room");
+        let shared = Arc::downgrade(&pool.shared);
+        drop(release);
+        drop(pool);
+        assert_eq!(shared.strong_count(), 0, "every thread held one");
+        assert!(begun.into_iter().all(|mut receiver| receiver.try_recv() == Ok(Some(()))), "running work is finished");
+        assert_ne!(waiting.try_recv(), Ok(None), "done or forgotten, not left open");
+    }
+
+    #[tokio::test]
+    async fn each_thread_keeps_its_memory() {
+        let pool = Pool::start(vec![0_u32], 8).expect("a thread");
+        for count in 1..=3 {
+            let work = |memory: &mut u32| {
+                *memory += 1;
+                *memory
+            };
+            assert_eq!(pool.submit(work).expect("room").await, Ok(count));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_costs_one_answer_and_no_thread() {
+        let pool = Pool::start(vec![()], 8).expect("a thread");
+        assert!(pool.submit(|_| panic!("expected in this test")).expect("room").await.is_err());
+        assert_eq!(pool.submit(|_| 1).expect("room").await, Ok(1));
     }
 }

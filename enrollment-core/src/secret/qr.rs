@@ -24,3 +24,22 @@ pub fn qr_svg(text: &str) -> Result<String, QrTooLong> {
     let element = document.find("<svg").map_or(document.as_str(), |start| &document[start..]);
     Ok(element.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_one_element_without_script_or_style() {
+        let svg = qr_svg("otpauth://totp/a:b?secret=c").expect("short enough");
+        assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>"), "{svg}");
+        assert_eq!(svg.matches('<').count(), 4, "svg, rect, path and the end");
+        assert!(!svg.contains("style") && !svg.contains("script") && !svg.contains("<?"));
+    }
+
+    #[test]
+    fn a_text_is_refused_only_beyond_what_a_code_holds() {
+        assert!(qr_svg(&"x".repeat(2953)).is_ok());
+        assert_eq!(qr_svg(&"x".repeat(2954)), Err(QrTooLong));
+    }
+}

@@ -48,7 +48,6 @@ impl KeyRing {
     ///
     /// # Errors
     /// None today: the active key is never missing or revoked.
-    #[allow(clippy::expect_used, reason = "the cipher refuses only what does not fit into memory")]
     pub fn seal(&self, binding: &Binding<'_>, plain: &[u8], entropy: &dyn Entropy) -> Result<Sealed, KeyError> {
         let key = self.active();
         let mut nonce = [0; 24];
@@ -56,7 +55,7 @@ impl KeyRing {
         let ciphertext = self
             .cipher(&key)?
             .encrypt(&nonce.into(), Payload { msg: plain, aad: &binding.framed(&[key.as_bytes()]) })
-            .expect("less than 256 GiB");
+            .expect("the cipher refuses only more than 256 GiB");
         Ok(Sealed { key, nonce, ciphertext })
     }
 
@@ -98,5 +97,70 @@ impl TryFrom<SealedText> for Sealed {
         let bytes = BASE64.decode(text.sealed.as_bytes()).map_err(|_| InvalidSealed)?;
         let (nonce, ciphertext) = bytes.split_first_chunk().ok_or(InvalidSealed)?;
         Ok(Self { key: text.key, nonce: *nonce, ciphertext: ciphertext.to_vec() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::secret::fixture::{Repeatable, now, ring};
+
+    const PLACE: Binding<'_> = Binding { table: "users", row: Uuid::from_u128(1), column: "totp" };
+
+    #[test]
+    fn what_was_sealed_can_be_opened_in_its_place_only() {
+        let ring = ring();
+        let sealed = ring.seal(&PLACE, b"secret", &Repeatable::new(1)).expect("an active key");
+        assert_eq!(ring.open(&PLACE, &sealed).expect("its place").as_slice(), b"secret");
+        let elsewhere = [
+            Binding { row: Uuid::from_u128(2), ..PLACE },
+            Binding { table: "enrollments", ..PLACE },
+            Binding { column: "backup", ..PLACE },
+            Binding { table: "userst", column: "otp", ..PLACE },
+        ];
+        for place in elsewhere {
+            assert_eq!(ring.open(&place, &sealed).err(), Some(KeyError::Altered(sealed.key)), "{place:?}");
+        }
+    }
+
+    #[test]
+    fn an_altered_secret_is_refused() {
+        let ring = ring();
+        let sealed = ring.seal(&PLACE, b"secret", &Repeatable::new(1)).expect("an active key");
+        for at in 0..sealed.ciphertext.len() {
+            let mut altered = sealed.clone();
+            altered.ciphertext[at] ^= 1;
+            assert_eq!(ring.open(&PLACE, &altered).err(), Some(KeyError::Altered(sealed.key)));
+        }
+        let retired = ring.keys().next().expect("a key").0;
+        assert!(ring.open(&PLACE, &Sealed { key: retired, ..sealed.clone() }).is_err());
+        assert!(ring.open(&PLACE, &Sealed { nonce: [0; 24], ..sealed.clone() }).is_err());
+        assert!(ring.open(&PLACE, &Sealed { ciphertext: Vec::new(), ..sealed }).is_err());
+    }
+
+    #[test]
+    fn a_retired_key_opens_and_a_revoked_one_does_not() {
+        let entropy = Repeatable::new(2);
+        let mut ring = KeyRing::generate(now(), &entropy);
+        let sealed = ring.seal(&PLACE, b"secret", &entropy).expect("an active key");
+        let second = ring.rotate(now(), &entropy);
+        assert!(ring.open(&PLACE, &sealed).is_ok());
+        assert_eq!(ring.seal(&PLACE, b"secret", &entropy).map(|sealed| sealed.key()), Ok(second));
+        ring.revoke(&sealed.key()).expect("retired");
+        assert_eq!(ring.open(&PLACE, &sealed).err(), Some(KeyError::Revoked(sealed.key)));
+        let stranger = KeyRing::generate(now(), &entropy);
+        assert_eq!(stranger.open(&PLACE, &sealed).err(), Some(KeyError::Missing(sealed.key)));
+    }
+
+    #[test]
+    fn what_was_sealed_stays_readable_in_later_versions() {
+        let json = r#"{"key":"x1w1mcxs","sealed":"5QULEB0WklbBXAKJ7C0KkWfsjmWhjeu+7clWxlNW7WLmBmZvr/MS5GmvwZkNQQ=="}"#;
+        let sealed = ring().seal(&PLACE, b"secret", &Repeatable::new(1)).expect("an active key");
+        assert_eq!(serde_json::to_string(&sealed).expect("JSON"), json);
+        let sealed: Sealed = serde_json::from_str(json).expect("a sealed secret");
+        assert_eq!(ring().open(&PLACE, &sealed).expect("its place").as_slice(), b"secret");
+        assert!(serde_json::from_str::<Sealed>(r#"{"key":"x1w1mcxs","sealed":"c2hvcnQ="}"#).is_err());
     }
 }

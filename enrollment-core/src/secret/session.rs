@@ -71,3 +71,68 @@ impl KeyRing {
         Ok(SessionSecret(Opaque::new(SessionSecret::PREFIX, &derive(&subkey, &seed.nonce, &fields))))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::secret::fixture::{Repeatable, now, ring};
+
+    const ENROLLMENT: EnrollmentId =
+        EnrollmentId::from_uuid(Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0001));
+
+    fn nonce(text: &str) -> SessionNonce {
+        SessionNonce::parse(text).expect("a nonce")
+    }
+
+    #[test]
+    fn sessions_stay_valid_in_later_versions() {
+        let seed = TokenSeed { key: ring().active(), nonce: *b"0123456789abcdef" };
+        let secret = ring().session(&seed, ENROLLMENT, 1, &nonce("a-click-and-its-double")).expect("an active key");
+        assert_eq!(secret.expose(), "ens_X65XNE0C5X2N7YAKGD6KDK08AS6TYAGKPP1SY");
+    }
+
+    #[test]
+    fn a_session_is_the_same_only_for_the_same_arguments() {
+        let ring = ring();
+        let seed = TokenSeed::new(&ring, &Repeatable::new(1));
+        let other_seed = TokenSeed::new(&ring, &Repeatable::new(2));
+        let session = |seed: &TokenSeed, enrollment, number, text: &str| {
+            ring.session(seed, enrollment, number, &nonce(text)).expect("an active key").expose().to_owned()
+        };
+        let first = session(&seed, ENROLLMENT, 1, "a-click-and-its-double");
+        assert_eq!(session(&seed, ENROLLMENT, 1, "a-click-and-its-double"), first);
+        let others = [
+            session(&other_seed, ENROLLMENT, 1, "a-click-and-its-double"),
+            session(&seed, EnrollmentId::from_uuid(Uuid::from_u128(7)), 1, "a-click-and-its-double"),
+            session(&seed, ENROLLMENT, 2, "a-click-and-its-double"),
+            session(&seed, ENROLLMENT, 1, "another-click-elsewhere"),
+        ];
+        for (at, other) in others.iter().enumerate() {
+            assert_ne!(*other, first, "argument {at}");
+        }
+    }
+
+    #[test]
+    fn a_revoked_key_opens_no_session() {
+        let entropy = Repeatable::new(3);
+        let mut ring = KeyRing::generate(now(), &entropy);
+        let seed = TokenSeed::new(&ring, &entropy);
+        ring.rotate(now(), &entropy);
+        ring.revoke(&seed.key).expect("retired");
+        let refused = ring.session(&seed, ENROLLMENT, 1, &nonce("a-click-and-its-double"));
+        assert_eq!(refused.err(), Some(KeyError::Revoked(seed.key)));
+    }
+
+    #[test]
+    fn a_nonce_has_22_to_128_visible_ascii_characters() {
+        for good in ["x".repeat(22), "~".repeat(128)] {
+            assert!(SessionNonce::parse(&good).is_ok());
+        }
+        for bad in ["x".repeat(21), "x".repeat(129), " ".repeat(22), "é".repeat(22), "\x7f".repeat(22), String::new()]
+        {
+            assert_eq!(SessionNonce::parse(&bad).err(), Some(InvalidNonce), "{bad:?}");
+        }
+    }
+}

@@ -74,3 +74,71 @@ fn from_hex<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 16], D::E
     let bytes = HEXLOWER.decode(text.as_bytes()).map_err(serde::de::Error::custom)?;
     bytes.try_into().map_err(|_| serde::de::Error::custom("a nonce has 16 bytes"))
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::secret::fixture::{Repeatable, now, ring};
+
+    fn seed(ring: &KeyRing) -> TokenSeed {
+        TokenSeed { key: ring.active(), nonce: *b"0123456789abcdef" }
+    }
+
+    const ENROLLMENT: EnrollmentId =
+        EnrollmentId::from_uuid(Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0001));
+
+    #[test]
+    fn links_that_were_sent_stay_valid_in_later_versions() {
+        // Another value here means that every invitation on its way is dead.
+        let token = ring().token(&seed(&ring()), "onboarding", ENROLLMENT, 1).expect("an active key");
+        assert_eq!(token.expose(), "enr_CNSY7HKKFRCVFDKJ7BS73K9QJYR1SNE1QDTC6");
+        assert_eq!(token.digest().to_string(), "ea55d6bc6e1fb406bc56f185f77873e4880dc7f6e0cb959ae995a75b3e38e858");
+    }
+
+    #[test]
+    fn a_token_is_the_same_only_for_the_same_arguments() {
+        let ring = ring();
+        let token = |seed: &TokenSeed, purpose, enrollment, generation| {
+            ring.token(seed, purpose, enrollment, generation).expect("a key in force").expose().to_owned()
+        };
+        let seed = seed(&ring);
+        let first = token(&seed, "onboarding", ENROLLMENT, 1);
+        assert_eq!(token(&seed, "onboarding", ENROLLMENT, 1), first);
+        let retired = ring.keys().next().expect("a key").0;
+        let others = [
+            token(&seed, "device", ENROLLMENT, 1),
+            token(&seed, "onboarding", EnrollmentId::from_uuid(Uuid::from_u128(7)), 1),
+            token(&seed, "onboarding", ENROLLMENT, 2),
+            token(&TokenSeed { nonce: [0; 16], ..seed.clone() }, "onboarding", ENROLLMENT, 1),
+            token(&TokenSeed { key: retired, ..seed.clone() }, "onboarding", ENROLLMENT, 1),
+        ];
+        for (at, other) in others.iter().enumerate() {
+            assert_ne!(*other, first, "argument {at}");
+        }
+        assert!(Token::parse(&first).is_ok());
+    }
+
+    #[test]
+    fn a_revoked_or_missing_key_derives_nothing() {
+        let entropy = Repeatable::new(1);
+        let mut ring = KeyRing::generate(now(), &entropy);
+        let seed = TokenSeed::new(&ring, &entropy);
+        ring.rotate(now(), &entropy);
+        assert!(ring.token(&seed, "onboarding", ENROLLMENT, 1).is_ok(), "retired");
+        ring.revoke(&seed.key).expect("retired");
+        assert_eq!(ring.token(&seed, "onboarding", ENROLLMENT, 1).err(), Some(KeyError::Revoked(seed.key)));
+        let stranger = KeyRing::generate(now(), &entropy);
+        assert_eq!(stranger.token(&seed, "onboarding", ENROLLMENT, 1).err(), Some(KeyError::Missing(seed.key)));
+    }
+
+    #[test]
+    fn a_seed_reads_back_what_it_wrote() {
+        let seed = seed(&ring());
+        let json = serde_json::to_string(&seed).expect("JSON");
+        assert_eq!(json, format!(r#"{{"key":"{}","nonce":"30313233343536373839616263646566"}}"#, seed.key));
+        assert_eq!(serde_json::from_str::<TokenSeed>(&json).ok(), Some(seed));
+        assert!(serde_json::from_str::<TokenSeed>(&json.replace("3031", "30")).is_err());
+    }
+}

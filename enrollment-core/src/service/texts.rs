@@ -10,6 +10,14 @@ use crate::template::{Rendered, Template, builtin};
 /// The name of the onboarding page's text.
 pub(crate) const ONBOARDING: &str = "onboarding";
 
+/// Every text that an administrator may write anew, with its built-in source.
+pub(crate) const BUILT_IN: [(&str, &str); 1] = [(ONBOARDING, builtin::ONBOARDING)];
+
+/// The name and built-in source of a text, if there is a text of this name.
+pub(crate) fn built_in(name: &str) -> Option<(&'static str, &'static str)> {
+    BUILT_IN.into_iter().find(|(known, _)| *known == name)
+}
+
 impl Service {
     /// The onboarding message for the world's user. A text that fails against all expectation is replaced by the
     /// built-in one and reported to the operator: no text holds anybody up.

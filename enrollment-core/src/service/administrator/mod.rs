@@ -1,23 +1,35 @@
 //! What an administrator does. Every call is judged by the permission table and the outranking rule (ADM-7).
 
 mod api_keys;
+mod audit;
+mod change_location;
 mod change_user;
 mod devices;
 mod enrollments;
+mod gateway;
 mod issue;
 mod listing;
+mod locations;
 mod owner;
 mod owners;
+mod patch;
 mod pending;
+mod settings;
+mod templates;
 mod users;
 
 pub use api_keys::{ApiKeyView, NewApiKey};
+pub use audit::{AuditExport, AuditPage, AuditQuery};
+pub use change_location::LocationPatch;
 pub use change_user::UserPatch;
 pub use devices::{AttachmentView, DeviceReport, PeerStatus};
 pub use issue::{Delivery, Issued, Link, StartEnrollment};
 pub use listing::{Listing, PageRequest};
+pub use locations::{CreatedLocation, LocationView, NewLocation};
 pub use owner::FirstOwner;
 pub use pending::{EnrollmentFilter, EnrollmentView, Progress, Stage, Standing, SubjectView};
+pub use settings::SettingsPatch;
+pub use templates::TemplateView;
 pub use users::{NewUser, UserView};
 
 use super::turn::{Doer, INSTANCE};

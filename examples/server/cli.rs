@@ -1,0 +1,212 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use enrollment::core::domain::contact::{Email, Phone};
+use enrollment::core::domain::device::PublicKey;
+use enrollment::core::domain::group::GroupName;
+use enrollment::core::domain::role::Role;
+use enrollment::core::domain::text::PersonName;
+use enrollment::core::domain::username::Username;
+use enrollment::core::time::Span;
+
+/// Lets people into a VPN. Without a command: serve.
+#[derive(Debug, Parser)]
+#[command(name = "server", version, about, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) options: Options,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// Options of every command. A flag beats the environment, the environment beats the configuration file.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Configuration file (TOML)
+    #[arg(long, global = true, env = "ENROLLMENT_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Folder for database, key ring and peer files [default: data]
+    #[arg(long, global = true, env = "ENROLLMENT_DATA", value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Database [default: sqlite:DATA/enrollment.db]
+    #[arg(long, global = true, env = "ENROLLMENT_DATABASE", value_name = "URL")]
+    pub(crate) database: Option<String>,
+    /// Key ring [default: DATA/enrollment.key]
+    #[arg(long, global = true, env = "ENROLLMENT_KEY_FILE", value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// Address of the public face: enrollees only [default: 127.0.0.1:8080]
+    #[arg(long, global = true, env = "ENROLLMENT_PUBLIC", value_name = "ADDR")]
+    pub(crate) public: Option<SocketAddr>,
+    /// Address of the internal face: administration [default: 127.0.0.1:8081]
+    #[arg(long, global = true, env = "ENROLLMENT_INTERNAL", value_name = "ADDR")]
+    pub(crate) internal: Option<SocketAddr>,
+    /// Where people reach the public face; the only source of links [default: http://localhost:PORT]
+    #[arg(long, global = true, env = "ENROLLMENT_PUBLIC_URL", value_name = "URL")]
+    pub(crate) public_url: Option<String>,
+    /// Allow a public URL of plain http that is not localhost: cookies lose their protection
+    #[arg(long, global = true, env = "ENROLLMENT_INSECURE_HTTP")]
+    pub(crate) insecure_http: bool,
+    /// How much this server tells: error, warn, info, debug, trace [default: info]
+    #[arg(long, global = true, env = "ENROLLMENT_LOG", value_name = "LEVEL")]
+    pub(crate) log: Option<String>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve both faces until stopped
+    Serve,
+    /// Print the one-time link of the first Owner; nothing when an Owner is enrolled
+    OwnerLink {
+        /// The Owner's username
+        #[arg(long, default_value = "owner")]
+        username: Username,
+    },
+    /// Keys for the API
+    #[command(subcommand)]
+    ApiKey(ApiKey),
+    /// People
+    #[command(subcommand)]
+    User(User),
+    /// Start an enrollment and print its link, once
+    Invite(Invite),
+    /// List the enrollments that are not finished
+    Pending,
+    /// VPN networks
+    #[command(subcommand)]
+    Location(Location),
+    /// The audit log
+    #[command(subcommand)]
+    Audit(Audit),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ApiKey {
+    /// Make a key and print it, once and alone
+    Create {
+        /// What it may do: owner, administrator, application_manager, user_manager, help_desk
+        #[arg(long)]
+        role: Role,
+        /// The administrator it acts for
+        #[arg(long, value_name = "USERNAME")]
+        user: Option<Username>,
+        /// What it is for
+        #[arg(long, default_value = "")]
+        name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum User {
+    /// Add a person
+    Add(UserAdd),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UserAdd {
+    /// The name to sign in with
+    pub(crate) username: Username,
+    /// First name
+    #[arg(long, default_value = "")]
+    pub(crate) first_name: PersonName,
+    /// Last name
+    #[arg(long, default_value = "")]
+    pub(crate) last_name: PersonName,
+    /// Address
+    #[arg(long)]
+    pub(crate) email: Option<Email>,
+    /// Phone number
+    #[arg(long)]
+    pub(crate) phone: Option<Phone>,
+    /// A group they belong to; may be repeated
+    #[arg(long = "group", value_name = "GROUP")]
+    pub(crate) groups: Vec<GroupName>,
+    /// Make them an administrator
+    #[arg(long)]
+    pub(crate) role: Option<Role>,
+    /// Start their enrollment too, and print its link
+    #[arg(long)]
+    pub(crate) invite: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Invite {
+    /// For whom
+    pub(crate) username: Username,
+    /// What for
+    #[arg(long, default_value = "onboarding")]
+    pub(crate) purpose: Purpose,
+    /// How long the link is valid, such as 24h [default: the setting]
+    #[arg(long)]
+    pub(crate) validity: Option<Span>,
+}
+
+/// What an enrollment is for.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Purpose {
+    /// A new user
+    Onboarding,
+    /// One more device
+    Device,
+    /// A second factor
+    Factor,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Location {
+    /// Add a network
+    Add(LocationAdd),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LocationAdd {
+    /// Its name
+    pub(crate) name: String,
+    /// Where clients connect to, such as vpn.example.com:51820
+    #[arg(long)]
+    pub(crate) endpoint: String,
+    /// Where addresses come from, such as 10.1.0.0/16; may be repeated
+    #[arg(long = "pool", value_name = "NETWORK", required = true)]
+    pub(crate) pools: Vec<String>,
+    /// What clients route into the tunnel; may be repeated [default: the pools]
+    #[arg(long = "allowed-ips", value_name = "NETWORK")]
+    pub(crate) allowed_ips: Vec<String>,
+    /// DNS server or search domain; may be repeated
+    #[arg(long = "dns", value_name = "ENTRY")]
+    pub(crate) dns: Vec<String>,
+    /// Seconds between keepalive packets; 0: none
+    #[arg(long, default_value_t = 25)]
+    pub(crate) keepalive: u16,
+    /// Bytes
+    #[arg(long)]
+    pub(crate) mtu: Option<u16>,
+    /// Whether connecting asks for a second factor
+    #[arg(long, default_value = "disabled")]
+    pub(crate) mfa: Mfa,
+    /// The gateway's public key; without one a pair is made here
+    #[arg(long)]
+    pub(crate) public_key: Option<PublicKey>,
+    /// A group that may use it; may be repeated [default: everyone]
+    #[arg(long = "group", value_name = "GROUP")]
+    pub(crate) groups: Vec<GroupName>,
+}
+
+/// Whether connecting asks for a second factor.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Mfa {
+    /// No
+    Disabled,
+    /// The one set up at enrollment
+    Internal,
+    /// An identity provider's
+    External,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Audit {
+    /// Check the whole chain; names the first entry that is altered, missing or out of order
+    Verify,
+}

@@ -1,0 +1,153 @@
+//! Configuration: flags over environment over file over defaults.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use enrollment::core::domain::policy::Policy;
+use serde::Deserialize;
+
+use super::Error;
+use super::cli::Options;
+
+/// The configuration in force.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) data: PathBuf,
+    pub(crate) database: PathBuf,
+    pub(crate) key_file: PathBuf,
+    pub(crate) public: SocketAddr,
+    pub(crate) internal: SocketAddr,
+    pub(crate) public_url: String,
+    pub(crate) insecure_http: bool,
+    pub(crate) trusted_proxies: Vec<String>,
+    pub(crate) policy: Policy,
+    pub(crate) hashing: Hashing,
+    pub(crate) log: String,
+    pub(crate) log_json: bool,
+}
+
+/// The configuration file. Every key is optional; unknown ones are refused, so that a typing mistake is seen.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    data: Option<PathBuf>,
+    database: Option<String>,
+    key_file: Option<PathBuf>,
+    public: Option<SocketAddr>,
+    internal: Option<SocketAddr>,
+    public_url: Option<String>,
+    insecure_http: bool,
+    trusted_proxies: Vec<String>,
+    policy: PolicyTable,
+    hashing: Hashing,
+    log: LogTable,
+}
+
+/// `[policy]`: what administrators choose inside.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct PolicyTable {
+    /// `standard` (default), `defguard`, `duo` or `nist`.
+    preset: Option<String>,
+    server_made_keys: Option<bool>,
+    require_strong_factor: Option<bool>,
+    wrong_codes: Option<u32>,
+}
+
+/// `[hashing]`: the cost of passwords and the memory for it.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Hashing {
+    /// KiB of memory per hash.
+    pub(crate) memory_kib: u32,
+    /// Passes over the memory.
+    pub(crate) passes: u32,
+    /// MiB for all hashes at once; as many threads as fit, at most one per core.
+    pub(crate) budget_mib: u32,
+}
+
+impl Default for Hashing {
+    fn default() -> Self {
+        Self { memory_kib: 19_456, passes: 2, budget_mib: 128 }
+    }
+}
+
+/// `[log]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct LogTable {
+    level: Option<String>,
+    json: bool,
+}
+
+impl Config {
+    /// The configuration in force for these flags.
+    pub(crate) fn load(options: &Options) -> Result<Self, Error> {
+        let file = match &options.config {
+            Some(path) => read(path)?,
+            None => File::default(),
+        };
+        let data = options.data.clone().or(file.data).unwrap_or_else(|| PathBuf::from("data"));
+        let database = match options.database.clone().or(file.database) {
+            None => data.join("enrollment.db"),
+            Some(url) => sqlite_path(&url)?,
+        };
+        let local = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+        let public = options.public.or(file.public).unwrap_or(local(8080));
+        let public_url = options.public_url.clone().or(file.public_url);
+        let public_url = public_url.unwrap_or_else(|| format!("http://localhost:{}", public.port()));
+        let public_url = public_url.trim_end_matches('/').to_owned();
+        let insecure_http = options.insecure_http || file.insecure_http;
+        if is_plain_http_elsewhere(&public_url) && !insecure_http {
+            return Err(format!(
+                "{public_url} is plain http: everybody on the way can read the links. Put the server behind TLS and \
+                 give an https URL, or say --insecure-http if you mean it"
+            )
+            .into());
+        }
+        Ok(Self {
+            key_file: options.key_file.clone().or(file.key_file).unwrap_or_else(|| data.join("enrollment.key")),
+            data,
+            database,
+            public,
+            internal: options.internal.or(file.internal).unwrap_or(local(8081)),
+            public_url,
+            insecure_http,
+            trusted_proxies: file.trusted_proxies,
+            policy: policy(&file.policy)?,
+            hashing: file.hashing,
+            log: options.log.clone().or(file.log.level).unwrap_or_else(|| "info".to_owned()),
+            log_json: file.log.json,
+        })
+    }
+}
+
+fn read(path: &Path) -> Result<File, Error> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()).into())
+}
+
+fn policy(table: &PolicyTable) -> Result<Policy, Error> {
+    let preset = table.preset.as_deref().unwrap_or("standard");
+    let mut policy = Policy::preset(preset)
+        .ok_or_else(|| format!("policy.preset: {preset:?} is none of standard, defguard, duo, nist"))?;
+    policy.server_made_keys = table.server_made_keys.unwrap_or(policy.server_made_keys);
+    policy.require_strong_factor = table.require_strong_factor.unwrap_or(policy.require_strong_factor);
+    policy.wrong_codes = table.wrong_codes.unwrap_or(policy.wrong_codes);
+    policy.check()?;
+    Ok(policy)
+}
+
+fn sqlite_path(url: &str) -> Result<PathBuf, Error> {
+    let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"));
+    match path {
+        Some(path) if !path.is_empty() => Ok(PathBuf::from(path)),
+        _ => Err(format!("{url:?}: this release knows databases of the form sqlite:PATH").into()),
+    }
+}
+
+fn is_plain_http_elsewhere(url: &str) -> bool {
+    let Some(rest) = url.strip_prefix("http://") else { return false };
+    let host = rest.split([':', '/']).next().unwrap_or_default();
+    !(host == "localhost" || host == "127.0.0.1" || rest.starts_with("[::1]"))
+}

@@ -1,0 +1,98 @@
+//! The data folder: database, key ring, and the service made from them.
+
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
+use std::sync::Arc;
+
+use enrollment::core::port::{Clock as _, Entropy as _, SystemClock, SystemEntropy};
+use enrollment::core::secret::{Argon2Params, HashingOptions, KeyRing};
+use enrollment::core::service::{Instance, Service, ServiceBuilder};
+use enrollment::sqlx::{SqliteOptions, SqlxStore};
+use tokio::sync::Notify;
+
+use super::Error;
+use super::config::Config;
+
+/// The opened data folder.
+pub(crate) struct Opened {
+    pub(crate) store: Arc<SqlxStore>,
+    pub(crate) service: Service,
+    /// Rung when a change queued work.
+    pub(crate) bell: Arc<Notify>,
+}
+
+/// Opens database and key ring, making both at the first start.
+pub(crate) async fn open(config: &Config) -> Result<Opened, Error> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&config.data)
+        .map_err(|error| format!("{}: {error}", config.data.display()))?;
+    let ring = key_ring(&config.key_file, &config.database)?;
+    let store = Arc::new(SqlxStore::open_sqlite(&config.database, SqliteOptions::default()).await?);
+    let bell = Arc::new(Notify::new());
+    let ring_bell = Arc::clone(&bell);
+    let instance = Instance { url: config.public_url.clone(), version: env!("CARGO_PKG_VERSION").to_owned() };
+    let params = Argon2Params { m_kib: config.hashing.memory_kib, t: config.hashing.passes, p: 1 };
+    let budget = u64::from(config.hashing.budget_mib) * 1024 * 1024;
+    let service = ServiceBuilder::new(
+        Arc::<SqlxStore>::clone(&store),
+        Arc::new(SystemClock),
+        Arc::new(SystemEntropy),
+        Arc::new(ring),
+        instance,
+    )
+    .policy(config.policy.clone())
+    .hashing(HashingOptions::new(params, budget))
+    .bell(Arc::new(move || ring_bell.notify_one()))
+    .build()?;
+    Ok(Opened { store, service, bell })
+}
+
+/// The key ring of this instance. Made at the first start only: with a database but without its ring nothing could be
+/// opened any more, and a new ring would hide that.
+fn key_ring(path: &Path, database: &Path) -> Result<KeyRing, Error> {
+    match fs::read_to_string(path) {
+        Ok(text) => {
+            let mode = fs::metadata(path)?.permissions().mode();
+            if mode & 0o077 != 0 {
+                return Err(format!("{}: others can read it; run chmod 600 on it", path.display()).into());
+            }
+            KeyRing::from_text(&text).map_err(|error| format!("{}: {error}", path.display()).into())
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound && database.exists() => Err(format!(
+            "the key ring {} is missing, but the database {} exists. Without its ring open invitations and \
+             authenticator apps are lost. Put the file back, or name it with --key-file",
+            path.display(),
+            database.display()
+        )
+        .into()),
+        Err(error) if error.kind() == ErrorKind::NotFound => make_key_ring(path),
+        Err(error) => Err(format!("{}: {error}", path.display()).into()),
+    }
+}
+
+fn make_key_ring(path: &Path) -> Result<KeyRing, Error> {
+    let ring = KeyRing::generate(SystemClock.now(), &SystemEntropy);
+    let mut nonce = [0; 8];
+    SystemEntropy.fill(&mut nonce);
+    let draft = path.with_extension(format!("{:016x}.new", u64::from_le_bytes(nonce)));
+    let written = write_private(&draft, ring.to_text().as_bytes());
+    // A link fails when the name exists: of two servers that start at once, one makes the ring and both read it.
+    let linked = written.and_then(|()| fs::hard_link(&draft, path));
+    fs::remove_file(&draft)?;
+    match linked {
+        Ok(()) => Ok(ring),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(KeyRing::from_text(&fs::read_to_string(path)?)?),
+        Err(error) => Err(format!("{}: {error}", path.display()).into()),
+    }
+}
+
+/// Writes a file that only its owner can read, durably.
+pub(crate) fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(content)?;
+    file.sync_all()
+}
