@@ -42,10 +42,7 @@ pub(crate) struct Limits {
 impl Limits {
     pub(crate) fn new(service: &Service, rates: Option<Rates>) -> Self {
         let limiter = |rate: fn(&Rates) -> Rate| Limiter::new(service, rates.as_ref().map(rate));
-        Self {
-            requests: limiter(|rates| rates.requests),
-            tokens: limiter(|rates| rates.tokens),
-        }
+        Self { requests: limiter(|rates| rates.requests), tokens: limiter(|rates| rates.tokens) }
     }
 }
 

@@ -1,10 +1,25 @@
 //! The administrator's API, `/api/admin/v1`.
+#![allow(unused_qualifications, reason = "what utoipa makes of a handler that takes a query")]
 
+mod api_keys;
+mod audit;
 mod auth;
+mod change_location;
+mod devices;
+mod enrollments;
+mod invitation;
+mod list;
+mod locations;
+mod patch;
+mod settings;
+mod templates;
+mod users;
+mod words;
 
 use axum::Router;
 use axum::extract::FromRef;
 use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 pub use auth::api_key_auth;
 
@@ -32,5 +47,25 @@ where
     EnrollmentState: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
-    OpenApiRouter::default()
+    let api = OpenApiRouter::default()
+        .routes(routes!(users::list, users::create))
+        .routes(routes!(users::get, users::change))
+        .routes(routes!(enrollments::start))
+        .routes(routes!(devices::of_user))
+        .routes(routes!(devices::remove))
+        .routes(routes!(enrollments::list))
+        .routes(routes!(enrollments::get, enrollments::revoke))
+        .routes(routes!(enrollments::resend))
+        .routes(routes!(locations::list, locations::create))
+        .routes(routes!(locations::get, change_location::change))
+        .routes(routes!(settings::get, settings::change))
+        .routes(routes!(templates::list))
+        .routes(routes!(templates::get, templates::save, templates::reset))
+        .routes(routes!(templates::preview))
+        .routes(routes!(audit::list))
+        .routes(routes!(audit::export))
+        .routes(routes!(audit::verify))
+        .routes(routes!(api_keys::list, api_keys::create))
+        .routes(routes!(api_keys::revoke));
+    OpenApiRouter::default().nest(BASE, api)
 }

@@ -229,7 +229,7 @@ impl ConfigDto {
             qr_svg: private_key.and_then(|_| qr_svg(&file).ok()),
             config: file,
             endpoint: client.endpoint,
-            public_key: client.peer_public_key,
+            public_key: client.peer_public_key.to_string(),
             addresses: addresses.iter().map(ToString::to_string).collect(),
             allowed_ips: client.allowed_ips.iter().map(ToString::to_string).collect(),
             dns: client.dns,

@@ -53,13 +53,7 @@ pub(crate) fn world_with(options: HttpOptions, url: &str, policy: Policy) -> Wor
     let public = Router::new().merge(enroll_router()).merge(health_router()).with_state(state.clone());
     let internal = Router::new().merge(admin_router()).merge(health_router()).merge(openapi_router());
     let internal = enrollment_axum::api_key_auth(internal, &state).with_state(state.clone());
-    World {
-        public: public_layers(public, &state),
-        internal: internal_layers(internal, &state),
-        service,
-        clock,
-        store,
-    }
+    World { public: public_layers(public, &state), internal: internal_layers(internal, &state), service, clock, store }
 }
 
 pub(crate) const PUBLIC_KEY: &str = "jNQKmw+IF9llxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxw=";
@@ -99,12 +93,8 @@ pub(crate) fn operator() -> Principal {
 impl World {
     /// Adds a user with an onboarding enrollment, and tells its id and its token.
     pub(crate) async fn invite(&self, username: &str) -> (EnrollmentId, String) {
-        let start = StartEnrollment {
-            purpose: Purpose::Onboarding,
-            delivery: Delivery::Manual,
-            email: None,
-            validity: None,
-        };
+        let start =
+            StartEnrollment { purpose: Purpose::Onboarding, delivery: Delivery::Manual, email: None, validity: None };
         let new = NewUser {
             username: username.parse().expect("a username"),
             first_name: "Alex".parse().expect("a name"),
