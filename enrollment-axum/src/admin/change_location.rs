@@ -11,10 +11,10 @@ use utoipa::ToSchema;
 use super::auth::By;
 use super::locations::{LocationDto, read_access, read_factors};
 use super::patch::{demand_absent, given};
-use super::words::{MFA_MODES, OWNERSHIPS, optional_choice};
 use crate::extract::{Json, PathId, each, optional};
 use crate::problem::{Answer, Problem};
 use crate::state::EnrollmentState;
+use crate::words::{MFA_MODES, OWNERSHIPS};
 
 /// Changes to a location: absent members stay as they are. Pools and the gateway's key never change; whoever needs
 /// others adds a location.
@@ -87,10 +87,10 @@ impl ChangeLocationRequest {
             dns: dns.map(|entries| each("dns", &entries)).transpose()?,
             keepalive,
             mtu,
-            mfa: optional_choice("mfa", MFA_MODES, mfa.as_deref())?,
+            mfa: MFA_MODES.read_optional("mfa", mfa.as_deref())?,
             factors: factors.as_deref().map(read_factors).transpose()?,
             access: groups.map(|groups| read_access(groups.as_deref())).transpose()?,
-            ownership: optional_choice("ownership", OWNERSHIPS, ownership.as_deref())?,
+            ownership: OWNERSHIPS.read_optional("ownership", ownership.as_deref())?,
         })
     }
 }

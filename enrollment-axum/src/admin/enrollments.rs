@@ -14,10 +14,10 @@ use uuid::Uuid;
 use super::auth::By;
 use super::invitation::{IssuedDto, StartRequest};
 use super::list::{List, PageQuery};
-use super::words::{CLOSURES, DELIVERIES, STANDINGS, optional_choice, word};
 use crate::extract::{OptionalJson, PathId, Query};
 use crate::problem::Answer;
 use crate::state::EnrollmentState;
+use crate::words::{CLOSURES, DELIVERIES, STANDINGS};
 
 /// An enrollment, as administrators see it.
 #[derive(Serialize, ToSchema)]
@@ -119,7 +119,7 @@ pub(super) async fn list(
     Query(StatusQuery { status }): Query<StatusQuery>,
     Query(query): Query<PageQuery>,
 ) -> Answer<Answered<List<EnrollmentDto>>> {
-    let standing = optional_choice("status", STANDINGS, status.as_deref())?.unwrap_or_default();
+    let standing = STANDINGS.read_optional("status", status.as_deref())?.unwrap_or_default();
     let filter = EnrollmentFilter { standing, prefix: query.q.clone() };
     let enrollments = state.service().administrator().enrollments(&by, &filter, &query.page()).await?;
     Ok(Answered(List::of(enrollments, EnrollmentDto::from)))
@@ -208,7 +208,7 @@ impl From<EnrollmentView> for EnrollmentDto {
             takeovers,
             wrong_codes,
             last_refusal: last_refusal.map(|Refusal { at, missing }| RefusalDto { at: at.to_string(), missing }),
-            delivery: word(DELIVERIES, &delivery),
+            delivery: DELIVERIES.word(delivery),
             initiator: initiator.map(UserId::uuid),
         }
     }
@@ -220,7 +220,7 @@ impl From<Progress> for ProgressDto {
         let (at, why) = match stage {
             Stage::Invited | Stage::InSession => (None, None),
             Stage::Completed { at } => (Some(at), None),
-            Stage::Closed { at, why } => (Some(at), Some(word(CLOSURES, &why))),
+            Stage::Closed { at, why } => (Some(at), Some(CLOSURES.word(why))),
         };
         Self { stage: stage.as_str(), at: at.map(|at| at.to_string()), why, profile, password, mfa, device }
     }

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::words::{DELIVERIES, PURPOSES, optional_choice};
 use crate::extract::optional;
 use crate::problem::Problem;
+use crate::words::{DELIVERIES, PURPOSES};
 
 /// An enrollment to start.
 #[derive(Default, Deserialize, ToSchema)]
@@ -27,8 +27,8 @@ impl StartRequest {
     pub(super) fn read(&self) -> Result<StartEnrollment, Problem> {
         let Self { purpose, delivery, email, validity } = self;
         Ok(StartEnrollment {
-            purpose: optional_choice("purpose", PURPOSES, purpose.as_deref())?.unwrap_or(Purpose::Onboarding),
-            delivery: optional_choice("delivery", DELIVERIES, delivery.as_deref())?.unwrap_or_default(),
+            purpose: PURPOSES.read_optional("purpose", purpose.as_deref())?.unwrap_or(Purpose::Onboarding),
+            delivery: DELIVERIES.read_optional("delivery", delivery.as_deref())?.unwrap_or_default(),
             email: optional("email", email.as_deref())?,
             validity: optional("validity", validity.as_deref())?,
         })

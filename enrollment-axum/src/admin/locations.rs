@@ -15,10 +15,10 @@ use uuid::Uuid;
 
 use super::auth::By;
 use super::list::List;
-use super::words::{FACTORS, MFA_MODES, OWNERSHIPS, choice, optional_choice, word};
 use crate::extract::{Json, PathId, each, field, optional};
 use crate::problem::{Answer, Problem};
 use crate::state::EnrollmentState;
+use crate::words::{FACTORS, MFA_MODES, OWNERSHIPS};
 
 /// A location, as administrators see it.
 #[derive(Serialize, ToSchema)]
@@ -159,16 +159,16 @@ impl CreateLocationRequest {
             dns: each("dns", &dns)?,
             keepalive,
             mtu,
-            mfa: optional_choice("mfa", MFA_MODES, mfa.as_deref())?.unwrap_or_default(),
+            mfa: MFA_MODES.read_optional("mfa", mfa.as_deref())?.unwrap_or_default(),
             factors: factors.as_deref().map(read_factors).transpose()?,
             access: read_access(groups.as_deref())?,
-            ownership: optional_choice("ownership", OWNERSHIPS, ownership.as_deref())?.unwrap_or_default(),
+            ownership: OWNERSHIPS.read_optional("ownership", ownership.as_deref())?.unwrap_or_default(),
         })
     }
 }
 
 pub(super) fn read_factors(factors: &[String]) -> Result<BTreeSet<FactorKind>, Problem> {
-    factors.iter().map(|factor| choice("factors", FACTORS, factor)).collect()
+    factors.iter().map(|factor| FACTORS.read("factors", factor)).collect()
 }
 
 pub(super) fn read_access(groups: Option<&[String]>) -> Result<Access, Problem> {
@@ -210,13 +210,13 @@ impl From<LocationView> for LocationDto {
             dns: dns.into_iter().map(Into::into).collect(),
             keepalive,
             mtu,
-            mfa: word(MFA_MODES, &mfa),
+            mfa: MFA_MODES.word(mfa),
             factors: factors.into_iter().map(FactorKind::as_str).collect(),
             groups: match access {
                 Access::Everyone => None,
                 Access::Groups(groups) => Some(groups.into_iter().map(Into::into).collect()),
             },
-            ownership: word(OWNERSHIPS, &ownership),
+            ownership: OWNERSHIPS.word(ownership),
             created: created.to_string(),
         }
     }

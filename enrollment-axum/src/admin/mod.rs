@@ -14,7 +14,6 @@ mod patch;
 mod settings;
 mod templates;
 mod users;
-mod words;
 
 use axum::Router;
 use axum::extract::FromRef;

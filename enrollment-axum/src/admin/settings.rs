@@ -9,10 +9,10 @@ use utoipa::ToSchema;
 
 use super::auth::By;
 use super::patch::given;
-use super::words::{DEVICE_STEPS, FRONT_ENDS, optional_choice, word};
 use crate::extract::{Json, optional};
 use crate::problem::{Answer, Problem};
 use crate::state::EnrollmentState;
+use crate::words::{DEVICE_STEPS, FRONT_ENDS};
 
 /// The settings in force.
 #[derive(Serialize, ToSchema)]
@@ -104,8 +104,8 @@ impl ChangeSettingsRequest {
             token_validity: optional("token_validity", token_validity.as_deref())?,
             session_validity: optional("session_validity", session_validity.as_deref())?,
             max_sessions,
-            device_step: optional_choice("device_step", DEVICE_STEPS, device_step.as_deref())?,
-            front_end: optional_choice("front_end", FRONT_ENDS, front_end.as_deref())?,
+            device_step: DEVICE_STEPS.read_optional("device_step", device_step.as_deref())?,
+            front_end: FRONT_ENDS.read_optional("front_end", front_end.as_deref())?,
             sender: sender.map(|sender| optional("sender", sender.as_deref())).transpose()?,
             help_desk_may_send,
         })
@@ -133,8 +133,8 @@ impl From<Settings> for SettingsDto {
             token_validity: token_validity.to_string(),
             session_validity: session_validity.to_string(),
             max_sessions,
-            device_step: word(DEVICE_STEPS, &device_step),
-            front_end: word(FRONT_ENDS, &front_end),
+            device_step: DEVICE_STEPS.word(device_step),
+            front_end: FRONT_ENDS.word(front_end),
             sender: sender.map(Into::into),
             help_desk_may_send,
         }

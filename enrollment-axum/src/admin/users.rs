@@ -19,10 +19,10 @@ use super::auth::By;
 use super::invitation::{IssuedDto, StartRequest};
 use super::list::{List, PageQuery};
 use super::patch::{demand_absent, given};
-use super::words::{STATUSES, optional_choice, word};
 use crate::extract::{Json, PathId, Query, each, field, optional};
 use crate::problem::{Answer, Problem};
 use crate::state::EnrollmentState;
+use crate::words::STATUSES;
 
 /// A user, as administrators see them.
 #[derive(Serialize, ToSchema)]
@@ -199,7 +199,7 @@ impl ChangeUserRequest {
             phone: phone.map(|phone| optional("phone", phone.as_deref())).transpose()?,
             groups: groups.map(|groups| each::<BTreeSet<GroupName>, _>("groups", &groups)).transpose()?,
             role: role.map(|role| optional("role", role.as_deref())).transpose()?,
-            status: optional_choice("status", STATUSES, status.as_deref())?,
+            status: STATUSES.read_optional("status", status.as_deref())?,
         })
     }
 }
@@ -236,7 +236,7 @@ impl From<UserView> for UserDto {
             phone: phone.map(Into::into),
             groups: groups.into_iter().map(Into::into).collect(),
             role: role.map(|role| role.as_str()),
-            status: word(STATUSES, &status),
+            status: STATUSES.word(status),
             enrolled: enrolled.is_some(),
             enrolled_at: enrolled.map(|at| at.to_string()),
             mfa_methods: factors.into_iter().map(FactorKind::as_str).collect(),
