@@ -28,6 +28,7 @@ mod limits;
 mod openapi;
 mod problem;
 mod state;
+mod words;
 
 pub use admin::{admin_router, api_key_auth};
 pub use enroll::enroll_router;

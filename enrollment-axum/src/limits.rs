@@ -37,17 +37,12 @@ async fn count(State(state): State<EnrollmentState>, request: Request, next: Nex
 pub(crate) struct Limits {
     requests: Limiter,
     pub(crate) tokens: Limiter,
-    pub(crate) api_keys: Limiter,
 }
 
 impl Limits {
     pub(crate) fn new(service: &Service, rates: Option<Rates>) -> Self {
         let limiter = |rate: fn(&Rates) -> Rate| Limiter::new(service, rates.as_ref().map(rate));
-        Self {
-            requests: limiter(|rates| rates.requests),
-            tokens: limiter(|rates| rates.tokens),
-            api_keys: limiter(|rates| rates.api_keys),
-        }
+        Self { requests: limiter(|rates| rates.requests), tokens: limiter(|rates| rates.tokens) }
     }
 }
 

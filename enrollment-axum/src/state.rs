@@ -81,11 +81,9 @@ pub struct HttpOptions {
 pub struct Rates {
     /// Requests of every kind to the public face. Default: 1,000 at once, then 200 a second.
     pub requests: Rate,
-    /// Tokens shown (`inspect`, `sessions`). Default: 600 at once, then 50 a second. A token has 160 random bits, so this
-    /// bounds load, not luck; it leaves room for an office behind one address.
+    /// Tokens shown (`inspect`, `sessions`). Default: 600 at once, then 50 a second. A token has 160 random bits, so
+    /// this bounds load, not luck; it leaves room for an office behind one address.
     pub tokens: Rate,
-    /// API keys shown that are wrong are counted with this rate. Default: 30 at once, then 1 a second.
-    pub api_keys: Rate,
 }
 
 /// So many at once, then so many a second.
@@ -109,7 +107,7 @@ impl Rate {
 
 impl Default for Rates {
     fn default() -> Self {
-        Self { requests: Rate::new(1000, 200), tokens: Rate::new(600, 50), api_keys: Rate::new(30, 1) }
+        Self { requests: Rate::new(1000, 200), tokens: Rate::new(600, 50) }
     }
 }
 

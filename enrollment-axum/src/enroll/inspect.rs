@@ -7,11 +7,11 @@ use enrollment_core::service::enrollee::Look;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::view::front_end;
 use crate::client::Client;
 use crate::extract::{Json, SecretText};
 use crate::problem::Answer;
 use crate::state::EnrollmentState;
+use crate::words::FRONT_ENDS;
 
 /// A token to look at.
 #[derive(Deserialize, ToSchema)]
@@ -50,7 +50,7 @@ pub(super) async fn inspect(
     state.limits().tokens.admit(origin.source)?;
     let token = parse(&request.token)?;
     let look = state.service().enrollee().look(&token).await?;
-    let Look { purpose, organization, instance_url, support_contact, expires_at, front_end: leads_to } = look;
+    let Look { purpose, organization, instance_url, support_contact, expires_at, front_end } = look;
     Ok(axum::Json(InspectAnswer {
         valid: true,
         purpose: purpose.as_str(),
@@ -58,7 +58,7 @@ pub(super) async fn inspect(
         organization: organization.into(),
         support_contact: support_contact.into(),
         expires_at: expires_at.to_string(),
-        front_end: front_end(leads_to),
+        front_end: FRONT_ENDS.word(front_end),
     }))
 }
 

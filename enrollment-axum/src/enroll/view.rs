@@ -1,14 +1,16 @@
 //! What an enrollee is shown.
 
-use enrollment_core::domain::location::{FactorKind, MfaMode};
+use enrollment_core::domain::location::FactorKind;
 use enrollment_core::domain::policy::Policy;
 use enrollment_core::domain::requirement::Requirement;
-use enrollment_core::domain::settings::{DeviceStep, FrontEnd, Settings};
+use enrollment_core::domain::settings::Settings;
 use enrollment_core::secret::{PasswordRules, qr_svg};
 use enrollment_core::service::enrollee::{Contact, DeviceConfig, DeviceView, Person, SessionState};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
+
+use crate::words::{DEVICE_STEPS, FRONT_ENDS, MFA_MODES};
 
 /// Where a session stands.
 #[derive(Serialize, ToSchema)]
@@ -195,8 +197,8 @@ impl SettingsDto {
             organization: settings.organization.into(),
             product: settings.product.into(),
             support_contact: settings.support_contact.into(),
-            device_step: device_step(settings.device_step),
-            front_end: front_end(settings.front_end),
+            device_step: DEVICE_STEPS.word(settings.device_step),
+            front_end: FRONT_ENDS.word(settings.front_end),
             password: PasswordDto { min_with_mfa, min_alone, max },
             server_made_keys: policy.server_made_keys,
         }
@@ -235,31 +237,7 @@ impl ConfigDto {
             dns: client.dns,
             keepalive: client.keepalive,
             mtu: client.mtu,
-            mfa: mfa_mode(mfa),
+            mfa: MFA_MODES.word(mfa),
         }
-    }
-}
-
-const fn device_step(step: DeviceStep) -> &'static str {
-    match step {
-        DeviceStep::Mandatory => "mandatory",
-        DeviceStep::Optional => "optional",
-        DeviceStep::AdministratorsOnly => "administrators_only",
-    }
-}
-
-pub(super) const fn front_end(front_end: FrontEnd) -> &'static str {
-    match front_end {
-        FrontEnd::Browser => "browser",
-        FrontEnd::Desktop => "desktop",
-        FrontEnd::Both => "both",
-    }
-}
-
-const fn mfa_mode(mode: MfaMode) -> &'static str {
-    match mode {
-        MfaMode::Disabled => "disabled",
-        MfaMode::Internal => "internal",
-        MfaMode::External => "external",
     }
 }

@@ -33,3 +33,13 @@ where
 {
     text.map(|text| field(name, text)).transpose()
 }
+
+/// Reads every item of a list.
+pub(crate) fn each<C, T>(name: &'static str, items: &[String]) -> Result<C, Problem>
+where
+    C: FromIterator<T>,
+    T: std::str::FromStr,
+    T::Err: std::fmt::Display,
+{
+    items.iter().map(|item| field(name, item)).collect()
+}

@@ -19,7 +19,7 @@ fn status(rejection: &Rejection) -> StatusCode {
     use Rejection as R;
     match rejection {
         R::InvalidField { .. } => StatusCode::BAD_REQUEST,
-        R::InvalidSession | R::SessionExpired | R::SessionSuperseded => StatusCode::UNAUTHORIZED,
+        R::Unauthorized | R::InvalidSession | R::SessionExpired | R::SessionSuperseded => StatusCode::UNAUTHORIZED,
         R::Forbidden | R::Outranked => StatusCode::FORBIDDEN,
         R::InvalidToken | R::NotFound { .. } => StatusCode::NOT_FOUND,
         R::TokenExpired

@@ -1,0 +1,227 @@
+//! Enrollments: the pending list, starting, sending again, revoking.
+
+use axum::Json as Answered;
+use axum::extract::State;
+use axum::http::StatusCode;
+use enrollment_core::domain::enrollment::Refusal;
+use enrollment_core::domain::rejection::Rejection;
+use enrollment_core::id::{EnrollmentId, UserId};
+use enrollment_core::service::administrator::{EnrollmentFilter, EnrollmentView, Progress, Stage, SubjectView};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::auth::By;
+use super::invitation::{IssuedDto, StartRequest};
+use super::list::{List, PageQuery};
+use crate::extract::{OptionalJson, PathId, Query};
+use crate::problem::Answer;
+use crate::state::EnrollmentState;
+use crate::words::{CLOSURES, DELIVERIES, STANDINGS};
+
+/// An enrollment, as administrators see it.
+#[derive(Serialize, ToSchema)]
+pub(super) struct EnrollmentDto {
+    /// Which one.
+    id: Uuid,
+    /// For whom.
+    user: SubjectDto,
+    /// Their address on file.
+    email: Option<String>,
+    /// `onboarding`, `device` or `factor`.
+    purpose: &'static str,
+    /// When it was issued (RFC 3339, UTC).
+    #[schema(format = DateTime)]
+    created: String,
+    /// The first instant at which its token opens nothing (RFC 3339, UTC).
+    #[schema(format = DateTime)]
+    expires_at: String,
+    /// Whether that instant has come, for one that is still pending.
+    expired: bool,
+    /// How far it is.
+    progress: ProgressDto,
+    /// How often a new holder of the token took the session over.
+    takeovers: u32,
+    /// Wrong codes so far.
+    wrong_codes: u32,
+    /// Why the last completion was refused.
+    last_refusal: Option<RefusalDto>,
+    /// How the link got to the person: `manual`, `email` or `both`.
+    delivery: &'static str,
+    /// The administrator who started it, if a person did.
+    initiator: Option<Uuid>,
+}
+
+/// For whom.
+#[derive(Serialize, ToSchema)]
+struct SubjectDto {
+    /// Which user.
+    id: Uuid,
+    /// Their username.
+    username: String,
+    /// First name.
+    first_name: String,
+    /// Last name.
+    last_name: String,
+}
+
+/// How far it is.
+#[derive(Serialize, ToSchema)]
+struct ProgressDto {
+    /// `invited`, `in_session`, `completed` or `closed`.
+    stage: &'static str,
+    /// When it completed or was closed (RFC 3339, UTC).
+    #[schema(format = DateTime)]
+    at: Option<String>,
+    /// Why it was closed: `revoked`, `restarted`, `locked`, `user_disabled` or `reported`.
+    why: Option<&'static str>,
+    /// The profile is confirmed.
+    profile: bool,
+    /// A password is chosen.
+    password: bool,
+    /// A second factor is verified.
+    mfa: bool,
+    /// A device is added.
+    device: bool,
+}
+
+/// A refused completion.
+#[derive(Serialize, ToSchema)]
+struct RefusalDto {
+    /// When (RFC 3339, UTC).
+    #[schema(format = DateTime)]
+    at: String,
+    /// What was missing.
+    missing: Vec<String>,
+}
+
+/// Which enrollments.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct StatusQuery {
+    /// `pending` (default), `completed` or `closed`. Expired ones stay pending: they can be renewed.
+    status: Option<String>,
+}
+
+/// How to send it again.
+#[derive(Default, Deserialize, ToSchema)]
+pub(super) struct ResendRequest {
+    /// A new link; the old one and its session are dead.
+    #[serde(default)]
+    rotate: bool,
+}
+
+/// Enrollments, the latest first; with `q` by username.
+#[utoipa::path(get, path = "/enrollments", tag = "enrollments", params(StatusQuery, PageQuery), responses((status = 200, body = List<EnrollmentDto>)))]
+pub(super) async fn list(
+    State(state): State<EnrollmentState>,
+    By(by): By,
+    Query(StatusQuery { status }): Query<StatusQuery>,
+    Query(query): Query<PageQuery>,
+) -> Answer<Answered<List<EnrollmentDto>>> {
+    let standing = STANDINGS.read_optional("status", status.as_deref())?.unwrap_or_default();
+    let filter = EnrollmentFilter { standing, prefix: query.q.clone() };
+    let enrollments = state.service().administrator().enrollments(&by, &filter, &query.page()).await?;
+    Ok(Answered(List::of(enrollments, EnrollmentDto::from)))
+}
+
+/// An enrollment.
+#[utoipa::path(get, path = "/enrollments/{id}", tag = "enrollments", params(("id" = Uuid, Path)), responses((status = 200, body = EnrollmentDto)))]
+pub(super) async fn get(
+    State(state): State<EnrollmentState>,
+    By(by): By,
+    PathId(id): PathId<EnrollmentId>,
+) -> Answer<Answered<EnrollmentDto>> {
+    Ok(Answered(state.service().administrator().enrollment(&by, id).await?.into()))
+}
+
+/// Starts an enrollment for a user. An open one of the same purpose ends. The token is shown here only.
+#[utoipa::path(post, path = "/users/{id}/enrollments", tag = "enrollments", params(("id" = Uuid, Path)), responses((status = 201, body = IssuedDto)))]
+pub(super) async fn start(
+    State(state): State<EnrollmentState>,
+    By(by): By,
+    PathId(user): PathId<UserId>,
+    OptionalJson(request): OptionalJson<StartRequest>,
+) -> Answer<(StatusCode, Answered<IssuedDto>)> {
+    let issued = state.service().administrator().start(&by, user, request.read()?).await?;
+    Ok((StatusCode::CREATED, Answered(issued.into())))
+}
+
+/// Sends the link again, or makes a new one. The new token is shown here only.
+#[utoipa::path(post, path = "/enrollments/{id}/resend", tag = "enrollments", params(("id" = Uuid, Path)), responses((status = 200, body = IssuedDto)))]
+pub(super) async fn resend(
+    State(state): State<EnrollmentState>,
+    By(by): By,
+    PathId(id): PathId<EnrollmentId>,
+    OptionalJson(ResendRequest { rotate }): OptionalJson<ResendRequest>,
+) -> Answer<Answered<IssuedDto>> {
+    let administrator = state.service().administrator();
+    if rotate {
+        return Ok(Answered(administrator.rotate(&by, id).await?.into()));
+    }
+    administrator.enrollment(&by, id).await?;
+    Err(Rejection::MailNotConfigured.into())
+}
+
+/// Revokes an enrollment: its token is dead at once, the user stays.
+#[utoipa::path(delete, path = "/enrollments/{id}", tag = "enrollments", params(("id" = Uuid, Path)), responses((status = 204)))]
+pub(super) async fn revoke(
+    State(state): State<EnrollmentState>,
+    By(by): By,
+    PathId(id): PathId<EnrollmentId>,
+) -> Answer<StatusCode> {
+    state.service().administrator().revoke(&by, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+impl From<EnrollmentView> for EnrollmentDto {
+    fn from(enrollment: EnrollmentView) -> Self {
+        let EnrollmentView {
+            id,
+            user: SubjectView { id: user, username, first_name, last_name },
+            email,
+            purpose,
+            created,
+            expires_at,
+            expired,
+            progress,
+            takeovers,
+            wrong_codes,
+            last_refusal,
+            delivery,
+            initiator,
+        } = enrollment;
+        Self {
+            id: id.uuid(),
+            user: SubjectDto {
+                id: user.uuid(),
+                username: username.to_string(),
+                first_name: first_name.into(),
+                last_name: last_name.into(),
+            },
+            email: email.map(Into::into),
+            purpose: purpose.as_str(),
+            created: created.to_string(),
+            expires_at: expires_at.to_string(),
+            expired,
+            progress: progress.into(),
+            takeovers,
+            wrong_codes,
+            last_refusal: last_refusal.map(|Refusal { at, missing }| RefusalDto { at: at.to_string(), missing }),
+            delivery: DELIVERIES.word(delivery),
+            initiator: initiator.map(UserId::uuid),
+        }
+    }
+}
+
+impl From<Progress> for ProgressDto {
+    fn from(progress: Progress) -> Self {
+        let Progress { stage, profile, password, mfa, device } = progress;
+        let (at, why) = match stage {
+            Stage::Invited | Stage::InSession => (None, None),
+            Stage::Completed { at } => (Some(at), None),
+            Stage::Closed { at, why } => (Some(at), Some(CLOSURES.word(why))),
+        };
+        Self { stage: stage.as_str(), at: at.map(|at| at.to_string()), why, profile, password, mfa, device }
+    }
+}

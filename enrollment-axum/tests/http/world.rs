@@ -1,0 +1,112 @@
+//! A server with one user in it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::Method;
+use enrollment_axum::{
+    EnrollmentState, HttpOptions, admin_router, enroll_router, health_router, internal_layers, openapi_router,
+    public_layers,
+};
+use enrollment_core::domain::enrollment::Purpose;
+use enrollment_core::domain::policy::Policy;
+use enrollment_core::id::EnrollmentId;
+use enrollment_core::memory::MemoryStore;
+use enrollment_core::port::Entropy;
+use enrollment_core::secret::{Argon2Params, HashingOptions, KeyRing};
+use enrollment_core::service::administrator::{Delivery, NewUser, StartEnrollment};
+use enrollment_core::service::{Instance, Principal, Service, ServiceBuilder};
+use enrollment_core::time::Timestamp;
+use enrollment_testkit::fake::{ManualClock, SeededEntropy, TracingStore};
+use serde_json::{Value, json};
+
+use crate::client::{Answer, bearing, request, send, with_json};
+
+/// A server: two faces over one service.
+pub(crate) struct World {
+    pub(crate) public: Router,
+    pub(crate) internal: Router,
+    pub(crate) service: Service,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) store: Arc<TracingStore>,
+}
+
+/// The reference server's own way, with everything open to a test.
+pub(crate) fn world() -> World {
+    world_with(HttpOptions { rates: None, ..HttpOptions::default() }, "https://vpn.example.com", Policy::standard())
+}
+
+pub(crate) fn world_with(options: HttpOptions, url: &str, policy: Policy) -> World {
+    let clock = Arc::new(ManualClock::default());
+    let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(1));
+    let store = Arc::new(TracingStore::new(Arc::new(MemoryStore::new())));
+    let ring = Arc::new(KeyRing::generate(Timestamp::EPOCH, &*entropy));
+    let instance = Instance { url: url.to_owned(), version: "0.0.0".to_owned() };
+    let cheap = HashingOptions::new(Argon2Params { m_kib: 64, t: 1, p: 1 }, 1 << 20);
+    let service = ServiceBuilder::new(store.clone(), clock.clone(), entropy, ring, instance)
+        .policy(policy)
+        .hashing(cheap)
+        .build()
+        .expect("a service");
+    let state = EnrollmentState::new(service.clone(), options);
+    let public = Router::new().merge(enroll_router()).merge(health_router()).with_state(state.clone());
+    let internal = Router::new().merge(admin_router()).merge(health_router()).merge(openapi_router());
+    let internal = enrollment_axum::api_key_auth(internal, &state).with_state(state.clone());
+    World { public: public_layers(public, &state), internal: internal_layers(internal, &state), service, clock, store }
+}
+
+pub(crate) const PUBLIC_KEY: &str = "jNQKmw+IF9llxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxw=";
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
+
+impl World {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+        send(&self.public, with_json(Method::POST, &format!("/api/enroll/v1{path}"), body)).await
+    }
+
+    pub(crate) async fn step(&self, method: Method, path: &str, session: &str, body: &Value) -> Answer {
+        let request = with_json(method, &format!("/api/enroll/v1{path}"), body);
+        send(&self.public, bearing(request, session)).await
+    }
+
+    pub(crate) async fn get(&self, path: &str, session: &str) -> Answer {
+        send(&self.public, bearing(request(Method::GET, &format!("/api/enroll/v1{path}")), session)).await
+    }
+
+    pub(crate) async fn begin(&self, token: &str) -> String {
+        let begun = self.post("/sessions", &json!({ "token": token })).await.ok();
+        begun["session_token"].as_str().expect("a session token").to_owned()
+    }
+
+    /// How the rows stand that are no mere record of what happened: what was written since the last question.
+    pub(crate) fn writes(&self) -> Vec<String> {
+        let written = self.store.take().into_iter().filter(|call| !matches!(call.method, "get" | "find" | "scan"));
+        written.map(|call| call.to_string()).collect()
+    }
+}
+
+/// Somebody with the server's command line.
+pub(crate) fn operator() -> Principal {
+    Principal::command_line()
+}
+
+impl World {
+    /// Adds a user with an onboarding enrollment, and tells its id and its token.
+    pub(crate) async fn invite(&self, username: &str) -> (EnrollmentId, String) {
+        let start =
+            StartEnrollment { purpose: Purpose::Onboarding, delivery: Delivery::Manual, email: None, validity: None };
+        let new = NewUser {
+            username: username.parse().expect("a username"),
+            first_name: "Alex".parse().expect("a name"),
+            last_name: "Doe".parse().expect("a name"),
+            email: Some(format!("{username}@example.com").parse().expect("an address")),
+            phone: None,
+            groups: BTreeSet::new(),
+            role: None,
+            enrollment: Some(start),
+        };
+        let (_, issued) = self.service.administrator().create_user(&operator(), new).await.expect("a user");
+        let issued = issued.expect("an enrollment");
+        (issued.id, issued.token.expose().to_owned())
+    }
+}
