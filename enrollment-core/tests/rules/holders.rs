@@ -141,3 +141,26 @@ fn the_device_of_the_holder_before_last_is_given_back() {
     assert_eq!(story.released(), [device(1)]);
     assert_eq!(story.enrollment.reserved_devices(), [device(2)]);
 }
+
+/// TOK-5: the same person in another browser, with the same name or key, is not stuck.
+#[test]
+fn a_device_that_clashes_with_the_one_that_waits_takes_its_place() {
+    let mut story = taken_over();
+    assert_eq!(story.displace(2, 2, &world()), Ok(Outcome::Done));
+    assert_eq!(story.released(), [device(1)]);
+    assert_eq!(story.enrollment.reserved_devices(), [device(2)]);
+    story.prove(2, 1).expect("the other choices still wait");
+    assert_eq!(story.work().device, Some(device(2)));
+    assert!(story.work().totp.is_some());
+}
+
+/// TOK-5
+#[test]
+fn nobody_waits_without_choices() {
+    let mut story = Story::of(Purpose::Onboarding);
+    story.begin(&[]).expect("begun");
+    story.stage(1, 1, &world()).expect("a device and nothing else");
+    story.begin(&[]).expect("taken over");
+    story.displace(2, 2, &world()).expect("in its place");
+    assert!(story.session().held.is_none());
+}

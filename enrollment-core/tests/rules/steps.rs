@@ -137,6 +137,8 @@ fn steps_of_another_purpose_are_refused() {
     assert_eq!(story.profile(1), Err(Rejection::StepNotOffered));
     assert_eq!(story.password(1, 1, true), Err(Rejection::StepNotOffered));
     assert_eq!(story.factor(1, 1), Err(Rejection::StepNotOffered));
+    assert_eq!(story.code(1, Some(7)), Err(Rejection::StepNotOffered));
+    assert_eq!(story.step(1, Step::ReplaceRecoveryCodes(codes(1))), Err(Rejection::StepNotOffered));
     let mut story = begun(Purpose::Factor);
     assert_eq!(story.password(1, 1, true), Err(Rejection::StepNotOffered));
     assert_eq!(story.stage(1, 1, &world()), Err(Rejection::StepNotOffered));

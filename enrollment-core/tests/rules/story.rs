@@ -90,7 +90,12 @@ impl Story {
     }
 
     pub(crate) fn stage(&mut self, by: u32, tag: u16, world: &World) -> Answer {
-        self.step(by, Step::StageDevice { device: device(tag), circumstances: world.circumstances() })
+        self.step(by, Step::StageDevice { device: device(tag), displaces: false, circumstances: world.circumstances() })
+    }
+
+    /// A device with the name or the key of the one that waits.
+    pub(crate) fn displace(&mut self, by: u32, tag: u16, world: &World) -> Answer {
+        self.step(by, Step::StageDevice { device: device(tag), displaces: true, circumstances: world.circumstances() })
     }
 
     pub(crate) fn complete(&mut self, by: u32, world: &World) -> Answer {

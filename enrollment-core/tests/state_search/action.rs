@@ -50,6 +50,8 @@ pub(crate) enum Act {
     Codes(Tag),
     Stage {
         device: Tag,
+        /// It clashes with the device that waits.
+        displaces: bool,
         world: usize,
     },
     Complete {
@@ -99,9 +101,11 @@ impl Act {
                 Step::ConfirmTotp { matched: *matched, recovery: values.codes(*codes).to_vec() }
             }
             Self::Codes(tag) => Step::ReplaceRecoveryCodes(values.codes(*tag).to_vec()),
-            Self::Stage { device: tag, world } => {
-                Step::StageDevice { device: device(*tag), circumstances: worlds[*world].world.circumstances() }
-            }
+            Self::Stage { device: tag, displaces, world } => Step::StageDevice {
+                device: device(*tag),
+                displaces: *displaces,
+                circumstances: worlds[*world].world.circumstances(),
+            },
             Self::Complete { world } => Step::Complete(worlds[*world].world.circumstances()),
         }
     }

@@ -205,7 +205,9 @@ impl Model {
             Act::Profile(_) | Act::Password { .. } if purpose != Purpose::Onboarding => {
                 return Verdict::Refused("step_not_offered");
             }
-            Act::Offer(_) if purpose == Purpose::Device => return Verdict::Refused("step_not_offered"),
+            Act::Offer(_) | Act::Confirm { .. } | Act::Codes(_) if purpose == Purpose::Device => {
+                return Verdict::Refused("step_not_offered");
+            }
             Act::Profile(tag) => {
                 if session.profile == Some(tag) {
                     return again;
@@ -253,7 +255,7 @@ impl Model {
                 }
                 mine.codes = Some(tag);
             }
-            Act::Stage { device, world } => {
+            Act::Stage { device, displaces, world } => {
                 if let Some(reason) = worlds[world].refuses_device(purpose) {
                     return Verdict::Refused(reason);
                 }
@@ -261,6 +263,11 @@ impl Model {
                     return again;
                 }
                 mine.device = Some(device);
+                if let Some((_, others)) = session.waiting.as_mut().filter(|_| displaces) {
+                    others.device = None;
+                }
+                // Whoever has nothing left to get back does not wait.
+                session.waiting = session.waiting.take().filter(|(_, others)| *others != Choices::default());
             }
             Act::Complete { world } => {
                 let world = &worlds[world];

@@ -257,7 +257,10 @@ fn acts(model: &Model, scope: &Scope, worlds: usize) -> Vec<Act> {
     if scope.devices {
         let mine = session.and_then(|session| session.mine.device);
         let staged = mine.into_iter().chain([fresh]);
-        all.extend(staged.flat_map(|device| (0..worlds).map(move |world| Act::Stage { device, world })));
+        let stage = move |device, displaces| (0..worlds).map(move |world| Act::Stage { device, displaces, world });
+        all.extend(staged.flat_map(|device| stage(device, false)));
+        // Said by a caller who is wrong about it, it must do nothing.
+        all.extend(stage(fresh, true));
     }
     all
 }
