@@ -2,7 +2,8 @@
 
 use axum::Router;
 use enrollment::axum::{
-    EnrollmentState, HttpOptions, enroll_router, health_router, internal_layers, openapi_router, public_layers,
+    EnrollmentState, HttpOptions, admin_router, api_key_auth, enroll_router, health_router, internal_layers,
+    openapi_router, public_layers,
 };
 use enrollment::core::service::Service;
 
@@ -29,6 +30,6 @@ pub(crate) fn public(state: &EnrollmentState) -> Router {
 
 /// Administration only. Whoever calls it shows an API key.
 pub(crate) fn internal(state: &EnrollmentState) -> Router {
-    let routes = Router::new().merge(health_router()).merge(openapi_router());
-    internal_layers(routes.with_state(state.clone()), state)
+    let routes = Router::new().merge(admin_router()).merge(health_router()).merge(openapi_router());
+    internal_layers(api_key_auth(routes.with_state(state.clone()), state), state)
 }

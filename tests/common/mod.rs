@@ -9,7 +9,7 @@ use enrollment::core::service::{Instance, Service, ServiceBuilder};
 use enrollment::sqlx::{SqliteOptions, SqlxStore};
 
 /// The service of one process on `folder`'s database, with the ring that lies beside it.
-pub async fn service(folder: &Path) -> Service {
+pub(crate) async fn service(folder: &Path) -> Service {
     let store =
         SqlxStore::open_sqlite(folder.join("race.db"), SqliteOptions::default()).await.expect("the store opens");
     let ring = std::fs::read_to_string(folder.join("race.key")).expect("the ring lies in the folder");
@@ -23,7 +23,7 @@ pub async fn service(folder: &Path) -> Service {
 }
 
 /// Makes a ring in `folder`.
-pub fn make_ring(folder: &Path) {
+pub(crate) fn make_ring(folder: &Path) {
     use enrollment::core::port::Clock as _;
     let ring = KeyRing::generate(SystemClock.now(), &SystemEntropy);
     std::fs::write(folder.join("race.key"), ring.to_text().as_bytes()).expect("the folder is writable");

@@ -25,13 +25,13 @@ const BY: Principal = Principal::command_line();
 const TASKS: usize = 16;
 
 /// A database with enrollments, and the service on it.
-pub struct Prepared {
+pub(crate) struct Prepared {
     service: Service,
     count: usize,
 }
 
 /// `count` enrollments that nobody has begun; their tokens lie in `folder/secrets`.
-pub async fn invited(folder: &Path, count: usize) -> Service {
+pub(crate) async fn invited(folder: &Path, count: usize) -> Service {
     common::make_ring(folder);
     let service = common::service(folder).await;
     let tokens =
@@ -41,7 +41,7 @@ pub async fn invited(folder: &Path, count: usize) -> Service {
 }
 
 /// `count` sessions in which everything is done but completing; their secrets lie in `folder/secrets`.
-pub async fn ready_to_complete(folder: &Path, count: usize) -> Prepared {
+pub(crate) async fn ready_to_complete(folder: &Path, count: usize) -> Prepared {
     common::make_ring(folder);
     let service = common::service(folder).await;
     service.administrator().create_location(&BY, location()).await.expect("a location");
@@ -125,7 +125,7 @@ async fn prepare(service: &Service, nth: usize) -> String {
 impl Prepared {
     /// Every user enrolled by one change, every device intended once, no address twice, one entry of the audit log for
     /// each completion.
-    pub async fn assert_everything_happened_once(&self) {
+    pub(crate) async fn assert_everything_happened_once(&self) {
         let users = self.all::<User>(IndexName::UsersByUsername, "").await;
         assert_eq!(users.len(), self.count);
         assert!(users.iter().all(|user| user.record.is_enrolled() && user.version.0 == 2), "users changed once");

@@ -1,8 +1,5 @@
 //! Adding the device.
 
-use data_encoding::BASE64;
-use zeroize::Zeroizing;
-
 use super::step::Open;
 use super::{DeviceConfig, DeviceView, Enrollee};
 use crate::domain::attachment::Attachment;
@@ -14,7 +11,7 @@ use crate::domain::text::DeviceName;
 use crate::domain::{decide, session_opens};
 use crate::id::DeviceId;
 use crate::record::{Record, Stored, UniqueName};
-use crate::secret::SessionSecret;
+use crate::secret::{PrivateKey, SessionSecret};
 use crate::service::devices::Entry;
 use crate::service::turn::{Draft, TURNS, Written};
 use crate::service::{Failure, Origin};
@@ -45,13 +42,13 @@ pub struct NewDeviceKey {
     /// One configuration per location.
     pub configs: Vec<DeviceConfig>,
     /// The private key, when it was made here: shown here only, kept nowhere.
-    pub private_key: Option<Zeroizing<String>>,
+    pub private_key: Option<PrivateKey>,
 }
 
 /// The key of one attempt.
 struct Pair {
     public: PublicKey,
-    private: Option<Zeroizing<String>>,
+    private: Option<PrivateKey>,
 }
 
 impl Enrollee<'_> {
@@ -172,10 +169,9 @@ impl Enrollee<'_> {
         match key {
             DeviceKey::Given(public) => Ok(Pair { public, private: None }),
             DeviceKey::MakeHere if self.service.policy().server_made_keys => {
-                let secret = x25519_dalek::StaticSecret::from(self.service.random::<32>());
-                let public = PublicKey::from_bytes(*x25519_dalek::PublicKey::from(&secret).as_bytes())
-                    .map_err(|_| Rejection::PublicKeyNeeded)?;
-                Ok(Pair { public, private: Some(Zeroizing::new(BASE64.encode(secret.as_bytes()))) })
+                let (private, public) =
+                    PrivateKey::pair(self.service.entropy()).map_err(|_| Rejection::PublicKeyNeeded)?;
+                Ok(Pair { public, private: Some(private) })
             }
             DeviceKey::MakeHere => Err(Rejection::PublicKeyNeeded),
         }
