@@ -63,7 +63,7 @@ async fn looking_changes_nothing_however_often() {
     let world = world();
     let (_, token) = world.invite("alex").await;
     let session = world.begin(&token).await;
-    world.store.take();
+    world.writes();
     for _ in 0..50 {
         world.post("/inspect", &json!({ "token": token })).await.ok();
         world.get("/session", &session).await.ok();
@@ -83,7 +83,7 @@ async fn looking_changes_nothing_however_often() {
 async fn the_page_of_a_link_is_constant_and_asks_no_store() {
     let world = world();
     let (_, token) = world.invite("alex").await;
-    world.store.take();
+    world.writes();
     let page = send(&world.public, request(Method::GET, &format!("/enroll/{token}"))).await;
     let other = send(&world.public, request(Method::GET, "/enroll/anything")).await;
     assert_eq!(page.bytes, other.bytes);
