@@ -36,7 +36,8 @@ fn id(sort: u128, n: u64) -> Uuid {
 }
 
 fn document() -> Document {
-    Document { layout: 1, json: format!(r#"{{"phase":"in_session","data":"{}"}}"#, "x\\\"".repeat(490)) }
+    let members: Vec<_> = (0..30).map(|n| format!(r#""member_{n:02}":"{}""#, "value ".repeat(6))).collect();
+    Document { layout: 1, json: format!("{{{}}}", members.join(",")) }
 }
 
 fn enrollment(subject: u128, version: u64) -> Row {

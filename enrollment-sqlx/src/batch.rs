@@ -150,7 +150,11 @@ impl<'a> Batch<'a> {
                 deleted.entry(key.kind).or_default().push(key.id);
                 continue;
             };
-            put.entry(key.kind).or_default().push(Line { table: table(key.kind), row });
+            put.entry(key.kind).or_default().push(Line {
+                table: table(key.kind),
+                row,
+                body: script.document(&row.body.json),
+            });
             let single = row.unique.iter().filter(|unique| !unique.name.is_many());
             for holder in single.filter_map(|unique| self.held_before.get(unique)).filter(|holder| *holder != key) {
                 vacated.entry(holder.kind).or_default().push(holder.id);
@@ -167,7 +171,11 @@ impl<'a> Batch<'a> {
             script.add(rows, |n| table(*kind).put(n));
         }
         script.add(&taken, schema::take_many);
-        script.add(&self.enqueued.iter().map(|entry| outbox::Entry(entry)).collect::<Vec<_>>(), outbox::enqueue_text);
+        let mut enqueued = Vec::with_capacity(self.enqueued.len());
+        for entry in &self.enqueued {
+            enqueued.push(outbox::Entry { entry, body: script.document(&entry.body.json) });
+        }
+        script.add(&enqueued, outbox::enqueue_text);
         script.add(&self.settled.into_values().collect::<Vec<_>>(), outbox::settle_text);
         script.add(&self.applied, schema::applied);
         script

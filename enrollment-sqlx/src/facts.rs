@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::error::Failure;
 use crate::schema::table;
 use crate::script::Script;
-use crate::sqlite::list;
+use crate::sqlite::each;
 
 /// What a group is about.
 #[derive(Debug, Default)]
@@ -84,36 +84,36 @@ impl<'a> Wanted<'a> {
         let mut script = Script::default();
         let mut selects = Vec::new();
         if !self.changes.is_empty() {
-            let ids = list(script.list(&self.changes));
+            let ids = each(script.list(&self.changes));
             selects.push(format!(
-                "select json_object('change', json_array(id, fingerprint)) from changes where id in {ids}"
+                "select json_object('change', json_array(id, fingerprint)) from {ids} changes on id = wanted"
             ));
         }
         if !self.entries.is_empty() {
-            let ids = list(script.list(&self.entries));
+            let ids = each(script.list(&self.entries));
             selects.push(format!(
                 "select json_object('entry', json_array(id, case when leased_until is not null then fence end)) \
-                 from outbox where id in {ids}"
+                 from {ids} outbox on id = wanted"
             ));
         }
         for (kind, ids) in &self.rows {
-            let ids = list(script.list(ids));
+            let ids = each(script.list(ids));
             selects.push(format!(
-                "select json_object('row', json_array('{kind}', id, version)) from {kind} where id in {ids}"
+                "select json_object('row', json_array('{kind}', id, version)) from {ids} {kind} on id = wanted"
             ));
             // What the rows hold in the side table is wanted in any case: it is compared with what they are to hold.
             if let Some(names) = &table(*kind).many {
-                selects.push(format!("{HELD_OF_MANY} where id in {ids} and name in {names}"));
+                selects.push(format!("{HELD_OF_MANY} from {ids} many_keys on id = wanted where name in {names}"));
             }
         }
         for (name, values) in &self.keys {
-            let (kind, values) = (name.kind(), list(script.list(values)));
+            let (kind, values) = (name.kind(), each(script.list(values)));
             selects.push(if name.is_many() {
-                format!("{HELD_OF_MANY} where name = '{name}' and value in {values}")
+                format!("{HELD_OF_MANY} from {values} many_keys on value = wanted where name = '{name}'")
             } else {
                 format!(
-                    "select json_object('held', json_array('{name}', {name}, id)) from {kind} \
-                     where {name} in {values}"
+                    "select json_object('held', json_array('{name}', {name}, id)) \
+                     from {values} {kind} on {name} = wanted"
                 )
             });
         }
@@ -123,7 +123,7 @@ impl<'a> Wanted<'a> {
     }
 }
 
-const HELD_OF_MANY: &str = "select json_object('held', json_array(name, value, id)) from many_keys";
+const HELD_OF_MANY: &str = "select json_object('held', json_array(name, value, id))";
 
 impl Facts {
     fn add(&mut self, fact: Fact) {

@@ -25,6 +25,8 @@ mod error;
 mod facts;
 mod open;
 mod outbox;
+#[cfg(test)]
+mod plans;
 mod read;
 mod row;
 mod schema;

@@ -16,8 +16,8 @@ use crate::writer::{Job, Reply, Writer};
 pub struct SqliteOptions {
     /// At most this many connections for reading. Default: 4. Each has its own thread and about 2 MiB of cache.
     pub readers: u32,
-    /// At most this many calls that write share one transaction and its wait for the disk. Default: 16. More gives
-    /// little: the wait is no longer what costs.
+    /// At most this many calls that write share one transaction and its wait for the disk. Default: 16. Each waits
+    /// for the whole group.
     pub group: usize,
     /// At most this many calls that write wait in line; further callers wait for a place. Default: 1,024.
     pub queue: usize,

@@ -11,24 +11,34 @@ use sqlx::{AssertSqlSafe, Row as _};
 use uuid::Uuid;
 
 use crate::error::Failure;
-use crate::schema;
-use crate::sqlite::{field, lines};
+use crate::script::Place;
+use crate::sqlite::{document, field, lines};
 
 /// An entry as [`enqueue_text`] takes it.
 #[derive(Debug)]
-pub(crate) struct Entry<'a>(pub(crate) &'a OutboxEntry);
+pub(crate) struct Entry<'a> {
+    pub(crate) entry: &'a OutboxEntry,
+    /// Where its document lies in the script.
+    pub(crate) body: Place,
+}
 
 impl Serialize for Entry<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let OutboxEntry { id, channel, stream, due, body } = self.0;
+        let Self { entry: OutboxEntry { id, channel, stream, due, body }, body: place } = self;
         let (key, order) = stream.as_ref().map(|stream| (&stream.key, stream.order)).unzip();
-        (id, channel, key, order, due.micros(), body.layout, &body.json).serialize(serializer)
+        (id, channel, key, order, due.micros(), body.layout, place.from, place.length).serialize(serializer)
     }
 }
 
 /// Puts in the entries of list `$n`.
 pub(crate) fn enqueue_text(n: usize) -> String {
-    schema::insert("outbox", &["id", "channel", "stream", "stream_order", "due", "layout", "body"], n)
+    let [id, channel, stream, order, due, layout] = std::array::from_fn(field);
+    format!(
+        "insert into outbox (id, channel, stream, stream_order, due, layout, body) \
+         select {id}, {channel}, {stream}, {order}, {due}, {layout}, {} from {};",
+        document(6),
+        lines(n)
+    )
 }
 
 /// How and when a lease was settled.

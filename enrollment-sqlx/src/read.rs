@@ -13,7 +13,7 @@ use crate::error::{Failure, misuse};
 use crate::row;
 use crate::schema::{part, table};
 use crate::script::Script;
-use crate::sqlite::list;
+use crate::sqlite::each;
 
 pub(crate) async fn get(pool: &SqlitePool, keys: &[RowKey]) -> Result<Vec<Option<Row>>, StoreError> {
     if keys.is_empty() {
@@ -38,7 +38,7 @@ pub(crate) fn get_script(keys: &[RowKey]) -> Script {
             script.push(" union all ");
         }
         let n = script.list(&ids);
-        script.push(&format!("{} where id in {}", table(kind).select, list(n)));
+        script.push(&format!("{} from {} {kind} on {kind}.id = wanted", table(kind).select, each(n)));
     }
     script
 }
@@ -55,11 +55,15 @@ pub(crate) async fn find(pool: &SqlitePool, by: &UniqueKey) -> Result<Option<Row
 
 /// `$1` is the value.
 pub(crate) fn find_text(by: &UniqueKey) -> String {
-    let (name, table) = (by.name, table(by.name.kind()));
+    let (name, kind) = (by.name, by.name.kind());
+    let table = table(kind);
     if name.is_many() {
-        format!("{} where id = (select id from many_keys where name = '{name}' and value = $1)", table.select)
+        format!(
+            "{} from {kind} where id = (select id from many_keys where name = '{name}' and value = $1)",
+            table.select
+        )
     } else {
-        format!("{} where {name} = $1", table.select)
+        format!("{} from {kind} where {name} = $1", table.select)
     }
 }
 
@@ -99,7 +103,7 @@ pub(crate) async fn scan(pool: &SqlitePool, scan: &Scan) -> Result<Page, StoreEr
 pub(crate) fn scan_text(scan: &Scan) -> (String, Vec<KeyValue>) {
     let index = scan.index;
     let ascending = scan.direction == Direction::Ascending;
-    let mut text = format!("{} where {} = $1", table(index.kind()).select, part(index));
+    let mut text = format!("{} from {} where {} = $1", table(index.kind()).select, index.kind(), part(index));
     let mut values = Vec::new();
     // Whether the start of the range lies behind the cursor's row, in the direction of the scan.
     let start_is_ahead = |cursor: &Cursor| match scan.direction {

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::error::Failure;
 use crate::schema::{Table, table};
+use crate::script::Place;
 
 /// A row as [`Table::select`] selects it.
 pub(crate) fn read(from: &SqliteRow) -> Result<Row, Failure> {
@@ -59,16 +60,19 @@ fn decode(kind: &str, id: &str, version: i64, layout: i64, json: String, keys: &
 pub(crate) struct Line<'a> {
     pub(crate) table: &'a Table,
     pub(crate) row: &'a Row,
+    /// Where its document lies in the script.
+    pub(crate) body: Place,
 }
 
 impl Serialize for Line<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { table, row } = self;
+        let Self { table, row, body } = self;
         let mut line = serializer.serialize_seq(None)?;
         line.serialize_element(&row.key.id)?;
         line.serialize_element(&row.version)?;
         line.serialize_element(&row.body.layout)?;
-        line.serialize_element(&row.body.json)?;
+        line.serialize_element(&body.from)?;
+        line.serialize_element(&body.length)?;
         for name in &table.unique {
             line.serialize_element(&row.unique.iter().find(|key| key.name == *name).map(|key| &key.value))?;
         }

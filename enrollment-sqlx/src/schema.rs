@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use enrollment_core::record::{IndexName, Kind, UniqueName};
 
-use crate::sqlite::{field, lines, list};
+use crate::sqlite::{document, field, lines, list};
 
 /// One kind of row as a table.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub(crate) struct Table {
     pub(crate) many: Option<String>,
     /// Indexes: two columns each, see [`part`].
     pub(crate) index: Vec<IndexName>,
-    /// Selects rows in the form that [`crate::row::read`] understands; a `where` follows.
+    /// Selects rows in the form that [`crate::row::read`] understands; a `from` follows.
     pub(crate) select: String,
     put: [String; 2],
 }
@@ -53,12 +53,12 @@ impl Table {
                  where m.id = {kind}.id and m.name in {names})"
             )
         });
-        let select = format!(
-            "select '{kind}', id, version, layout, body, json_array({}), {many_keys} from {kind}",
-            keys.join(", ")
-        );
+        let select =
+            format!("select '{kind}', {kind}.id, version, layout, body, json_array({}), {many_keys}", keys.join(", "));
         let columns: Vec<_> = ["id", "version", "layout", "body"].map(str::to_owned).into_iter().chain(keys).collect();
-        let fields: Vec<_> = (0..columns.len()).map(field).collect();
+        // A document takes two places of a line.
+        let after_body = (5..=columns.len()).map(field);
+        let fields: Vec<_> = [field(0), field(1), field(2), document(3)].into_iter().chain(after_body).collect();
         let sets: Vec<_> = columns[1..].iter().map(|column| format!("{column} = excluded.{column}")).collect();
         let put = [
             format!("insert into {kind} ({}) select {} from ", columns.join(", "), fields.join(", ")),
@@ -102,7 +102,7 @@ pub(crate) fn applied(n: usize) -> String {
 }
 
 /// Inserts the lines of list `$n`, which have a value for every column.
-pub(crate) fn insert(into: &str, columns: &[&str], n: usize) -> String {
+fn insert(into: &str, columns: &[&str], n: usize) -> String {
     let fields: Vec<_> = (0..columns.len()).map(field).collect();
     format!("insert into {into} ({}) select {} from {};", columns.join(", "), fields.join(", "), lines(n))
 }

@@ -9,11 +9,19 @@ use sqlx::query::Query;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{AssertSqlSafe, Sqlite};
 
-/// SQL text and the JSON lists it refers to as `$1`, `$2`, …
+/// SQL text, the documents it refers to as parts of `$1`, and the JSON lists it refers to as `$2`, `$3`, …
 #[derive(Debug, Default)]
 pub(crate) struct Script {
     text: String,
+    documents: Vec<u8>,
     lists: Vec<String>,
+}
+
+/// Where a document lies among a script's: its first byte, counted from 1, and its length.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) from: usize,
+    pub(crate) length: usize,
 }
 
 impl Script {
@@ -21,7 +29,14 @@ impl Script {
     pub(crate) fn list<T: Serialize>(&mut self, lines: &[T]) -> usize {
         let json = serde_json::to_string(lines).expect("ids, keys and texts have JSON forms");
         self.lists.push(json);
-        self.lists.len()
+        1 + self.lists.len()
+    }
+
+    /// Adds a document and says where it lies.
+    pub(crate) fn document(&mut self, text: &str) -> Place {
+        let from = 1 + self.documents.len();
+        self.documents.extend_from_slice(text.as_bytes());
+        Place { from, length: text.len() }
     }
 
     /// Adds a statement about a list, given the list's number, unless the list is empty.
@@ -41,9 +56,16 @@ impl Script {
         self.text.is_empty()
     }
 
+    /// The text so far.
+    #[cfg(test)]
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// The script, ready to run.
     pub(crate) fn query(self) -> Query<'static, Sqlite, SqliteArguments> {
         // Text is made of this crate's own words and the names of the enums; values are bound.
-        self.lists.into_iter().fold(sqlx::query(AssertSqlSafe(self.text)), Query::bind)
+        let query = sqlx::query(AssertSqlSafe(self.text)).bind(self.documents);
+        self.lists.into_iter().fold(query, Query::bind)
     }
 }

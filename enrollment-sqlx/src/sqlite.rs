@@ -27,6 +27,18 @@ pub(crate) fn field(i: usize) -> String {
     format!("value->>{i}")
 }
 
+/// The document of which a line has the start at place `i` and the length after it. All documents of a script are
+/// bound as `$1`, one after the other, and not as JSON within JSON: escaping and parsing them would be most of the work.
+pub(crate) fn document(i: usize) -> String {
+    format!("cast(substr($1, {}, {}) as text)", field(i), field(i + 1))
+}
+
+/// The lines of list `$n`, each a single value called `wanted`, to be followed by a table and what it is joined on.
+/// For each value the table is entered once; an `in` would build a table and a filter of its own first.
+pub(crate) fn each(n: usize) -> String {
+    format!("(select value as wanted from json_each(${n})) cross join")
+}
+
 /// The lines of list `$n`, each a single value, as the right side of `in`.
 pub(crate) fn list(n: usize) -> String {
     format!("(select value from json_each(${n}))")
@@ -113,5 +125,49 @@ pub(crate) fn classify(error: &sqlx::Error) -> StoreErrorKind {
         sqlx::Error::PoolTimedOut => StoreErrorKind::Busy,
         sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed | sqlx::Error::Io(_) => StoreErrorKind::Unavailable,
         _ => StoreErrorKind::Corrupt,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{Connection, Executor};
+
+    use super::*;
+
+    /// What the store would say to the error of these statements, on a connection of its kind.
+    async fn kind_of(options: SqliteConnectOptions, statements: &'static str) -> StoreErrorKind {
+        match options.connect().await {
+            Ok(mut conn) => {
+                let error = conn.execute(statements).await.expect_err("refused");
+                conn.close().await.expect("closed");
+                classify(&error)
+            }
+            Err(error) => classify(&error),
+        }
+    }
+
+    #[tokio::test]
+    async fn errors_before_anything_took_effect_are_told_apart() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("errors.db");
+        drop(make_and_lock(&path).expect("the lock"));
+        let options = connect_options(&path, Duration::from_millis(10));
+        // Kept open: the last one to leave locks the file for a moment.
+        let mut other = prepare(&options).await.expect("tables");
+
+        let full = "pragma max_page_count = 1; create table big (bytes blob); insert into big values (zeroblob(99999))";
+        assert_eq!(kind_of(options.clone(), full).await, StoreErrorKind::Unavailable);
+        let write = "delete from users";
+        assert_eq!(kind_of(options.clone().read_only(true), write).await, StoreErrorKind::Unavailable);
+        let absent = connect_options(&folder.path().join("absent/errors.db"), Duration::ZERO);
+        assert_eq!(kind_of(absent, write).await, StoreErrorKind::Unavailable);
+        let constraint = "insert into users (id, version, layout, body) values ('a', 1, 1, null)";
+        assert_eq!(kind_of(options.clone(), constraint).await, StoreErrorKind::Corrupt);
+        assert_eq!(kind_of(options.clone(), "delete from nothing").await, StoreErrorKind::Corrupt);
+        let too_big = "select zeroblob(2000000000)";
+        assert_eq!(kind_of(options.clone(), too_big).await, StoreErrorKind::Misuse);
+
+        other.execute("begin immediate").await.expect("the lock");
+        assert_eq!(kind_of(options.clone(), write).await, StoreErrorKind::Busy);
     }
 }

@@ -88,7 +88,7 @@ impl PeerProvisioner for WgQuickFile {
         // No lock: the file is only ever replaced, so a reader finds one whole version of it.
         let read = tokio::task::spawn_blocking(move || {
             let content = replace::read(&path).map_err(|error| Failure::io(&path, error))?;
-            Ok(take_apart(at, &path, content)?.peers())
+            take_apart(at, &path, content)?.peers().map_err(|cause| Failure::Malformed { path, cause })
         });
         let peers = read.await.map_err(|lost| ProvisionError::transient("reading was cut short").caused_by(lost))?;
         peers.map(Observation::Peers).map_err(|failure: Failure| failure.error())

@@ -176,6 +176,14 @@ async fn a_file_that_cannot_be_understood_is_named_and_left_alone() {
 }
 
 #[tokio::test]
+async fn an_unsafe_key_of_somebody_else_is_named_when_observed_and_stops_no_change() {
+    let (_folder, gateway) = on_file("[Peer]\nPublicKey = AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n");
+    apply(&gateway, &[ensure(3)]).await;
+    let error = gateway.observe(LOCATION).await.expect_err("refused");
+    assert!(error.to_string().contains("wg0.conf, line 1: "), "{error}");
+}
+
+#[tokio::test]
 async fn what_a_killed_process_left_behind_does_no_harm() {
     let (folder, gateway) = on_file(WRITTEN_BY_HAND);
     let leftover = folder.path().join(".wg0.conf.new");

@@ -7,11 +7,10 @@ use enrollment::axum::{
 };
 use enrollment::core::service::Service;
 
-use super::Error;
 use super::config::Config;
 
 /// What both faces share.
-pub(crate) fn state(config: &Config, service: &Service) -> Result<EnrollmentState, Error> {
+pub(crate) fn state(config: &Config, service: &Service) -> EnrollmentState {
     let mut options = HttpOptions {
         insecure_http: config.insecure_http,
         trusted_proxies: config.trusted_proxies.clone(),
@@ -20,7 +19,7 @@ pub(crate) fn state(config: &Config, service: &Service) -> Result<EnrollmentStat
     if !config.rate_limits {
         options.rates = None;
     }
-    Ok(EnrollmentState::new(service.clone(), options))
+    EnrollmentState::new(service.clone(), options)
 }
 
 /// Enrollees only.
@@ -31,9 +30,6 @@ pub(crate) fn public(state: &EnrollmentState) -> Router {
 
 /// Administration only. Whoever calls it shows an API key.
 pub(crate) fn internal(state: &EnrollmentState) -> Router {
-    let routes = Router::new()
-        .merge(api_key_auth(admin_router(), state))
-        .merge(health_router())
-        .merge(openapi_router());
-    internal_layers(routes.with_state(state.clone()), state)
+    let routes = Router::new().merge(admin_router()).merge(health_router()).merge(openapi_router());
+    internal_layers(api_key_auth(routes.with_state(state.clone()), state), state)
 }

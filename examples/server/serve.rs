@@ -19,7 +19,7 @@ use super::{Error, commands, data, gateway, http, log};
 pub(crate) async fn serve(config: Config) -> Result<(), Error> {
     log::start(&config)?;
     let opened = data::open(&config).await?;
-    let provisioner = gateway::provisioner(&config)?;
+    let provisioner = gateway::provisioner(&config);
     let public = bind(config.public).await?;
     let internal = bind(config.internal).await?;
     let workers = Workers::start(&opened.service, &opened.bell, provisioner);
@@ -33,7 +33,7 @@ pub(crate) async fn serve(config: Config) -> Result<(), Error> {
     greet_owner(&config, &opened).await?;
 
     let (stop, stopped) = watch::channel(());
-    let state = http::state(&config, &opened.service)?;
+    let state = http::state(&config, &opened.service);
     let mut public = tokio::spawn(face(public, http::public(&state), stopped.clone()));
     let mut internal = tokio::spawn(face(internal, http::internal(&state), stopped));
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -87,7 +87,7 @@ fn ended_early(face: &str, ended: Result<std::io::Result<()>, tokio::task::JoinE
 /// file only its owner can read where there is none. It never enters a log.
 async fn greet_owner(config: &Config, opened: &data::Opened) -> Result<(), Error> {
     let file = config.data.join("owner-link");
-    match commands::owner_link(&opened.service, "owner".parse()?).await? {
+    match commands::owner_link(&opened.service, None).await? {
         None => match std::fs::remove_file(&file) {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
@@ -98,7 +98,7 @@ async fn greet_owner(config: &Config, opened: &data::Opened) -> Result<(), Error
             Ok(())
         }
         Some(issued) => {
-            data::write_private(&file, format!("{}\n", issued.url).as_bytes())?;
+            data::write_private(&file, format!("{}\n", issued.url.expose()).as_bytes())?;
             tracing::info!(file = %file.display(), "nobody is enrolled yet; the first Owner's link lies in this file");
             Ok(())
         }
@@ -110,6 +110,9 @@ fn welcome(config: &Config, issued: &Issued) {
     println!(
         "\nWelcome. Nobody is enrolled yet. This link makes you the first Owner; it is valid until {}:\n\n  {}\n\n\
          Enrollment: {}    Administration: http://{}/api/admin/v1    Stop: Ctrl-C\n",
-        issued.expires_at, issued.url, config.public_url, config.internal
+        issued.expires_at,
+        issued.url.expose(),
+        config.public_url,
+        config.internal
     );
 }

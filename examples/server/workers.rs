@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use enrollment::core::port::{PeerProvisioner, Retained, Store as _};
+use enrollment::core::port::{PeerProvisioner, Retained};
 use enrollment::core::service::{Failure, Service};
 use enrollment::core::time::Span;
 use enrollment::core::worker::{PeerWorker, Sealer, Sweeper};

@@ -2,6 +2,7 @@
 
 use axum::Json as Answered;
 use axum::extract::State;
+use enrollment_core::secret::PrivateKey;
 use enrollment_core::service::enrollee::{DeviceKey, DeviceRequest, NewDeviceKey};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -54,6 +55,7 @@ pub(super) async fn device(
     let request = DeviceRequest { name: field("name", &name)?, key };
     let added = state.service().enrollee().set_device(&session, &request, origin).await?;
     let NewDeviceKey { device, configs, private_key } = added;
+    let private_key = private_key.as_ref().map(PrivateKey::expose_base64);
     let private_key = private_key.as_deref().map(String::as_str);
     Ok(Answered(AddDeviceAnswer {
         device: device.into(),

@@ -94,6 +94,14 @@ pub struct AuditEntry {
     pub sealed: Option<Link>,
 }
 
+impl AuditEntry {
+    /// Whether the details are the ones that were written, or erased.
+    #[must_use]
+    pub fn details_fit(&self) -> bool {
+        self.details.as_ref().is_none_or(|details| details.digest() == self.details_digest)
+    }
+}
+
 /// A place in the chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {

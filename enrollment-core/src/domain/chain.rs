@@ -22,6 +22,7 @@
 //!
 //! Neither the details nor the place in the chain are part of the entry's digest. The details enter by their own,
 //! which is SHA-256 of salt (hex), `/` and source address as texts: they can be erased, and the chain still verifies.
+//! Details that are there must have that digest.
 //!
 //! A batch is signed with Ed25519 (RFC 8032) over
 //! `framed("enrollment audit seal 1", last number, chain digest, time of sealing)`, encoded as `n`, as a digest and as
@@ -173,5 +174,58 @@ fn canonical(value: Value) -> String {
         }
         Value::Array(items) => format!("[{}]", items.into_iter().map(canonical).collect::<Vec<_>>().join(",")),
         plain => plain.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{AuditId, UserId};
+    use crate::record::Kind;
+    use uuid::Uuid;
+
+    fn entry(actor: Actor, event: Event) -> AuditEntry {
+        AuditEntry {
+            id: AuditId::from_uuid(Uuid::from_u128(1)),
+            at: Timestamp::from_micros(1_767_225_600_000_001),
+            actor,
+            subject: Subject { kind: Kind::Settings, id: Uuid::from_u128(2) },
+            subject_version: Version(3),
+            event,
+            details_digest: Digest::of(format!("{}/192.0.2.7", "0".repeat(32)).as_bytes()),
+            details: None,
+            sealed: None,
+        }
+    }
+
+    /// ADM-8: as a program of thirty lines in another language computed it from the text above. These never change:
+    /// signed logs depend on them.
+    #[test]
+    fn the_chain_is_what_its_definition_says() {
+        let refused =
+            Event::Refused { operation: "café \"x\"\n\u{1}\u{7f}/".to_owned(), code: "forbidden".to_owned() };
+        let changed = Event::SettingsChanged { fields: vec!["a".to_owned(), "b".to_owned()] };
+        let first = entry(Actor::User(UserId::from_uuid(Uuid::from_u128(7))), refused);
+        let second = entry(Actor::System, changed);
+        assert_eq!(
+            [entry_digest(&first), entry_digest(&second)].map(|digest| digest.to_string()),
+            [
+                "6a3e1cf60b72c909838334ea67b8359c5a7f7050ff8d0e01b2e9f8dc708fed13",
+                "ad1f6c9bc2079d45a17407deeadd0245ebe483bd4b2e3f7187092c9964df5c40",
+            ]
+        );
+        let one = Link::START.next(&first);
+        let two = one.next(&second);
+        assert_eq!(
+            [one, two].map(|link| (link.number, link.chain.to_string())),
+            [
+                (1, "cf2051d1c46be6dcff309dc4ddbd462bc7a07d778cd15f9aab675c432389c49d".to_owned()),
+                (2, "9d3a8739786772e027309a65c346852a463c1d6375845864ba3be59676e68460".to_owned()),
+            ]
+        );
+        assert_eq!(
+            Digest::of(&two.signed_bytes(first.at)).to_string(),
+            "a8ab999a1c4d341f382e417579d284558a58e641f035aeccee2089a7097cce1d"
+        );
     }
 }

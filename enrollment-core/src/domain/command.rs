@@ -78,6 +78,9 @@ pub enum Step<'a> {
     StageDevice {
         /// The device.
         device: DeviceId,
+        /// It has the name or the key of the device that an earlier holder staged. That one goes: most often both are
+        /// one person's, in another browser.
+        displaces: bool,
         /// Against what it is judged.
         circumstances: Circumstances<'a>,
     },

@@ -1,6 +1,6 @@
 //! Entries of the outbox, who leases them, and how they ended.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::id::OutboxId;
 use crate::port::{LeaseRef, LeaseRequest, Leased, OutboxEntry, Retained, SettleOutcome, Settlement};
@@ -50,17 +50,13 @@ impl Outbox {
     }
 
     pub(super) fn lease(&mut self, request: &LeaseRequest) -> Vec<Leased> {
-        let heads = self.heads();
-        let in_turn = |entry: &OutboxEntry| match &entry.stream {
-            Some(stream) => heads.get(stream.key.as_str()).is_some_and(|(_, id)| *id == entry.id),
-            None => true,
-        };
+        let in_turn = self.in_turn(request.now);
         let mut free: Vec<(Timestamp, OutboxId)> = self
             .open
             .values()
             .filter(|open| request.channels.contains(&open.entry.channel))
-            .filter(|open| open.entry.due <= request.now && open.until.is_none_or(|until| until <= request.now))
-            .filter(|open| in_turn(&open.entry))
+            .filter(|open| open.entry.due <= request.now && !open.is_leased(request.now))
+            .filter(|open| open.entry.stream.is_none() || in_turn.contains(&open.entry.id))
             .map(|open| (open.entry.due, open.entry.id))
             .collect();
         free.sort_unstable();
@@ -91,18 +87,18 @@ impl Outbox {
         super::prune(&mut self.ended, limit, |ended| ended.dead == dead && ended.at < before)
     }
 
-    /// The first entry of every stream that has not ended. One that is not due or is leased elsewhere holds its
-    /// stream up.
-    fn heads(&self) -> BTreeMap<&str, (u64, OutboxId)> {
-        let mut heads = BTreeMap::new();
-        for entry in self.open.values().map(|open| &open.entry) {
-            if let Some(stream) = &entry.stream {
-                let place = (stream.order, entry.id);
-                let head = heads.entry(stream.key.as_str()).or_insert(place);
-                *head = place.min(*head);
+    /// The entry of every stream that may be leased next: the first that has not ended, unless another is leased.
+    /// One that is not due or whose channel nobody asked for holds its stream up.
+    fn in_turn(&self, now: Timestamp) -> BTreeSet<OutboxId> {
+        let mut streams: BTreeMap<&str, Vec<&Open>> = BTreeMap::new();
+        for open in self.open.values() {
+            if let Some(stream) = &open.entry.stream {
+                streams.entry(&stream.key).or_default().push(open);
             }
         }
-        heads
+        let place = |open: &&&Open| (open.entry.stream.as_ref().map(|stream| stream.order), open.entry.id);
+        let idle = streams.values().filter(|entries| !entries.iter().any(|open| open.is_leased(now)));
+        idle.filter_map(|entries| entries.iter().min_by_key(place)).map(|open| open.entry.id).collect()
     }
 
     fn end(&mut self, id: OutboxId, at: Timestamp, dead: bool) {
@@ -120,6 +116,10 @@ impl Outbox {
 }
 
 impl Open {
+    fn is_leased(&self, now: Timestamp) -> bool {
+        self.until.is_some_and(|until| until > now)
+    }
+
     fn take(&mut self, until: Timestamp) -> Leased {
         self.fence += 1;
         self.tries += 1;

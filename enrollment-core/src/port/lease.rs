@@ -24,7 +24,8 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Entries of one stream, whatever their channels, are leased one at a time, lowest order first (at one order, lowest
-/// id first): an entry waits until those before it have ended as done, obsolete or dead, also while they are not due.
+/// id first): an entry waits until those before it have ended as done, obsolete or dead, also while they are not due, and
+/// until no other of its stream is leased, also one behind it that was leased before this one came.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Stream {
     /// Which stream.

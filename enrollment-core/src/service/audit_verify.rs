@@ -119,6 +119,9 @@ impl Service {
                 if entry.sealed != Some(next) {
                     return Err(self.what_is_wrong(*link, &entry).await?.into());
                 }
+                if !entry.details_fit() {
+                    return Err(AuditProblem::Altered { number }.into());
+                }
                 for seal in seals.iter().filter(|seal| seal.last == number) {
                     self.check_seal(seal, next)?;
                 }

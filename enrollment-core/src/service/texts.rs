@@ -1,6 +1,7 @@
 //! The texts in force: an administrator's own, or the built-in ones.
 
-use std::sync::{Arc, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use super::circumstances::World;
 use super::{Failure, Service};
@@ -22,38 +23,44 @@ impl Service {
     /// The onboarding message for the world's user. A text that fails against all expectation is replaced by the
     /// built-in one and reported to the operator: no text holds anybody up.
     pub(crate) async fn onboarding(&self, world: &World) -> Result<Rendered, Failure> {
-        let builtin = builtin::onboarding().map_err(|error| Failure::Broken(error.into()))?;
-        let template = self.template_in_force(ONBOARDING, &builtin).await?;
-        let (rendered, error) = template.render_or(&builtin, &world.tags(self.instance()));
+        let builtin = builtin::onboarding();
+        let tags = world.tags(self.instance());
+        let (rendered, error) = match self.saved_text(ONBOARDING).await? {
+            Some(saved) => saved.render_or(builtin, &tags),
+            None => builtin.render_or(builtin, &tags),
+        };
         if let Some(error) = error {
-            tracing::error!(%error, template = ONBOARDING, "a saved text did not render; the built-in one was shown");
+            tracing::error!(%error, template = ONBOARDING, "a text did not render; the built-in one was shown");
         }
         Ok(rendered)
     }
 
-    /// The saved text of this name, or `builtin`. Compiled once per version: checking a text renders it thrice.
-    async fn template_in_force(&self, name: &'static str, builtin: &Template) -> Result<Arc<Template>, Failure> {
+    /// The saved text of this name, compiled once per version: checking a text renders it three times.
+    async fn saved_text(&self, name: &'static str) -> Result<Option<Arc<Template>>, Failure> {
         let row = self.store().get(&[TemplateText::key(name)]).await?.pop().flatten();
-        let Some(row) = row else { return Ok(Arc::new(builtin.clone())) };
-        let mut known = self.0.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(row) = row else { return Ok(None) };
+        let mut known = self.known_texts();
         if let Some((version, template)) = known.get(name)
             && *version == row.version
         {
-            return Ok(Arc::clone(template));
+            return Ok(Some(Arc::clone(template)));
         }
         let stored = Stored::<TemplateText>::read(&row)?;
         let template = match Template::compile(&stored.record.source) {
-            Ok(template) => template,
+            Ok(template) => Arc::new(template),
             Err(error) => {
                 tracing::error!(%error, template = name, "a saved text does not compile; the built-in one is shown");
-                builtin.clone()
+                return Ok(None);
             }
         };
-        let template = Arc::new(template);
         known.insert(name, (row.version, Arc::clone(&template)));
-        Ok(template)
+        Ok(Some(template))
+    }
+
+    fn known_texts(&self) -> MutexGuard<'_, KnownTexts> {
+        self.0.texts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Compiled texts by name, with the version of the row they were compiled from.
-pub(super) type KnownTexts = std::collections::HashMap<&'static str, (Version, Arc<Template>)>;
+pub(super) type KnownTexts = HashMap<&'static str, (Version, Arc<Template>)>;

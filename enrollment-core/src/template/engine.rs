@@ -9,7 +9,7 @@ use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, Value};
 use super::error::{TemplateError, TemplateErrorKind};
 use super::gate;
 use super::markdown::Document;
-use super::tags::Tags;
+use super::tags::{TAGS, Tags};
 use super::value::{MAX_VALUE, single_line};
 
 /// Steps of the engine that one rendering may take. Without loops a text cannot take more steps than it has bytes;
@@ -20,6 +20,8 @@ const FUEL: u64 = 2 * Template::MAX_SOURCE as u64;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
     source: String,
+    /// As the engine gets it.
+    admitted: String,
 }
 
 /// What a person reads: one text in three forms.
@@ -34,20 +36,13 @@ pub struct Rendered {
     pub text: String,
 }
 
-impl Rendered {
-    const fn longest(&self) -> usize {
-        let page = if self.html.len() > self.markdown.len() { self.html.len() } else { self.markdown.len() };
-        if page > self.text.len() { page } else { self.text.len() }
-    }
-}
-
 /// An accepted text did not render. [`Template::compile`] exists so that this does not happen.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RenderError {
     /// The engine gave up.
     #[error("the text could not be rendered")]
-    Engine(#[from] minijinja::Error),
+    Engine(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Longer than [`Template::MAX_OUTPUT`].
     #[error("the rendered text is longer than {max} bytes", max = Template::MAX_OUTPUT)]
     TooLong,
@@ -70,24 +65,21 @@ impl Template {
             let message = format!("a text has at most {} bytes; this one has {}", Self::MAX_SOURCE, source.len());
             return Err(TemplateError::new(TemplateErrorKind::TooLong, message));
         }
-        check(source)?;
-        let template = Self { source: source.to_owned() };
+        let admitted = admit(source)?;
         for tags in [Tags::sample(), Tags::default(), longest_tags()] {
-            template.render(&tags).map_err(|error| match error {
-                RenderError::Engine(error) => refusal(&error),
-                RenderError::TooLong => {
-                    let message = format!("rendered, this text can be longer than {} bytes", Self::MAX_OUTPUT);
-                    TemplateError::new(TemplateErrorKind::TooLong, message)
-                }
-            })?;
+            let filled = fill(&admitted, &tags).map_err(|error| refusal(&error))?;
+            if present(&filled).is_none() {
+                let message = format!("rendered, this text can be longer than {} bytes", Self::MAX_OUTPUT);
+                return Err(TemplateError::new(TemplateErrorKind::TooLong, message));
+            }
         }
-        Ok(template)
+        Ok(Self { source: source.to_owned(), admitted })
     }
 
     /// A text that was not looked at, to see what happens when it fails.
     #[cfg(test)]
     pub(super) fn unchecked(source: &str) -> Self {
-        Self { source: source.to_owned() }
+        Self { source: source.to_owned(), admitted: source.to_owned() }
     }
 
     /// The text as it was written.
@@ -99,11 +91,11 @@ impl Template {
     /// The text for one person.
     ///
     /// # Errors
-    /// None that is known, see [`RenderError`]; show another text then, or use [`Self::render_or`].
+    /// [`RenderError::TooLong`] when a branch that [`Self::compile`] did not take grows past the limit; no other is
+    /// known. Show another text then, or use [`Self::render_or`].
     pub fn render(&self, tags: &Tags) -> Result<Rendered, RenderError> {
-        let document = Document::parse(&fill(&self.source, tags)?);
-        let rendered = Rendered { markdown: document.markdown(), html: document.html(), text: document.text() };
-        if rendered.longest() > Self::MAX_OUTPUT { Err(RenderError::TooLong) } else { Ok(rendered) }
+        let filled = fill(&self.admitted, tags).map_err(|error| RenderError::Engine(error.into()))?;
+        present(&filled).ok_or(RenderError::TooLong)
     }
 
     /// The text for one person; `fallback` when this one fails, and an empty one when that fails too. With the
@@ -115,6 +107,14 @@ impl Template {
             Err(error) => (fallback.render(tags).unwrap_or_default(), Some(error)),
         }
     }
+}
+
+/// The three forms of a filled text, when none is too long.
+fn present(filled: &Filled) -> Option<Rendered> {
+    let document = Document::parse(filled);
+    let rendered = Rendered { markdown: document.markdown(), html: document.html(), text: document.text() };
+    let longest = rendered.markdown.len().max(rendered.html.len()).max(rendered.text.len());
+    (longest <= Template::MAX_OUTPUT).then_some(rendered)
 }
 
 /// A text whose tags are filled in, but whose values stand aside: each is one placeholder character in `text`.
@@ -152,22 +152,19 @@ impl Filled {
     }
 }
 
-/// Whether the gate and the engine's parser accept `source`.
-pub(super) fn check(source: &str) -> Result<(), TemplateError> {
-    gate::check(source)?;
-    let environment = environment();
-    let template = environment.template_from_str(source).map_err(|error| refusal(&error))?;
+/// What the engine gets of `source`, when the gate and the engine's parser accept it.
+pub(super) fn admit(source: &str) -> Result<String, TemplateError> {
+    let admitted = gate::admit(source)?;
     // The gate has named every unknown tag; should it have missed one, the engine has not.
-    let unknown = template.undeclared_variables(false).into_iter().find(|name| !super::TAGS.contains(&name.as_str()));
-    match unknown {
-        None => Ok(()),
-        Some(name) => Err(TemplateError::new(TemplateErrorKind::UnknownTag, format!("there is no tag `{name}`"))
-            .suggesting(&name, &super::TAGS)),
+    let used = environment().template_from_str(&admitted).map_err(|error| refusal(&error))?.undeclared_variables(false);
+    match used.into_iter().find(|name| !TAGS.contains(&name.as_str())) {
+        None => Ok(admitted),
+        Some(name) => Err(TemplateError::new(TemplateErrorKind::UnknownTag, format!("there is no tag `{name}`"))),
     }
 }
 
 /// Runs the engine. It writes a placeholder for every expression, so that no value is ever parsed.
-pub(super) fn fill(source: &str, tags: &Tags) -> Result<Filled, minijinja::Error> {
+pub(super) fn fill(admitted: &str, tags: &Tags) -> Result<Filled, minijinja::Error> {
     let values = Arc::new(Mutex::new(Vec::new()));
     let collected = Arc::clone(&values);
     let mut environment = environment();
@@ -185,7 +182,7 @@ pub(super) fn fill(source: &str, tags: &Tags) -> Result<Filled, minijinja::Error
         values.push(Filling { text: single_line(&value.to_string(), MAX_VALUE), is_instance_url });
         output.write_char(placeholder).map_err(minijinja::Error::from)
     });
-    let text = environment.template_from_str(source)?.render(tags.context())?;
+    let text = environment.template_from_str(admitted)?.render(tags.context())?;
     let values = std::mem::take(&mut *values.lock().unwrap_or_else(PoisonError::into_inner));
     Ok(Filled { text, values })
 }
@@ -196,7 +193,9 @@ fn environment<'a>() -> Environment<'a> {
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
     environment.set_fuel(Some(FUEL));
-    // A line that holds only a statement leaves no blank line behind: those mean something in Markdown.
+    // With it an error would quote the values.
+    environment.set_debug(false);
+    // A line that holds only a statement leaves no blank line behind; the gate marks the statements on other lines.
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
     environment.set_syntax(syntax.expect("only delimiters can be refused, and these are the standard ones"));
     environment.add_filter("default", |value: Value, other: Value| if value.is_true() { value } else { other });
@@ -221,7 +220,8 @@ fn title(text: &str) -> String {
     titled
 }
 
-fn refusal(error: &minijinja::Error) -> TemplateError {
+/// What the engine's error means to the person who wrote the text.
+pub(super) fn refusal(error: &minijinja::Error) -> TemplateError {
     let (kind, message) = match error.kind() {
         ErrorKind::OutOfFuel => (TemplateErrorKind::Runaway, "this text takes too many steps to render".to_owned()),
         ErrorKind::UndefinedError => (TemplateErrorKind::UnknownTag, "a tag here does not exist".to_owned()),

@@ -21,11 +21,12 @@ pub(super) const MAX_USES: usize = 100;
 /// Private-use characters that stand for values while Markdown is parsed; a text cannot contain them.
 pub(super) const PLACEHOLDERS: std::ops::RangeInclusive<char> = '\u{F0000}'..='\u{F00FF}';
 
-/// Admits a text or says what is wrong with it, and where.
-pub(super) fn check(source: &str) -> Result<(), TemplateError> {
+/// Admits a text, or says what is wrong with it and where. The answer is the text as the engine gets it.
+pub(super) fn admit(source: &str) -> Result<String, TemplateError> {
     check_characters(source)?;
     let mut uses = 0;
     let mut at = 0;
+    let mut marks = Vec::new();
     while let Some(open) = source[at..].find('{').map(|offset| at + offset) {
         let inside = open + 2;
         at = match source.get(open..inside) {
@@ -41,17 +42,40 @@ pub(super) fn check(source: &str) -> Result<(), TemplateError> {
                 }
                 let (tokens, end) = tokens(source, open, "}}")?;
                 check_expression(source, &tokens)?;
-                end
+                at = end;
+                continue;
             }
             Some("{%") => {
                 let (tokens, end) = tokens(source, open, "%}")?;
                 check_statement(source, open, &tokens)?;
                 end
             }
-            _ => open + 1,
+            _ => {
+                at = open + 1;
+                continue;
+            }
         };
+        marks.extend(marks_to_keep_space(source, open, at));
     }
-    Ok(())
+    let mut admitted = source.to_owned();
+    for mark in marks.into_iter().rev() {
+        admitted.insert(mark, '+');
+    }
+    Ok(admitted)
+}
+
+/// Where to put `+`, the engine's mark for keeping white space, into the statement or note from `open` to `end`.
+///
+/// The engine swallows the line break after every statement. People want that where the statement has the line to
+/// itself, since blank lines mean something in Markdown, and nowhere else.
+fn marks_to_keep_space(source: &str, open: usize, end: usize) -> impl Iterator<Item = usize> {
+    let (before, inside, after) = (&source[..open], &source[open + 2..end - 2], &source[end..]);
+    let begins_line = before.rsplit('\n').next().unwrap_or(before).trim().is_empty();
+    let ends_line = after.is_empty() || after.starts_with('\n') || after.starts_with("\r\n");
+    let shares_line = !(begins_line && ends_line);
+    let first = (shares_line && !inside.starts_with(['-', '+'])).then_some(open + 2);
+    let last = (shares_line && !inside.ends_with(['-', '+'])).then_some(end - 2);
+    first.into_iter().chain(last)
 }
 
 fn check_characters(source: &str) -> Result<(), TemplateError> {

@@ -1,8 +1,8 @@
 //! Texts that administrators write and people read: the onboarding page, subjects and bodies of mails.
 //!
 //! # Guarantees
-//! * A text that was accepted by [`Template::compile`] or [`Subject::compile`] renders for every person
-//!   ([`gate`](self) admits only expressions that have a value whatever the tags hold). Should it fail all the same,
+//! * A text that was accepted by [`Template::compile`] or [`Subject::compile`] renders for every person: only
+//!   expressions are admitted that have a value whatever the tags hold. Should it fail all the same,
 //!   [`Template::render_or`] answers with another text and the reason: nobody is held up by a text.
 //! * What a tag stands for is never read as markup. Values enter after the Markdown was parsed, so a name such as
 //!   `**[x](https://evil.example)**` is shown as these characters in HTML, in plain text and in Markdown.
@@ -11,7 +11,7 @@
 //! # The language
 //! * `{{ first_name }}` writes a tag; [`TAGS`] lists them. A tag without a value writes nothing.
 //! * `{% if admin_phone %} … {% elif … %} … {% else %} … {% endif %}` with `and`, `or`, `not`, `==`, `!=`, brackets
-//!   and `"texts"`; a tag without a value counts as no.
+//!   and `"texts"`; a tag without a value counts as no. A statement with a line to itself leaves no line behind.
 //! * `{{ first_name | default("there") }}`, and the filters `upper`, `lower` and `title`; `~` joins.
 //! * `{# a note #}` is not shown.
 //!

@@ -1,6 +1,6 @@
 //! Subjects of mails.
 
-use super::engine::{self, RenderError};
+use super::engine::{self, Filled, RenderError};
 use super::error::{TemplateError, TemplateErrorKind};
 use super::tags::Tags;
 use super::value::single_line;
@@ -9,6 +9,8 @@ use super::value::single_line;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
     source: String,
+    /// As the engine gets it.
+    admitted: String,
 }
 
 impl Subject {
@@ -29,18 +31,15 @@ impl Subject {
         if let Some(offset) = source.find(['\n', '\r']) {
             return Err(TemplateError::new(TemplateErrorKind::NotAllowed, "a subject is one line").at(source, offset));
         }
-        engine::check(source)?;
-        let subject = Self { source: source.to_owned() };
+        let admitted = engine::admit(source)?;
         for tags in [Tags::sample(), Tags::default()] {
-            let rendered = subject
-                .render(&tags)
-                .map_err(|error| TemplateError::new(TemplateErrorKind::Syntax, error.to_string()))?;
-            if rendered.is_empty() {
+            let filled = engine::fill(&admitted, &tags).map_err(|error| engine::refusal(&error))?;
+            if line(&filled).is_empty() {
                 let message = "a subject must say something, also when its tags have no value";
                 return Err(TemplateError::new(TemplateErrorKind::Empty, message));
             }
         }
-        Ok(subject)
+        Ok(Self { source: source.to_owned(), admitted })
     }
 
     /// The subject as it was written.
@@ -54,7 +53,11 @@ impl Subject {
     /// # Errors
     /// None that is known; see [`RenderError`].
     pub fn render(&self, tags: &Tags) -> Result<String, RenderError> {
-        let filled = engine::fill(&self.source, tags)?;
-        Ok(single_line(&filled.resolve(&filled.text), Self::MAX_OUTPUT))
+        let filled = engine::fill(&self.admitted, tags).map_err(|error| RenderError::Engine(error.into()))?;
+        Ok(line(&filled))
     }
+}
+
+fn line(filled: &Filled) -> String {
+    single_line(&filled.resolve(&filled.text), Subject::MAX_OUTPUT)
 }

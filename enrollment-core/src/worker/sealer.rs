@@ -31,8 +31,8 @@ impl Sealer {
     /// that was committed late, with an earlier time, is sealed later.
     ///
     /// # Errors
-    /// When the store cannot be asked, or an entry stands where the next one belongs: then somebody else than a sealer
-    /// wrote into the log, and a verification names the place.
+    /// When the store cannot be asked; when the head is not signed by a key of the ring, or an entry stands where the
+    /// next one belongs: then somebody else than a sealer wrote into the log, and a verification names the place.
     pub async fn run_once(&self) -> Result<usize, Failure> {
         let head = self.service.read::<Seal>(Seal::HEAD.id).await?;
         let page = self.service.store().scan(&Scan::all(IndexName::AuditChain, "unsealed", BATCH)).await?;
@@ -40,7 +40,12 @@ impl Sealer {
             return Ok(0);
         }
         let mut draft = Draft::new(self.service.now());
-        let mut link = head.as_ref().map_or(Link::START, |head| head.record.link());
+        let mut link = Link::START;
+        if let Some(Stored { record: head, .. }) = &head {
+            link = head.link();
+            // What was not signed here is not signed now.
+            self.service.ring().verify_audit(&link.signed_bytes(head.at), &head.signature)?;
+        }
         for row in &page.rows {
             let entry = Stored::<AuditEntry>::read(row)?;
             link = link.next(&entry.record);

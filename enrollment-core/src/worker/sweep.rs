@@ -17,7 +17,7 @@ pub struct Sweeper {
 }
 
 /// Enrollments swept in one run.
-const BATCH: u32 = 100;
+const BATCH: u32 = 32;
 
 const SYSTEM: Doer = Doer { actor: Actor::System, origin: Origin { source: None } };
 

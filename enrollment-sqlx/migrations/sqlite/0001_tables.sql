@@ -208,6 +208,7 @@ create table outbox (
 ) strict;
 create index outbox_open on outbox (channel, due, id) where outcome is null;
 create index outbox_streams on outbox (stream, stream_order, id) where outcome is null and stream is not null;
+create index outbox_leased on outbox (stream, leased_until) where leased_until is not null and stream is not null;
 create index outbox_ended on outbox (outcome, ended_at) where outcome is not null;
 
 -- Identifiers of changes that were applied, and digests of what they said.

@@ -313,7 +313,7 @@ impl Store for BrokenStore {
     }
 
     async fn commit(&self, change: &Change) -> Result<CommitOutcome, StoreError> {
-        // Its own cache, every store keeps in order.
+        // What this handle writes it also forgets to have read: only other handles are misled.
         self.forget_reads();
         self.broken_commit(change).await
     }

@@ -1,7 +1,7 @@
 //! The list of cases: the one place that names them all.
 
 use super::{Case, g1_atomic, g2_conditions, g2_parallel, g3_repeats, g4_unique, g5_durable, g6_reads, g7_changes};
-use super::{g7_leases, g7_settlements, g7_streams, g8_clock, g9_pages, g9_scans, g10_errors, rows};
+use super::{g7_leases, g7_settlements, g7_streams, g8_clock, g9_pages, g9_scans, g10_errors, oracle, rows};
 
 /// Hands the names of all cases to another macro, so that tests and table cannot differ.
 #[doc(hidden)]
@@ -97,6 +97,7 @@ macro_rules! __store_cases {
             g7_streams {
                 g7_a_stream_is_leased_one_at_a_time_in_its_order
                 g7_a_waiting_entry_holds_up_its_stream
+                g7_a_late_entry_waits_for_the_one_under_lease
                 g7_a_dead_or_obsolete_entry_lets_its_stream_go_on
                 g7_a_stream_spans_channels
                 g7_streams_and_independent_entries_do_not_wait_for_each_other
@@ -133,6 +134,9 @@ macro_rules! __store_cases {
                 g10_misuse_is_classified
                 g10_a_reused_outbox_id_is_misuse
                 g10_the_first_reason_is_answered
+            }
+            oracle {
+                oracle_random_calls_are_answered_as_by_the_reference_store
             }
         }
     };

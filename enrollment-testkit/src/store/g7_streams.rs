@@ -48,6 +48,22 @@ pub(super) async fn g7_a_waiting_entry_holds_up_its_stream(bed: &Bed) -> Verdict
     Ok(())
 }
 
+/// An entry that comes late and belongs before one that is leased waits until that lease is over, and then comes first.
+pub(super) async fn g7_a_late_entry_waits_for_the_one_under_lease(bed: &Bed) -> Verdict {
+    let store = bed.open().await?;
+    let (first, second) = (bed.streamed("s", 1), bed.streamed("s", 2));
+    applied(&store, &bed.enqueue(vec![second.clone()])?).await?;
+    lease_one(&store, at(0), "of one stream").await?;
+    applied(&store, &bed.enqueue(vec![first.clone()])?).await?;
+    lease_none(&store, just_before(at(60)), "while one behind it is leased").await?;
+    for want in [&first, &second] {
+        let leased = lease_one(&store, at(60), "once that lease ran out").await?;
+        ensure_eq!(leased.entry.id, want.id, "the entry");
+        settled(&store, &leased.lease, Settlement::Done, at(60)).await?;
+    }
+    Ok(())
+}
+
 /// A stream does not end with an entry that failed for good.
 pub(super) async fn g7_a_dead_or_obsolete_entry_lets_its_stream_go_on(bed: &Bed) -> Verdict {
     let store = bed.open().await?;

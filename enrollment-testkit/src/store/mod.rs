@@ -52,6 +52,7 @@ mod g7_streams;
 mod g8_clock;
 mod g9_pages;
 mod g9_scans;
+mod oracle;
 mod rows;
 
 use std::fmt;

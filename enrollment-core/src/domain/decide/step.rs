@@ -63,15 +63,21 @@ pub(super) fn step(state: &Enrollment, digest: Digest, step: Step<'_>, now: Time
             work.offered_totp = Some(secret);
             Ok(changed(next, Outcome::Done, Vec::new(), Event::TotpOffered))
         }
-        Step::ConfirmTotp { matched, recovery } => confirm_totp(state, session, matched, recovery, now),
+        Step::ConfirmTotp { matched, recovery } => {
+            only_for(state, &[Purpose::Onboarding, Purpose::Factor])?;
+            confirm_totp(state, session, matched, recovery, now)
+        }
         Step::ReplaceRecoveryCodes(codes) => {
+            only_for(state, &[Purpose::Onboarding, Purpose::Factor])?;
             if work.totp.is_none() {
                 return Err(Rejection::MfaNotVerified);
             }
             work.recovery = codes;
             Ok(changed(next, Outcome::Done, Vec::new(), Event::RecoveryCodesReplaced))
         }
-        Step::StageDevice { device, circumstances } => stage_device(state, session, device, &circumstances),
+        Step::StageDevice { device, displaces, circumstances } => {
+            stage_device(state, session, device, displaces, &circumstances)
+        }
         Step::Complete(circumstances) => complete::complete(state, session, &circumstances, now),
     }
 }
@@ -183,6 +189,7 @@ fn stage_device(
     state: &Enrollment,
     session: &Session,
     device: DeviceId,
+    displaces: bool,
     circumstances: &Circumstances<'_>,
 ) -> Result<Decision, Rejection> {
     let requirements = circumstances.requirements(state.purpose);
@@ -198,7 +205,14 @@ fn stage_device(
     if session.work.device == Some(device) {
         return Ok(Decision::Unchanged(Outcome::AlreadyDone));
     }
-    let effects = session.work.device.map(Effect::ReleaseDevice).into_iter().collect();
-    let next = with_session(state, |session| session.work.device = Some(device));
+    let mut released: Vec<DeviceId> = session.work.device.into_iter().collect();
+    let next = with_session(state, |session| {
+        session.work.device = Some(device);
+        if displaces && let Some(held) = &mut session.held {
+            released.extend(held.work.device.take());
+        }
+        session.held.take_if(|held| !held.work.has_choices());
+    });
+    let effects = released.into_iter().map(Effect::ReleaseDevice).collect();
     Ok(changed(next, Outcome::Done, effects, Event::DeviceStaged))
 }

@@ -91,17 +91,19 @@ impl Administrator<'_> {
             }
             draft.ops.push(owners.with(after));
         }
-        if before.is_active() && !after.is_active() {
-            for purpose in [Purpose::Onboarding, Purpose::Device, Purpose::Factor] {
-                if let Some(open) = self.open_enrollment(before, purpose).await? {
-                    self.close(draft, by, &open, Closure::UserDisabled).await?;
-                }
+        if before.status == after.status && before.groups == after.groups {
+            return Ok(());
+        }
+        for purpose in [Purpose::Onboarding, Purpose::Device, Purpose::Factor] {
+            let Some(open) = self.open_enrollment(before, purpose).await? else { continue };
+            if after.is_active() {
+                // Should it complete meanwhile, its device counts among those to be aligned.
+                draft.ops.push(open.check());
+            } else {
+                self.close(draft, by, &open, Closure::UserDisabled).await?;
             }
         }
-        if before.status != after.status || before.groups != after.groups {
-            self.align_peers(draft, world, after).await?;
-        }
-        Ok(())
+        self.align_peers(draft, world, after).await
     }
 
     /// Wishes every peer of a user in force exactly where they are admitted. Staged devices stay as they are: they

@@ -1,11 +1,12 @@
 //! Starting, rotating and revoking enrollments.
 
 use super::issue::Minted;
-use super::{Administrator, Delivery, Issued, StartEnrollment};
+use super::{Administrator, Delivery, Issued, StartEnrollment, doer};
 use crate::domain::audit::Actor;
 use crate::domain::command::{Command, Decision, Rotation};
 use crate::domain::decide;
 use crate::domain::enrollment::{Closure, Enrollment, Purpose};
+use crate::domain::event::Event;
 use crate::domain::rejection::Rejection;
 use crate::domain::role::Permission;
 use crate::domain::settings::Settings;
@@ -65,8 +66,10 @@ impl Administrator<'_> {
         Err(Failure::Busy)
     }
 
-    /// Adds a new enrollment to a draft in place of the open one, if any, for the user as they were read: whoever
-    /// disables them meanwhile wins (REQ-6).
+    /// Adds a new enrollment to a draft in place of the open one, if any.
+    ///
+    /// The user's row moves with it. Holding it would not do: a change that disables the user, and has looked for their
+    /// open enrollments before this one came, would then miss it.
     pub(super) async fn restart(
         &self,
         draft: &mut Draft,
@@ -75,7 +78,8 @@ impl Administrator<'_> {
         start: &StartEnrollment,
     ) -> Result<Issued, Failure> {
         let user = &world.user.record;
-        draft.ops.push(world.user.check());
+        draft.ops.push(world.user.put(user));
+        self.service.audit(draft, doer(by), world.user.key(), world.user.version, Event::EnrollmentIssued);
         if let Some(open) = self.open_enrollment(user, start.purpose).await? {
             self.close(draft, by, &open, Closure::Restarted).await?;
         }

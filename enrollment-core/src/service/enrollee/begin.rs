@@ -18,7 +18,8 @@ pub struct BeginRequest {
     /// Random, theirs alone, and the same when the same begin is repeated: a double click or a lost answer then leads
     /// to the same session.
     pub nonce: Option<SessionNonce>,
-    /// The session they had before, to continue with everything they did there.
+    /// The session they had before, to continue with everything they did there. Without a nonce it serves as one: the
+    /// same begin repeated leads to the same session.
     pub resume: Option<SessionSecret>,
 }
 
@@ -43,8 +44,8 @@ struct Secrets {
 impl Enrollee<'_> {
     /// Opens a session, or continues the caller's own (TOK-5, TOK-6). The only call that redeems a token.
     ///
-    /// Repeating it with the same nonce, or with the session it returned as `resume`, changes nothing and returns the
-    /// same session. Anybody else with the token ends the older session and finds no choice of its holder.
+    /// Repeating it with the same nonce, or without one with the same `resume`, changes nothing and returns the same
+    /// session; so does showing the session it returned as `resume`. Anybody else with the token ends the older session and finds no choice of its holder.
     ///
     /// # Errors
     /// As [`Enrollee::look`], and [`Rejection::SessionsExhausted`].
@@ -105,7 +106,9 @@ impl Enrollee<'_> {
         {
             present = Some(SessionSecret::parse(resume.expose()).map_err(|error| Failure::Broken(error.into()))?);
         }
-        let next = match &request.nonce {
+        let resumed = request.resume.as_ref().map(|resume| SessionNonce::parse(resume.expose()));
+        let resumed = resumed.transpose().map_err(|error| Failure::Broken(error.into()))?;
+        let next = match request.nonce.as_ref().or(resumed.as_ref()) {
             None => SessionSecret::random(self.service.entropy()),
             Some(nonce) => {
                 let serials = session

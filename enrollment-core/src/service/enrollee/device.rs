@@ -1,19 +1,17 @@
 //! Adding the device.
 
-use data_encoding::BASE64;
-use zeroize::Zeroizing;
-
 use super::step::Open;
 use super::{DeviceConfig, DeviceView, Enrollee};
 use crate::domain::attachment::Attachment;
 use crate::domain::command::{Changed, Command, Decision, Effect, Step};
 use crate::domain::device::{Device, PublicKey};
-use crate::domain::enrollment::Purpose;
+use crate::domain::enrollment::{Enrollment, Purpose};
 use crate::domain::rejection::Rejection;
 use crate::domain::text::DeviceName;
 use crate::domain::{decide, session_opens};
-use crate::record::{Stored, UniqueName};
-use crate::secret::SessionSecret;
+use crate::id::DeviceId;
+use crate::record::{Record, Stored, UniqueName};
+use crate::secret::{PrivateKey, SessionSecret};
 use crate::service::devices::Entry;
 use crate::service::turn::{Draft, TURNS, Written};
 use crate::service::{Failure, Origin};
@@ -44,20 +42,21 @@ pub struct NewDeviceKey {
     /// One configuration per location.
     pub configs: Vec<DeviceConfig>,
     /// The private key, when it was made here: shown here only, kept nowhere.
-    pub private_key: Option<Zeroizing<String>>,
+    pub private_key: Option<PrivateKey>,
 }
 
 /// The key of one attempt.
 struct Pair {
     public: PublicKey,
-    private: Option<Zeroizing<String>>,
+    private: Option<PrivateKey>,
 }
 
 impl Enrollee<'_> {
     /// Adds the device, in place of the one added before. It gets its addresses now and becomes a peer only when the
     /// enrollment completes (DEV-3); for [`Purpose::Device`] that is in this same change.
     ///
-    /// The same name and key again change nothing and return the same configurations.
+    /// The same name and key again change nothing and return the same configurations. A device that an earlier holder
+    /// of the token staged under this name or key goes, so that nobody is stuck who opens the link in another browser.
     ///
     /// # Errors
     /// [`Rejection::PublicKeyTaken`], [`Rejection::DeviceNameTaken`], [`Rejection::AddressesExhausted`],
@@ -100,7 +99,13 @@ impl Enrollee<'_> {
                 Err(Failure::Rejected(rejection)) => return Err(self.refuse(&open, OPERATION, rejection).await),
                 Err(failure) => return Err(failure),
             };
-            let changed = match self.decide_device(&open, session, new.device.id, now) {
+            let displaces = match waiting(enrollment) {
+                None => false,
+                Some(id) => {
+                    self.service.read::<Device>(id.uuid()).await?.is_some_and(|old| clash(&old.record, &new.device))
+                }
+            };
+            let changed = match self.decide_device(&open, session, (new.device.id, displaces), now) {
                 Ok(changed) => changed,
                 Err(rejection) => return Err(self.refuse(&open, OPERATION, rejection).await),
             };
@@ -135,13 +140,13 @@ impl Enrollee<'_> {
         &self,
         open: &Open,
         session: &SessionSecret,
-        device: crate::id::DeviceId,
+        (device, displaces): (DeviceId, bool),
         now: crate::time::Timestamp,
     ) -> Result<Changed, Rejection> {
         let circumstances = open.world.circumstances(self.service.policy());
         let enrollment = &open.stored.record;
         let command = |step| Command::Step { session: session.digest(), step };
-        let staged = match decide(enrollment, command(Step::StageDevice { device, circumstances }), now)? {
+        let staged = match decide(enrollment, command(Step::StageDevice { device, displaces, circumstances }), now)? {
             Decision::Changed(changed) => *changed,
             // The device is new, so staging it always changes something.
             Decision::Unchanged(_) => return Err(Rejection::AlreadyCompleted),
@@ -164,10 +169,9 @@ impl Enrollee<'_> {
         match key {
             DeviceKey::Given(public) => Ok(Pair { public, private: None }),
             DeviceKey::MakeHere if self.service.policy().server_made_keys => {
-                let secret = x25519_dalek::StaticSecret::from(self.service.random::<32>());
-                let public = PublicKey::from_bytes(*x25519_dalek::PublicKey::from(&secret).as_bytes())
-                    .map_err(|_| Rejection::PublicKeyNeeded)?;
-                Ok(Pair { public, private: Some(Zeroizing::new(BASE64.encode(secret.as_bytes()))) })
+                let (private, public) =
+                    PrivateKey::pair(self.service.entropy()).map_err(|_| Rejection::PublicKeyNeeded)?;
+                Ok(Pair { public, private: Some(private) })
             }
             DeviceKey::MakeHere => Err(Rejection::PublicKeyNeeded),
         }
@@ -183,6 +187,17 @@ impl Enrollee<'_> {
             private_key: None,
         })
     }
+}
+
+/// The device that an earlier holder staged.
+fn waiting(enrollment: &Enrollment) -> Option<DeviceId> {
+    enrollment.session()?.held.as_ref()?.work.device
+}
+
+/// Whether only one of the two can be: they share a key or a name.
+fn clash(one: &Device, other: &Device) -> bool {
+    let taken = one.unique();
+    other.unique().iter().any(|key| taken.contains(key))
 }
 
 fn repeats(device: &Device, request: &DeviceRequest) -> bool {

@@ -1,5 +1,7 @@
 //! Setting up a second factor.
 
+use std::fmt;
+
 use zeroize::Zeroizing;
 
 use super::{Enrollee, SessionState};
@@ -11,7 +13,6 @@ use crate::secret::{Binding, KeyedDigest, RecoveryCode, Sealed, SessionSecret, T
 use crate::service::{Failure, Origin, Service};
 
 /// A TOTP secret to be scanned or typed, shown to its holder only.
-#[derive(Debug)]
 pub struct TotpOffer {
     /// Base32 without padding.
     pub secret: Zeroizing<String>,
@@ -19,6 +20,12 @@ pub struct TotpOffer {
     pub uri: Zeroizing<String>,
     /// The URI as a QR code, SVG.
     pub qr_svg: Zeroizing<String>,
+}
+
+impl fmt::Debug for TotpOffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TotpOffer(…)")
+    }
 }
 
 /// Recovery codes, shown here only.

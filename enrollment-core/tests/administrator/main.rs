@@ -1,0 +1,16 @@
+//! What administrators do, on the reference store.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail the test")]
+
+mod api_keys;
+mod bench;
+mod enrollments;
+mod fakes;
+mod owner;
+mod peers;
+mod pending;
+mod permissions;
+mod races;
+mod secrecy;
+mod sweep;
+mod users;

@@ -1,0 +1,76 @@
+use enrollment_core::domain::role::Role;
+use enrollment_core::service::administrator::{FirstOwner, Issued};
+use enrollment_core::time::Span;
+
+use crate::bench::{Bench, CLI, code};
+
+async fn link(bench: &Bench) -> Option<Issued> {
+    bench.admin().owner_link(&CLI, FirstOwner::default()).await.unwrap()
+}
+
+/// ADM-11.
+#[tokio::test]
+async fn the_first_owner_has_one_link_until_they_are_enrolled() {
+    let bench = Bench::new();
+    let first = link(&bench).await.unwrap();
+    bench.begin(&first.token).await.unwrap();
+    bench.clock.advance(Span::hours(23));
+    let again = link(&bench).await.unwrap();
+    assert_eq!(again.token.expose(), first.token.expose());
+    assert_eq!((again.id, again.expires_at), (first.id, first.expires_at));
+    bench.complete(&again).await;
+    assert!(link(&bench).await.is_none());
+    let owner = bench.admin().users(&CLI, Some("owner"), &Default::default()).await.unwrap().items.remove(0);
+    assert_eq!(owner.role, Some(Role::Owner));
+    assert!(owner.enrolled.is_some());
+}
+
+/// ADM-11.
+#[tokio::test]
+async fn a_link_that_opens_nothing_is_renewed() {
+    let bench = Bench::new();
+    let mut last = link(&bench).await.unwrap();
+    // Expired.
+    bench.clock.advance(Span::hours(24));
+    let renewed = link(&bench).await.unwrap();
+    assert_eq!(bench.look(&last.token).await, Err("token_superseded"));
+    last = renewed;
+    // Opened as often as it may be, and the last session over.
+    for _ in 0..3 {
+        bench.begin(&last.token).await.unwrap();
+        assert_eq!(link(&bench).await.unwrap().id, last.id);
+        bench.clock.advance(Span::minutes(10));
+    }
+    let renewed = link(&bench).await.unwrap();
+    assert_ne!(renewed.id, last.id);
+    // Revoked.
+    bench.admin().revoke(&CLI, renewed.id).await.unwrap();
+    assert_eq!(bench.look(&link(&bench).await.unwrap().token).await, Ok(()));
+}
+
+#[tokio::test]
+async fn the_first_owner_may_be_named() {
+    let bench = Bench::new();
+    let named =
+        FirstOwner { username: Some("Root".parse().unwrap()), email: Some("root@example.com".parse().unwrap()) };
+    bench.admin().owner_link(&CLI, named).await.unwrap().unwrap();
+    let users = bench.admin().users(&CLI, None, &Default::default()).await.unwrap().items;
+    assert_eq!(users.len(), 1);
+    assert_eq!((users[0].username.as_str(), users[0].email.as_ref().unwrap().as_str()), ("root", "root@example.com"));
+}
+
+#[tokio::test]
+async fn an_owner_who_waits_is_taken_before_another_is_made() {
+    let bench = Bench::new();
+    let (waiting, _) = bench.administrator("boss", Role::Owner).await;
+    let issued = link(&bench).await.unwrap();
+    assert_eq!(bench.admin().enrollment(&CLI, issued.id).await.unwrap().user.id, waiting.id);
+}
+
+#[tokio::test]
+async fn nobody_becomes_owner_by_having_the_name() {
+    let bench = Bench::new();
+    bench.user("owner").await;
+    let refused = bench.admin().owner_link(&CLI, FirstOwner::default()).await;
+    assert_eq!(refused.map(|_| ()).map_err(code), Err("username_taken"));
+}

@@ -1,0 +1,161 @@
+//! What happens when somebody else comes first.
+
+use std::sync::Arc;
+
+use enrollment_core::domain::attachment::{Attachment, PeerState};
+use enrollment_core::domain::enrollment::Purpose;
+use enrollment_core::domain::role::Role;
+use enrollment_core::domain::user::UserStatus;
+use enrollment_core::port::Store;
+use enrollment_core::record::IndexName;
+use enrollment_core::service::Service;
+use enrollment_core::service::administrator::{FirstOwner, UserPatch};
+use enrollment_core::service::enrollee::{DeviceKey, DeviceRequest};
+
+use crate::bench::{Bench, CLI, code, groups, manual, public_key};
+use crate::fakes::RacedStore;
+
+/// The bench's service, with `rival` finishing between its first read and its first commit.
+fn raced<F: Future<Output = ()> + Send + 'static>(bench: &Bench, rival: impl FnOnce(Service) -> F) -> Service {
+    let store = RacedStore::new(Arc::clone(&bench.store), rival(bench.service.clone()));
+    bench.through(Arc::new(store) as Arc<dyn Store>)
+}
+
+fn disabled() -> UserPatch {
+    UserPatch { status: Some(UserStatus::Disabled), ..UserPatch::default() }
+}
+
+/// INV-5.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_parallel_starts_one_enrollment_is_left_open() {
+    let bench = Bench::new();
+    let alice = bench.user("alice").await;
+    let starts: Vec<_> = (0..8)
+        .map(|_| {
+            let service = bench.service.clone();
+            tokio::spawn(
+                async move { service.administrator().start(&CLI, alice.id, manual(Purpose::Onboarding)).await },
+            )
+        })
+        .collect();
+    let mut all = Vec::new();
+    for start in starts {
+        all.push(start.await.unwrap().unwrap());
+    }
+    let mut alive = Vec::new();
+    for issued in &all {
+        match bench.look(&issued.token).await {
+            Ok(()) => alive.push(issued.id),
+            Err(code) => assert_eq!(code, "token_superseded"),
+        }
+    }
+    let open: Vec<_> = bench.open_enrollments().await.into_iter().map(|enrollment| enrollment.id).collect();
+    assert_eq!(open.len(), 1);
+    assert_eq!(alive, open);
+}
+
+/// INV-5.
+#[tokio::test]
+async fn a_start_that_meets_another_takes_its_place() {
+    let bench = Bench::new();
+    let alice = bench.user("alice").await;
+    let service = raced(&bench, |rival| async move {
+        rival.administrator().start(&CLI, alice.id, manual(Purpose::Onboarding)).await.unwrap();
+    });
+    let issued = service.administrator().start(&CLI, alice.id, manual(Purpose::Onboarding)).await.unwrap();
+    let open: Vec<_> = bench.open_enrollments().await.into_iter().map(|enrollment| enrollment.id).collect();
+    assert_eq!(open, [issued.id]);
+}
+
+/// INV-6, REQ-6.
+#[tokio::test]
+async fn whoever_is_disabled_during_a_start_gets_no_enrollment() {
+    let bench = Bench::new();
+    let alice = bench.user("alice").await;
+    let service = raced(&bench, |rival| async move {
+        rival.administrator().change_user(&CLI, alice.id, disabled()).await.unwrap();
+    });
+    let refused = service.administrator().start(&CLI, alice.id, manual(Purpose::Onboarding)).await;
+    assert_eq!(refused.map(|_| ()).map_err(code), Err("user_disabled"));
+    assert!(bench.open_enrollments().await.is_empty());
+}
+
+/// REQ-6.
+#[tokio::test]
+async fn an_enrollment_started_while_the_user_is_disabled_opens_nothing() {
+    let bench = Bench::new();
+    let alice = bench.user("alice").await;
+    let service = raced(&bench, |rival| async move {
+        rival.administrator().start(&CLI, alice.id, manual(Purpose::Onboarding)).await.unwrap();
+    });
+    service.administrator().change_user(&CLI, alice.id, disabled()).await.unwrap();
+    assert!(bench.open_enrollments().await.is_empty());
+}
+
+/// DEV-7.
+#[tokio::test]
+async fn a_device_that_comes_while_its_owner_leaves_the_group_is_no_peer() {
+    let bench = Bench::new();
+    let alice = bench.user("alice").await;
+    bench.enroll(alice.id).await;
+    bench.location("staff only", Some("staff")).await;
+    let member_of = |names: &[&str]| UserPatch { groups: Some(groups(names)), ..UserPatch::default() };
+    bench.admin().change_user(&CLI, alice.id, member_of(&["staff"])).await.unwrap();
+    let issued = bench.start(alice.id, Purpose::Device).await.unwrap();
+    let session = bench.begin(&issued.token).await.unwrap();
+    let service = raced(&bench, |rival| async move {
+        let key = DeviceKey::Given(public_key(1));
+        let request = DeviceRequest { name: "laptop".parse().unwrap(), key };
+        rival.enrollee().set_device(&session, &request, CLI.origin).await.unwrap();
+    });
+    service.administrator().change_user(&CLI, alice.id, member_of(&[])).await.unwrap();
+    let device = bench.admin().devices_of(&CLI, alice.id).await.unwrap().remove(0);
+    let attachments = bench.all::<Attachment>(IndexName::AttachmentsByDevice, &device.device.id.to_string()).await;
+    assert_eq!(attachments[0].state, PeerState::Removing);
+}
+
+/// REQ-5, REQ-6.
+#[tokio::test]
+async fn whoever_is_disabled_during_completion_stays_disabled_and_unenrolled() {
+    let bench = Bench::new();
+    let alice = bench.user("alice").await;
+    let issued = bench.start(alice.id, Purpose::Onboarding).await.unwrap();
+    let session = bench.begin(&issued.token).await.unwrap();
+    bench.fill_in(&session).await;
+    let service = raced(&bench, |rival| async move {
+        rival.administrator().change_user(&CLI, alice.id, disabled()).await.unwrap();
+    });
+    let completed = service.enrollee().complete(&session, CLI.origin).await;
+    assert_eq!(completed.map(|_| ()).map_err(code), Err("token_revoked"));
+    let user = bench.stored_user(alice.id).await;
+    assert!(!user.is_active() && !user.is_enrolled() && user.credentials.password.is_none());
+}
+
+/// ADM-7.
+#[tokio::test]
+async fn two_owners_who_disable_each_other_leave_one() {
+    let bench = Bench::new();
+    let (one, _) = bench.administrator("one", Role::Owner).await;
+    let (two, _) = bench.administrator("two", Role::Owner).await;
+    let service = raced(&bench, |rival| async move {
+        rival.administrator().change_user(&CLI, one.id, disabled()).await.unwrap();
+    });
+    let refused = service.administrator().change_user(&CLI, two.id, disabled()).await;
+    assert_eq!(refused.map(|_| ()).map_err(code), Err("last_owner"));
+    assert!(bench.stored_user(two.id).await.is_active());
+}
+
+/// ADM-11.
+#[tokio::test]
+async fn two_processes_that_start_at_once_make_one_owner_and_show_one_link() {
+    let bench = Bench::new();
+    let service = raced(&bench, |rival| async move {
+        rival.administrator().owner_link(&CLI, FirstOwner::default()).await.unwrap().unwrap();
+    });
+    let late = service.administrator().owner_link(&CLI, FirstOwner::default()).await.unwrap().unwrap();
+    let shown = bench.admin().owner_link(&CLI, FirstOwner::default()).await.unwrap().unwrap();
+    assert_eq!(late.token.expose(), shown.token.expose());
+    assert_eq!(bench.open_enrollments().await.len(), 1);
+    let users = bench.admin().users(&CLI, None, &Default::default()).await.unwrap().items;
+    assert_eq!(users.iter().map(|user| user.username.as_str()).collect::<Vec<_>>(), ["owner"]);
+}

@@ -1,0 +1,63 @@
+//! From the first location to an enrolled user, and what the audit log says of it.
+
+use std::collections::BTreeSet;
+
+use enrollment_core::domain::enrollment::Purpose;
+use enrollment_core::secret::Password;
+use enrollment_core::service::Origin;
+use enrollment_core::service::administrator::{Delivery, LocationPatch, NewUser, StartEnrollment, UserPatch};
+use enrollment_core::service::enrollee::{BeginRequest, DeviceKey, DeviceRequest};
+
+use super::audit::change_settings;
+use super::bed::{Bed, owner, refused};
+use super::locations::{add, new};
+
+/// ADM-8: every version of every user, enrollment, location and of the settings has its entry, whoever made it.
+#[tokio::test]
+async fn every_change_of_a_whole_journey_is_audited() {
+    let bed = Bed::new();
+    let (administrator, enrollee) = (bed.service.administrator(), bed.service.enrollee());
+    let origin = Origin::default();
+    let home = add(&bed, new("Home")).await.id;
+    change_settings(&bed, 1).await;
+    let start = |purpose| StartEnrollment { purpose, delivery: Delivery::Manual, email: None, validity: None };
+    let user = NewUser {
+        username: "anna".parse().expect("a username"),
+        first_name: "Anna".parse().expect("a name"),
+        last_name: "Kowalska".parse().expect("a name"),
+        email: None,
+        phone: None,
+        groups: BTreeSet::new(),
+        role: None,
+        enrollment: Some(start(Purpose::Onboarding)),
+    };
+    let (user, _) = administrator.create_user(&owner(), user).await.expect("a user");
+    let restarted = administrator.start(&owner(), user.id, start(Purpose::Onboarding)).await.expect("restarted");
+    let issued = administrator.rotate(&owner(), restarted.id).await.expect("rotated");
+
+    let begin = BeginRequest { token: issued.token, nonce: None, resume: None };
+    enrollee.begin(&begin, origin).await.expect("begun");
+    let session = enrollee.begin(&begin, origin).await.expect("taken over").session;
+    enrollee.confirm_profile(&session, None, origin).await.expect("confirmed");
+    refused(enrollee.complete(&session, origin).await);
+    let password = Password::parse("a lake under seven stars".to_owned()).expect("a password");
+    enrollee.choose_password(&session, password, origin).await.expect("chosen");
+    enrollee.offer_totp(&session, origin).await.expect("offered");
+    refused(enrollee.confirm_totp(&session, "000000", origin).await);
+    let key = DeviceKey::Given("jNQKmw+IF9llxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxw=".parse().expect("a key"));
+    let device = DeviceRequest { name: "laptop".parse().expect("a name"), key };
+    enrollee.set_device(&session, &device, origin).await.expect("staged");
+    enrollee.complete(&session, origin).await.expect("completed");
+
+    let device = administrator.start(&owner(), user.id, start(Purpose::Device)).await.expect("started");
+    administrator.revoke(&owner(), device.id).await.expect("revoked");
+    let patch = UserPatch { first_name: Some("Ania".parse().expect("a name")), ..UserPatch::default() };
+    administrator.change_user(&owner(), user.id, patch).await.expect("changed");
+    let patch = LocationPatch { keepalive: Some(0), ..LocationPatch::default() };
+    administrator.change_location(&owner(), home, patch).await.expect("changed");
+
+    while bed.seal().await > 0 {}
+    let report = administrator.verify_audit(&owner()).await.expect("a report");
+    assert_eq!((report.unsealed, report.problem), (0, None));
+    assert_eq!(report.entries, bed.entries().await.len() as u64);
+}
