@@ -1,13 +1,19 @@
 //! The audit log over HTTP.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::http::Method;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::{Method, Request};
+use enrollment_axum::HttpOptions;
+use enrollment_core::domain::policy::Policy;
 use enrollment_core::domain::role::Role;
 use enrollment_core::worker::Sealer;
 use serde_json::{Value, json};
 
-use crate::world::{World, world};
+use crate::client::{bearing, send, with, with_json};
+use crate::world::{World, world, world_with};
 
 async fn seal(world: &World) {
     let sealer = Sealer::new(world.service.clone());
@@ -52,6 +58,33 @@ async fn the_log_is_read_exported_and_verified() {
 
     let report = world.admin(Method::POST, "/audit/verify", &key, &json!({})).await.ok();
     assert_eq!((&report["ok"], &report["entries"], &report["problem"]), (&json!(true), &json!(3), &Value::Null));
+}
+
+/// ADM-8, SYS-5: the source of an entry is the client, not the proxy.
+#[tokio::test]
+async fn the_log_tells_the_clients_address() {
+    let options = HttpOptions {
+        trusted_proxies: vec!["10.0.0.0/8".parse().expect("a network")],
+        rates: None,
+        ..HttpOptions::default()
+    };
+    let world = world_with(options, "https://vpn.example.com", Policy::standard());
+    let key = world.key(Role::Owner).await;
+    let from = |request: Request<Body>, peer: &str| {
+        let mut request = with(request, "x-forwarded-for", "203.0.113.9, 198.51.100.7");
+        request.extensions_mut().insert(ConnectInfo::<SocketAddr>(peer.parse().expect("an address")));
+        request
+    };
+    let create = with_json(Method::POST, "/api/admin/v1/users", &json!({ "username": "alex" }));
+    send(&world.internal, from(bearing(create, &key), "10.0.0.1:9")).await.ok();
+    let (_, token) = world.invite("sam").await;
+    world.clock.advance(Duration::from_secs(1));
+    let begin = with_json(Method::POST, "/api/enroll/v1/sessions", &json!({ "token": token }));
+    send(&world.public, from(begin, "192.0.2.1:9")).await.ok();
+
+    let log = world.read("/audit", &key).await;
+    let sources: Vec<_> = log["items"].as_array().expect("items").iter().filter_map(|e| e["source"].as_str()).collect();
+    assert_eq!(sources, ["192.0.2.1", "198.51.100.7"]);
 }
 
 /// More than one stretch of the export.

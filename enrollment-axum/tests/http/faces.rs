@@ -1,9 +1,14 @@
 //! Two faces that never mix (SYS-1).
 
+use axum::Router;
+use axum::extract::FromRef;
 use axum::http::{Method, StatusCode};
+use enrollment_axum::{EnrollmentState, HttpOptions, enroll_router};
 use enrollment_core::domain::role::Role;
 
-use crate::client::{bearing, request, send};
+use serde_json::json;
+
+use crate::client::{bearing, request, send, with_json};
 use crate::openapi::operations;
 use crate::world::world;
 
@@ -31,4 +36,27 @@ async fn no_route_of_one_face_is_on_the_other() {
             assert_eq!(send(face, request(Method::GET, path)).await.ok()["status"], "ok");
         }
     }
+}
+
+/// A host has a state of its own and puts the routes where it likes, without any of our layers.
+#[tokio::test]
+async fn a_host_nests_the_routes_in_its_own() {
+    #[derive(Clone)]
+    struct Host {
+        enrollment: EnrollmentState,
+    }
+    impl FromRef<Host> for EnrollmentState {
+        fn from_ref(host: &Host) -> Self {
+            host.enrollment.clone()
+        }
+    }
+    let world = world();
+    let (_, token) = world.invite("alex").await;
+    let host = Host { enrollment: EnrollmentState::new(world.service.clone(), HttpOptions::default()) };
+    let router = Router::new().nest("/vpn", enroll_router::<Host>()).with_state(host);
+    let inspect = |token: &str| with_json(Method::POST, "/vpn/api/enroll/v1/inspect", &json!({ "token": token }));
+    assert_eq!(send(&router, inspect(&token)).await.ok()["valid"], true);
+    let refused = send(&router, inspect("enr_x")).await;
+    assert_eq!(refused.header("content-type"), Some("application/problem+json"));
+    assert_eq!((&refused.json()["code"], refused.json().get("request_id")), (&json!("invalid_token"), None));
 }

@@ -121,3 +121,22 @@ async fn tokens_shown_too_often_are_refused_for_a_while() {
     world.clock.advance(Duration::from_secs(1));
     assert_eq!(ask("192.0.2.1").await.code(), "invalid_token");
 }
+
+/// The public face bounds requests of every kind; the internal one does not.
+#[tokio::test]
+async fn requests_beyond_the_rate_are_refused_at_the_public_face() {
+    let one = std::num::NonZeroU32::MIN;
+    let rates = Rates { requests: Rate { burst: one, per_second: one }, ..Rates::default() };
+    let options = HttpOptions { rates: Some(rates), ..HttpOptions::default() };
+    let world = world_with(options, "https://vpn.example.com", Policy::standard());
+    let ask = async |face| send(face, request(Method::GET, "/health/live")).await;
+    ask(&world.public).await.ok();
+    let refused = ask(&world.public).await;
+    assert_eq!((refused.status.as_u16(), refused.code().as_str()), (429, "too_many_requests"));
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    for _ in 0..3 {
+        ask(&world.internal).await.ok();
+    }
+    world.clock.advance(Duration::from_secs(1));
+    ask(&world.public).await.ok();
+}
