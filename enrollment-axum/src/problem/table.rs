@@ -114,3 +114,23 @@ pub(super) fn of_status(status: StatusCode) -> (&'static str, &'static str) {
         _ => ("internal", "Something is broken on the server. Tell its operator the request id."),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::http::header::RETRY_AFTER;
+    use axum::response::IntoResponse;
+
+    use super::*;
+
+    /// PWD-3, SYS-3
+    #[test]
+    fn whatever_was_not_begun_says_when_to_come_again() {
+        for (failure, wait) in
+            [(Failure::Overloaded { retry_after: Duration::from_secs(3) }, "3"), (Failure::Busy, "1")]
+        {
+            let response = Problem::from(failure).into_response();
+            assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+            assert_eq!(response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()), Some(wait));
+        }
+    }
+}

@@ -7,6 +7,7 @@ use enrollment_core::domain::role::Role;
 use enrollment_core::port::Clock;
 use serde_json::{Value, json};
 
+use crate::client::{request, send};
 use crate::world::{PUBLIC_KEY, World, world, world_with};
 
 /// The code of the moment for a secret in Base32.
@@ -69,6 +70,33 @@ async fn an_enrollee_gets_from_the_token_to_completion() {
     assert_eq!(world.get("/session", session).await.ok()["completed"], true);
     let used = world.post("/inspect", &json!({ "token": token })).await;
     assert_eq!((used.status.as_u16(), used.code().as_str()), (410, "token_completed"));
+}
+
+/// REQ-1: whom to ask is shown after begin and never before.
+#[tokio::test]
+async fn the_initiator_is_shown_to_whoever_begins_and_to_nobody_who_looks() {
+    let world = world();
+    let owner = world.key(Role::Owner).await;
+    let max = json!({
+        "username": "maximilian", "first_name": "Max", "last_name": "Manager", "email": "max@example.com",
+        "phone": "+49 30 123456", "role": "user_manager",
+    });
+    let max = world.admin(Method::POST, "/users", &owner, &max).await.ok();
+    let key = json!({ "name": "script", "role": "user_manager", "user": max["user"]["id"] });
+    let key = world.admin(Method::POST, "/api-keys", &owner, &key).await.ok();
+    let alex = json!({ "username": "alex", "enrollment": {} });
+    let alex = world.admin(Method::POST, "/users", key["key"].as_str().expect("a key"), &alex).await.ok();
+    let token = alex["enrollment"]["token"].as_str().expect("a token");
+    let look = world.post("/inspect", &json!({ "token": token })).await.text();
+    let page = send(&world.public, request(Method::GET, &format!("/enroll/{token}"))).await.text();
+    for shown in [look, page] {
+        for theirs in ["Max", "Manager", "max@", "123456", "alex"] {
+            assert!(!shown.contains(theirs), "{theirs}: {shown}");
+        }
+    }
+    let begun = world.post("/sessions", &json!({ "token": token })).await.ok();
+    let contact = json!({ "name": "Max Manager", "email": "max@example.com", "phone": "+49 30 123456" });
+    assert_eq!(begun["initiator"], contact);
 }
 
 /// TOK-9: the deadline is the first instant at which nothing is done.

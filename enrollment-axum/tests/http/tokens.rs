@@ -38,6 +38,29 @@ async fn tokens_that_never_were_get_one_answer() {
     }
 }
 
+/// TOK-2, TOK-7: a mistyped token costs no read; every well-formed one that never was costs the same.
+#[tokio::test]
+async fn a_mistyped_token_asks_no_store_and_those_that_never_were_ask_alike() {
+    let world = world();
+    let (_, token) = world.invite("alex").await;
+    let foreign = world_with(HttpOptions::default(), "https://other.example.com", Policy::standard());
+    foreign.invite("nobody").await;
+    let (_, one) = foreign.invite("alex").await;
+    let (_, other) = foreign.invite("sam").await;
+    let last = if token.ends_with('0') { '1' } else { '0' };
+    let mistyped = format!("{}{last}", &token[..token.len() - 1]);
+    for path in ["/inspect", "/sessions"] {
+        let asked = async |token: &str| {
+            let _ = world.store.take();
+            assert_eq!(world.post(path, &json!({ "token": token })).await.code(), "invalid_token");
+            world.store.take()
+        };
+        assert!(asked(&mistyped).await.is_empty(), "{path}");
+        let calls = asked(&one).await;
+        assert!(!calls.is_empty() && calls == asked(&other).await, "{path}: {calls:?}");
+    }
+}
+
 /// TOK-7: whoever holds the real token is told what became of it.
 #[tokio::test]
 async fn a_dead_token_says_why() {

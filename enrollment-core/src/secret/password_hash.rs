@@ -176,6 +176,12 @@ mod tests {
         assert_eq!(hash.expose(), REFERENCE);
     }
 
+    /// PWD-3
+    #[test]
+    fn the_default_cost_is_19_mib_and_two_passes() {
+        assert_eq!(Argon2Params::default(), Argon2Params { m_kib: 19 * 1024, t: 2, p: 1 });
+    }
+
     #[test]
     fn a_hash_reads_back_what_it_wrote() {
         let cost = Argon2Params { m_kib: 64, t: 1, p: 2 };

@@ -4,6 +4,7 @@
 
 mod api_keys;
 mod bench;
+mod enrollee;
 mod enrollments;
 mod fakes;
 mod owner;

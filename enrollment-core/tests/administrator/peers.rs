@@ -45,7 +45,8 @@ async fn each_peer_is_shown_as_staged_pending_applied_or_failed() {
     let session = bench.begin(&issued.token).await.unwrap();
     bench.fill_in(&session).await;
     bench.add_device(&session, 1).await;
-    assert_eq!(status(&bench, alice.id).await, PeerStatus::Staged);
+    run(&bench, &gateway).await;
+    assert_eq!(status(&bench, alice.id).await, PeerStatus::Staged, "the gateway hears nothing before completion");
     bench.service.enrollee().complete(&session, CLI.origin).await.unwrap();
     assert_eq!(status(&bench, alice.id).await, PeerStatus::Pending);
     *gateway.out_of_order.lock().unwrap() = true;

@@ -8,6 +8,7 @@ use enrollment_core::domain::role::Role;
 use enrollment_core::domain::user::UserStatus;
 use enrollment_core::port::Store;
 use enrollment_core::record::IndexName;
+use enrollment_core::secret::SessionSecret;
 use enrollment_core::service::Service;
 use enrollment_core::service::administrator::{FirstOwner, UserPatch};
 use enrollment_core::service::enrollee::{DeviceKey, DeviceRequest};
@@ -129,6 +130,25 @@ async fn whoever_is_disabled_during_completion_stays_disabled_and_unenrolled() {
     assert_eq!(completed.map(|_| ()).map_err(code), Err("token_revoked"));
     let user = bench.stored_user(alice.id).await;
     assert!(!user.is_active() && !user.is_enrolled() && user.credentials.password.is_none());
+}
+
+async fn guess(service: &Service, session: &SessionSecret) {
+    let refused = service.enrollee().confirm_totp(session, "000000", CLI.origin).await;
+    assert_eq!(refused.map(|_| ()).map_err(code), Err("wrong_code"));
+}
+
+/// MFA-4.
+#[tokio::test]
+async fn two_wrong_codes_at_the_same_instant_are_two_attempts() {
+    let bench = Bench::new();
+    let alice = bench.user("alice").await;
+    let issued = bench.start(alice.id, Purpose::Onboarding).await.unwrap();
+    let session = bench.begin(&issued.token).await.unwrap();
+    bench.service.enrollee().offer_totp(&session, CLI.origin).await.unwrap();
+    let same = SessionSecret::parse(session.expose()).unwrap();
+    let service = raced(&bench, move |rival| async move { guess(&rival, &same).await });
+    guess(&service, &session).await;
+    assert_eq!(bench.stored_enrollment(issued.id).await.wrong_codes, 2);
 }
 
 /// ADM-7.

@@ -12,6 +12,22 @@ fn body(text: &str) -> String {
     text[4..].to_owned()
 }
 
+/// Every row that a list shows, and everything that waits in the outbox.
+pub(crate) async fn everything_stored(bench: &Bench) -> Vec<String> {
+    let mut stored = Vec::new();
+    for index in IndexName::ALL {
+        for within in ["", "open", "closed", "completed", "unsealed"] {
+            for row in bench.store.scan(&Scan::all(*index, within, 1000)).await.unwrap().rows {
+                stored.push(format!("{row:?}"));
+            }
+        }
+    }
+    let (now, channels) = (bench.clock.now(), Channel::ALL.to_vec());
+    let request = LeaseRequest { channels, now, until: now.plus(Span::hours(1).duration()), limit: 100 };
+    stored.push(format!("{:?}", bench.store.lease(&request).await.unwrap()));
+    stored
+}
+
 /// TOK-3, INV-2.
 #[tokio::test]
 async fn no_view_no_debug_text_no_row_and_no_audit_entry_carries_a_secret() {
@@ -37,19 +53,10 @@ async fn no_view_no_debug_text_no_row_and_no_audit_entry_carries_a_secret() {
         format!("{:?}", bench.admin().api_keys(&CLI).await.unwrap()),
         format!("{:?}", bench.admin().start(&CLI, alice.id, crate::bench::manual(Purpose::Device)).await),
     ];
-    for index in IndexName::ALL {
-        for within in ["", "open", "closed", "completed", "unsealed"] {
-            for row in bench.store.scan(&Scan::all(*index, within, 1000)).await.unwrap().rows {
-                seen.push(format!("{row:?}"));
-            }
-        }
-    }
+    seen.extend(everything_stored(&bench).await);
     let enrollment = RowKey::new(Kind::Enrollment, issued.id.uuid());
     let row = bench.store.get(&[enrollment]).await.unwrap().pop().unwrap().unwrap();
     assert!(seen.contains(&format!("{row:?}")), "the scans reach the enrollment");
-    let (now, channels) = (bench.clock.now(), Channel::ALL.to_vec());
-    let request = LeaseRequest { channels, now, until: now.plus(Span::hours(1).duration()), limit: 100 };
-    seen.push(format!("{:?}", bench.store.lease(&request).await.unwrap()));
 
     let secrets = [
         body(issued.token.expose()),

@@ -3,6 +3,9 @@
 use std::collections::BTreeSet;
 
 use enrollment_core::domain::enrollment::Purpose;
+use enrollment_core::domain::policy::Policy;
+use enrollment_core::port::Scan;
+use enrollment_core::record::IndexName;
 use enrollment_core::secret::Password;
 use enrollment_core::service::Origin;
 use enrollment_core::service::administrator::{Delivery, LocationPatch, NewUser, StartEnrollment, UserPatch};
@@ -11,6 +14,19 @@ use enrollment_core::service::enrollee::{BeginRequest, DeviceKey, DeviceRequest}
 use super::audit::change_settings;
 use super::bed::{Bed, owner, refused};
 use super::locations::{add, new};
+
+fn anna(enrollment: StartEnrollment) -> NewUser {
+    NewUser {
+        username: "anna".parse().expect("a username"),
+        first_name: "Anna".parse().expect("a name"),
+        last_name: "Kowalska".parse().expect("a name"),
+        email: None,
+        phone: None,
+        groups: BTreeSet::new(),
+        role: None,
+        enrollment: Some(enrollment),
+    }
+}
 
 /// ADM-8: every version of every user, enrollment, location and of the settings has its entry, whoever made it.
 #[tokio::test]
@@ -21,17 +37,7 @@ async fn every_change_of_a_whole_journey_is_audited() {
     let home = add(&bed, new("Home")).await.id;
     change_settings(&bed, 1).await;
     let start = |purpose| StartEnrollment { purpose, delivery: Delivery::Manual, email: None, validity: None };
-    let user = NewUser {
-        username: "anna".parse().expect("a username"),
-        first_name: "Anna".parse().expect("a name"),
-        last_name: "Kowalska".parse().expect("a name"),
-        email: None,
-        phone: None,
-        groups: BTreeSet::new(),
-        role: None,
-        enrollment: Some(start(Purpose::Onboarding)),
-    };
-    let (user, _) = administrator.create_user(&owner(), user).await.expect("a user");
+    let (user, _) = administrator.create_user(&owner(), anna(start(Purpose::Onboarding))).await.expect("a user");
     let restarted = administrator.start(&owner(), user.id, start(Purpose::Onboarding)).await.expect("restarted");
     let issued = administrator.rotate(&owner(), restarted.id).await.expect("rotated");
 
@@ -60,4 +66,29 @@ async fn every_change_of_a_whole_journey_is_audited() {
     let report = administrator.verify_audit(&owner()).await.expect("a report");
     assert_eq!((report.unsealed, report.problem), (0, None));
     assert_eq!(report.entries, bed.entries().await.len() as u64);
+}
+
+/// REQ-8: a key pair of the server's making is shown once and kept nowhere.
+#[tokio::test]
+async fn the_private_half_of_a_device_made_here_is_in_no_row() {
+    let bed = Bed::with(Policy { server_made_keys: true, ..Policy::standard() });
+    add(&bed, new("Home")).await;
+    let start =
+        StartEnrollment { purpose: Purpose::Onboarding, delivery: Delivery::Manual, email: None, validity: None };
+    let (user, issued) = bed.service.administrator().create_user(&owner(), anna(start)).await.expect("a user");
+    let begin = BeginRequest { token: issued.expect("an invitation").token, nonce: None, resume: None };
+    let session = bed.service.enrollee().begin(&begin, Origin::default()).await.expect("begun").session;
+    let request = DeviceRequest { name: "laptop".parse().expect("a name"), key: DeviceKey::MakeHere };
+    let made = bed.service.enrollee().set_device(&session, &request, Origin::default()).await.expect("staged");
+    let private = made.private_key.expect("a private key");
+    let mut shown = 0;
+    for index in IndexName::ALL {
+        for within in ["", "open", "unsealed", &user.id.to_string(), &made.device.id.to_string()] {
+            for row in bed.store.scan(&Scan::all(*index, within, 1000)).await.expect("a page").rows {
+                shown += usize::from(row.body.json.contains(&made.device.public_key.to_string()));
+                assert!(!format!("{row:?}").contains(private.expose_base64().as_str()), "{index:?}");
+            }
+        }
+    }
+    assert!(shown >= 2, "the scans reach the device and its attachment");
 }

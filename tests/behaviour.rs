@@ -1,0 +1,75 @@
+//! `docs/behaviour.md` says what the system does and which tests prove it. Here it is held to that: every promise
+//! stands there once, and every test it names exists where it says.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+/// Every promise of this release, every guarantee of a store, every invariant.
+const IDS: [&str; 68] = [
+    "INV-1", "INV-2", "INV-5", "INV-6", "INV-7", "INV-8", "INV-9", "INV-11", "TOK-1", "TOK-2", "TOK-3", "TOK-4",
+    "TOK-5", "TOK-6", "TOK-7", "TOK-8", "TOK-9", "REQ-1", "REQ-2", "REQ-3", "REQ-4", "REQ-5", "REQ-6", "REQ-8",
+    "REQ-9", "PWD-1", "PWD-2", "PWD-3", "MFA-1", "MFA-3", "MFA-4", "MFA-5", "DEV-1", "DEV-2", "DEV-3", "MSG-1",
+    "MSG-2", "MSG-3", "MSG-4", "ADM-5", "ADM-6", "ADM-7", "ADM-8", "ADM-11", "SYS-3", "G1", "G2", "G3", "G4", "G5",
+    "G6", "G7", "G8", "G9", "G10", "I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10", "I11", "I12", "I13",
+];
+
+/// One row of the page.
+struct Row<'a> {
+    id: &'a str,
+    promise: &'a str,
+    /// Files and the tests in them.
+    tests: Vec<(&'a str, &'a str)>,
+}
+
+fn page() -> String {
+    fs::read_to_string(root().join("docs/behaviour.md")).expect("the page")
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The rows of all tables of a page.
+fn rows(page: &str) -> Vec<Row<'_>> {
+    page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| id ")).map(row).collect()
+}
+
+/// `| id | promise | `file`: `test`, `test`<br>`file`: `test` |`
+fn row(line: &str) -> Row<'_> {
+    let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
+    let [id, promise, tests] = cells[..] else { panic!("not three cells: {line}") };
+    let tests = tests.split("<br>").flat_map(|part| {
+        let mut quoted = part.split('`').skip(1).step_by(2);
+        let file = quoted.next().unwrap_or_else(|| panic!("{id}: no file in {part:?}"));
+        quoted.map(move |test| (file, test))
+    });
+    Row { id, promise, tests: tests.collect() }
+}
+
+#[test]
+fn every_promise_stands_on_the_page_once() {
+    let page = page();
+    let mut ids: Vec<&str> = rows(&page).iter().map(|row| row.id).collect();
+    ids.sort_unstable();
+    let mut expected = IDS;
+    expected.sort_unstable();
+    assert_eq!(ids, expected);
+    for row in rows(&page) {
+        assert!(!row.promise.is_empty() && !row.tests.is_empty(), "{} is empty", row.id);
+    }
+}
+
+#[test]
+fn every_test_that_the_page_names_exists() {
+    let page = page();
+    let mut files: BTreeMap<&str, String> = BTreeMap::new();
+    for row in rows(&page) {
+        for (file, test) in row.tests {
+            let source = files
+                .entry(file)
+                .or_insert_with(|| fs::read_to_string(root().join(file)).unwrap_or_else(|e| panic!("{file}: {e}")));
+            assert!(source.contains(&format!("fn {test}(")), "{}: no test {test} in {file}", row.id);
+        }
+    }
+}
