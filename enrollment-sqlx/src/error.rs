@@ -1,0 +1,86 @@
+//! What can go wrong, in the words of the port.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use enrollment_core::port::{StoreError, StoreErrorKind};
+
+use crate::sqlite;
+
+/// The store could not be opened. Nothing was changed, or only what the next attempt takes up again.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The file, or the lock file beside it, cannot be made or opened.
+    #[error("cannot make or open {path}")]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is no database, or cannot be used as one.
+    #[error("cannot use the database")]
+    Database(#[source] sqlx::Error),
+    /// The file system does not support write-ahead logging: it lacks shared memory, as network file systems do.
+    #[error("the file system does not support write-ahead logging")]
+    NoWriteAheadLog,
+    /// The tables were made by a later version of this library.
+    #[error("the database was made by a later version (migration {0})")]
+    Newer(i64),
+    /// The tables could not be brought up to date.
+    #[error("cannot bring the tables up to date")]
+    Migration(#[source] sqlx::migrate::MigrateError),
+}
+
+/// Why a call or a whole group of calls failed; told to each of the callers.
+///
+/// Neither the text nor the source carries a value: SQLite's messages name tables and columns only, statements are
+/// not quoted, and errors of parsers, which quote what they read, are not kept.
+#[derive(Debug, Clone)]
+pub(crate) struct Failure {
+    kind: StoreErrorKind,
+    during: &'static str,
+    source: Option<Arc<sqlx::Error>>,
+}
+
+impl Failure {
+    /// The database refused, before anything took effect.
+    pub(crate) fn new(during: &'static str, source: sqlx::Error) -> Self {
+        Self { kind: sqlite::classify(&source), during, source: Some(Arc::new(source)) }
+    }
+
+    /// The database failed while making things take effect.
+    pub(crate) fn unknown(during: &'static str, source: sqlx::Error) -> Self {
+        Self { kind: StoreErrorKind::Unknown, during, source: Some(Arc::new(source)) }
+    }
+
+    /// The database holds what it should not.
+    pub(crate) const fn corrupt(during: &'static str) -> Self {
+        Self { kind: StoreErrorKind::Corrupt, during, source: None }
+    }
+
+    /// Whether one call may have spoiled it for the others of its group.
+    pub(crate) const fn may_be_one_calls_fault(&self) -> bool {
+        matches!(self.kind, StoreErrorKind::Corrupt | StoreErrorKind::Misuse)
+    }
+}
+
+impl From<Failure> for StoreError {
+    fn from(failure: Failure) -> Self {
+        match failure.source {
+            Some(source) => Self::with_source(failure.kind, failure.during, source),
+            None => Self::new(failure.kind, failure.during),
+        }
+    }
+}
+
+/// The caller broke the contract; nothing happened.
+pub(crate) fn misuse(message: &'static str) -> StoreError {
+    StoreError::new(StoreErrorKind::Misuse, message)
+}
+
+/// The store was closed; nothing happened.
+pub(crate) fn closed() -> StoreError {
+    StoreError::new(StoreErrorKind::Unavailable, "the store is closed")
+}
