@@ -10,7 +10,6 @@
 //! | `smtp` | [`smtp`] | from a message to a MIME document |
 //! | `wireguard` | [`wireguard`] | peers in a wg-quick file |
 //! | `axum` | [`axum`] | HTTP routers for enrollees and administrators |
-#![cfg_attr(feature = "full", doc = include_str!("../docs/guide/embedding.md"))]
 
 pub use enrollment_core as core;
 

@@ -60,7 +60,7 @@ fn audit(subject: u128, version: u64) -> Row {
         version: Version::FIRST,
         unique: Vec::new(),
         index: vec![
-            IndexKey::new(IndexName::AuditUnsealed, "", at),
+            IndexKey::new(IndexName::AuditChain, "unsealed", at),
             IndexKey::new(IndexName::AuditByTime, "", at),
             IndexKey::new(IndexName::AuditBySubject, id(subject, 0).to_string(), version.cast_signed()),
         ],
@@ -110,7 +110,7 @@ const PUT: &str = "update enrollments set version = $2, token = $3, enrollments_
     enrollments_by_created = $4, enrollments_by_expiry_in = 'open', enrollments_by_expiry = $5, \
     enrollments_by_username_in = 'open', enrollments_by_username = $6, layout = 1, body = $7 \
     where id = $1 and version = $2 - 1";
-const AUDIT: &str = "insert into audit (id, version, audit_unsealed_in, audit_unsealed, audit_by_time_in, \
+const AUDIT: &str = "insert into audit (id, version, audit_chain_in, audit_chain, audit_by_time_in, \
     audit_by_time, audit_by_subject_in, audit_by_subject, layout, body) \
     values ($1, 1, '', $2, '', $2, $3, $4, 1, $5)";
 

@@ -159,6 +159,11 @@ pub(crate) enum Purpose {
 pub(crate) enum Location {
     /// Add a network
     Add(LocationAdd),
+    /// Print the gateway's own section of its WireGuard configuration
+    Gateway {
+        /// The location's name
+        name: String,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use enrollment::core::domain::policy::Policy;
+use ipnet::IpNet;
 use serde::Deserialize;
 
 use super::Error;
@@ -19,7 +20,8 @@ pub(crate) struct Config {
     pub(crate) internal: SocketAddr,
     pub(crate) public_url: String,
     pub(crate) insecure_http: bool,
-    pub(crate) trusted_proxies: Vec<String>,
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) rate_limits: bool,
     pub(crate) policy: Policy,
     pub(crate) hashing: Hashing,
     pub(crate) log: String,
@@ -37,7 +39,8 @@ struct File {
     internal: Option<SocketAddr>,
     public_url: Option<String>,
     insecure_http: bool,
-    trusted_proxies: Vec<String>,
+    trusted_proxies: Vec<IpNet>,
+    rate_limits: Option<bool>,
     policy: PolicyTable,
     hashing: Hashing,
     log: LogTable,
@@ -114,6 +117,7 @@ impl Config {
             public_url,
             insecure_http,
             trusted_proxies: file.trusted_proxies,
+            rate_limits: file.rate_limits.unwrap_or(true),
             policy: policy(&file.policy)?,
             hashing: file.hashing,
             log: options.log.clone().or(file.log.level).unwrap_or_else(|| "info".to_owned()),

@@ -13,10 +13,8 @@ const OURS: [&str; 5] = ["server", "enrollment_core", "enrollment_axum", "enroll
 
 /// Starts logging to standard error.
 pub(crate) fn start(config: &Config) -> Result<(), Error> {
-    let level: tracing::Level = config
-        .log
-        .parse()
-        .map_err(|_| format!("log: {:?} is none of error, warn, info, debug, trace", config.log))?;
+    let level: tracing::Level =
+        config.log.parse().map_err(|_| format!("log: {:?} is none of error, warn, info, debug, trace", config.log))?;
     let mut filter = EnvFilter::new("warn");
     for target in OURS {
         filter = filter.add_directive(format!("{target}={level}").parse()?);

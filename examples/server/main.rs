@@ -9,6 +9,7 @@ mod commands;
 mod config;
 mod data;
 mod gateway;
+mod http;
 mod log;
 mod serve;
 mod workers;

@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::enrollment::Closure;
 
 /// What happened to an enrollment, a user, a location or the instance. Carries no secret.
+///
+/// The audit chain covers an event as it is written. A field that comes later is left out where it is empty, or the
+/// digests of old entries no longer fit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -61,6 +64,8 @@ pub enum Event {
     UserDisabled,
     /// A user was enabled.
     UserEnabled,
+    /// A device was removed.
+    DeviceRemoved,
     /// A location was added.
     LocationCreated,
     /// A location was changed.
@@ -68,6 +73,8 @@ pub enum Event {
         /// Which fields.
         fields: Vec<String>,
     },
+    /// A gateway's private key was read.
+    GatewayKeyRead,
     /// Settings were changed.
     SettingsChanged {
         /// Which fields.
@@ -103,4 +110,12 @@ pub enum Event {
         /// How many.
         count: u64,
     },
+}
+
+impl Event {
+    /// Whether it tells of a change to its subject; otherwise the subject's version stayed as it was.
+    #[must_use]
+    pub const fn is_change(&self) -> bool {
+        !matches!(self, Self::GatewayKeyRead | Self::Refused { .. } | Self::RefusalsCounted { .. })
+    }
 }

@@ -4,6 +4,7 @@ pub mod address;
 pub mod api_key;
 pub mod attachment;
 pub mod audit;
+pub mod chain;
 pub mod command;
 pub mod config;
 pub mod contact;

@@ -134,6 +134,12 @@ pub enum Rejection {
     /// Mail is asked for and not configured.
     #[error("Sending mail is not configured. Choose manual delivery and hand the link over yourself.")]
     MailNotConfigured,
+    /// The device waits for its enrollment.
+    #[error("This device belongs to an enrollment that is not complete. Revoke that enrollment instead.")]
+    DeviceStaged,
+    /// Nobody who may act showed who they are.
+    #[error("This key is not valid. Ask an Owner for a new one.")]
+    Unauthorized,
     /// The role does not allow it.
     #[error("Your role does not allow this.")]
     Forbidden,
@@ -198,6 +204,8 @@ impl Rejection {
             Self::NoLocation => "no_location",
             Self::LocationNameTaken => "location_name_taken",
             Self::MailNotConfigured => "mail_not_configured",
+            Self::DeviceStaged => "device_staged",
+            Self::Unauthorized => "unauthorized",
             Self::Forbidden => "forbidden",
             Self::Outranked => "outranked",
             Self::LastOwner => "last_owner",

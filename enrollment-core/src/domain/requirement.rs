@@ -85,6 +85,23 @@ pub struct Requirements {
     pub factors: BTreeSet<FactorKind>,
 }
 
+/// The kinds of factor that every one of `locations` asking for ours accepts, less the weak ones where the policy asks
+/// for strong ones.
+#[must_use]
+pub fn accepted_factors<'a>(
+    locations: impl IntoIterator<Item = &'a Location>,
+    policy: &Policy,
+) -> BTreeSet<FactorKind> {
+    let mut kinds = BTreeSet::from([FactorKind::Totp, FactorKind::Email]);
+    if policy.require_strong_factor {
+        kinds.remove(&FactorKind::Email);
+    }
+    for location in locations.into_iter().filter(|location| location.asks_for_our_factor()) {
+        kinds.retain(|kind| location.factors.contains(kind));
+    }
+    kinds
+}
+
 impl Circumstances<'_> {
     /// The locations the user reaches.
     pub fn reachable(&self) -> impl Iterator<Item = &Location> {
@@ -95,14 +112,7 @@ impl Circumstances<'_> {
     /// policy asks for strong ones.
     #[must_use]
     pub fn accepted_factors(&self) -> BTreeSet<FactorKind> {
-        let mut kinds = BTreeSet::from([FactorKind::Totp, FactorKind::Email]);
-        if self.policy.require_strong_factor {
-            kinds.remove(&FactorKind::Email);
-        }
-        for location in self.locations.iter().filter(|location| location.asks_for_our_factor()) {
-            kinds.retain(|kind| location.factors.contains(kind));
-        }
-        kinds
+        accepted_factors(self.locations, self.policy)
     }
 
     /// What `purpose` requires here.

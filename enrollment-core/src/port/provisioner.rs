@@ -92,7 +92,7 @@ impl ProvisionError {
 /// * `Ok` for a change means it is in force (or out of it) now.
 #[async_trait]
 pub trait PeerProvisioner: Debug + Send + Sync + 'static {
-    /// Applies changes at one location; one answer per change, in order.
+    /// Applies changes at one location, one after the other; one answer per change, in order.
     async fn apply(&self, at: LocationId, changes: &[PeerChange]) -> Vec<Result<(), ProvisionError>>;
 
     /// The peers in force at one location.

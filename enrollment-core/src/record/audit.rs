@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::codec::Record;
 use super::key::{IndexKey, IndexName, Kind, RowKey, UniqueKey, UniqueName};
-use crate::domain::audit::AuditEntry;
+use crate::domain::audit::{AuditEntry, Link};
 use crate::secret::{AuditSignature, Digest};
 use crate::time::Timestamp;
 
@@ -51,6 +51,12 @@ pub struct Seal {
 impl Seal {
     /// The row of the chain's head.
     pub const HEAD: RowKey = RowKey::new(Kind::Seal, Uuid::from_u128(1));
+
+    /// The place in the chain that it signs.
+    #[must_use]
+    pub const fn link(&self) -> Link {
+        Link { number: self.last, chain: self.chain }
+    }
 }
 
 impl Record for Seal {

@@ -24,7 +24,7 @@ impl Binding<'_> {
 
 /// The fields one after the other, each after its length in eight bytes, so that no two different lists give the same
 /// bytes.
-pub(super) fn framed(fields: &[&[u8]]) -> Zeroizing<Vec<u8>> {
+pub(crate) fn framed(fields: &[&[u8]]) -> Zeroizing<Vec<u8>> {
     // Reserved at once: bytes that grow leave copies behind, and a field may be a code.
     let length = fields.iter().map(|field| 8 + field.len()).sum();
     let mut bytes = Zeroizing::new(Vec::with_capacity(length));

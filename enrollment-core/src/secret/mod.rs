@@ -10,7 +10,7 @@
 //! | what redeeming it opens | [`SessionSecret`] | [`Digest`] |
 //! | an administrator's key | [`ApiKeySecret`] | [`Digest`] |
 //! | a code of a few digits, a [`RecoveryCode`] | | [`KeyedDigest`], bound to its row |
-//! | a [`TotpSecret`], a gateway's private key | | [`Sealed`], bound to its row |
+//! | a [`TotpSecret`], a gateway's [`PrivateKey`] | | [`Sealed`], bound to its row |
 //! | a [`Password`] | | [`PasswordHash`] |
 //! | the ring itself | [`KeyRing`] | a file outside the database |
 
@@ -36,10 +36,12 @@ mod sealed;
 mod session;
 mod token;
 mod totp;
+mod wireguard;
 
 pub use api_key::ApiKeySecret;
 pub use audit::{AuditSignature, verify_audit_with};
 pub use binding::Binding;
+pub(crate) use binding::framed;
 pub use blocklist::{Blocklist, BundledBlocklist};
 pub use code::{KeyedDigest, RecoveryCode};
 pub use digest::{Digest, InvalidDigest};
@@ -55,6 +57,7 @@ pub use sealed::Sealed;
 pub use session::{InvalidNonce, SessionNonce, SessionSecret};
 pub use token::{Token, TokenSeed};
 pub use totp::TotpSecret;
+pub use wireguard::PrivateKey;
 
 #[cfg(test)]
 mod tests {

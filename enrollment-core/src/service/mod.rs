@@ -8,6 +8,7 @@
 //! 3  after Applied: ring the workers' bell (latency only; nothing depends on it)
 //! ```
 
+mod audit_verify;
 mod builder;
 mod circumstances;
 mod devices;
@@ -23,6 +24,7 @@ pub mod enrollee;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub use audit_verify::AuditReport;
 pub use builder::{Instance, InvalidService, ServiceBuilder};
 pub use failure::Failure;
 pub use origin::{Origin, Principal};
@@ -111,7 +113,9 @@ impl Service {
         self.0.clock.now()
     }
 
-    pub(crate) fn entropy(&self) -> &dyn Entropy {
+    /// The randomness the service was given, for identifiers of what belongs to it (such as requests).
+    #[must_use]
+    pub fn entropy(&self) -> &dyn Entropy {
         &*self.0.entropy
     }
 

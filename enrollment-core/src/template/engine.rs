@@ -84,6 +84,12 @@ impl Template {
         Ok(template)
     }
 
+    /// A text that was not looked at, to see what happens when it fails.
+    #[cfg(test)]
+    pub(super) fn unchecked(source: &str) -> Self {
+        Self { source: source.to_owned() }
+    }
+
     /// The text as it was written.
     #[must_use]
     pub fn source(&self) -> &str {

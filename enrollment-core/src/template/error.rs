@@ -77,6 +77,15 @@ impl TemplateError {
         self
     }
 
+    /// What is wrong and what was probably meant, without the place.
+    #[must_use]
+    pub fn message(&self) -> String {
+        match self.suggestion {
+            Some(name) => format!("{}; did you mean `{name}`?", self.message),
+            None => self.message.clone(),
+        }
+    }
+
     /// What is wrong.
     #[must_use]
     pub const fn kind(&self) -> TemplateErrorKind {
@@ -109,11 +118,7 @@ impl fmt::Display for TemplateError {
             (Some(line), None) => write!(f, "line {line}: ")?,
             (None, _) => {}
         }
-        f.write_str(&self.message)?;
-        if let Some(name) = self.suggestion {
-            write!(f, "; did you mean `{name}`?")?;
-        }
-        Ok(())
+        f.write_str(&self.message())
     }
 }
 

@@ -74,6 +74,8 @@ enum Token<'a> {
     Filter,
     /// `~`, `==` or `!=`
     Operator,
+    /// What has no place inside a tag.
+    Other(char),
 }
 
 type Located<'a> = (Token<'a>, usize);
@@ -107,7 +109,7 @@ fn tokens<'a>(source: &'a str, open: usize, end: &str) -> Result<(Vec<Located<'a
                 let length = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
                 (Token::Name(&rest[..length]), length)
             }
-            _ => return Err(not_allowed(source, at, &format!("`{first}` cannot be used inside a tag"))),
+            _ => (Token::Other(first), first.len_utf8()),
         };
         tokens.push((token, at));
         at += length;
@@ -153,6 +155,9 @@ fn check_expression(source: &str, tokens: &[Located<'_>]) -> Result<(), Template
             }
             Token::Name(name) if !OPERATORS.contains(&name) && !TAGS.contains(&name) => {
                 return Err(unknown_tag(source, *at, name));
+            }
+            Token::Other(character) => {
+                return Err(not_allowed(source, *at, &format!("`{character}` cannot be used inside a tag")));
             }
             // A bracket after a value would call it.
             Token::Open => match before {

@@ -33,3 +33,8 @@ pub use engine::{RenderError, Rendered, Template};
 pub use error::{TemplateError, TemplateErrorKind};
 pub use subject::Subject;
 pub use tags::{TAGS, Tags};
+
+#[cfg(test)]
+mod injection_tests;
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! What a person's data looks like once it stands in a text.
 
 /// The longest value, in bytes of UTF-8; a longer one is cut. Names, addresses and URLs are far shorter.
-pub(super) const MAX_VALUE: usize = 1024;
+pub(super) const MAX_VALUE: usize = 512;
 
 /// The text on one line: white space and control characters become single spaces, none at the ends, and what would
 /// turn the reading direction of the text around it is left out. At most `max` bytes.

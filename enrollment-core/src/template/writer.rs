@@ -48,10 +48,13 @@ struct Writer {
     code: Option<String>,
     cells: usize,
     in_table: bool,
+    in_heading: bool,
     /// Nothing but the prefix stands on the current line.
     line_start: bool,
     /// The next block follows its container's marker on the same line.
     after_marker: bool,
+    /// A block has just ended: what follows is another, even where the parser does not announce one.
+    after_block: bool,
 }
 
 impl Writer {
@@ -67,12 +70,17 @@ impl Writer {
             code: None,
             cells: 0,
             in_table: false,
+            in_heading: false,
             line_start: true,
             after_marker: true,
+            after_block: false,
         }
     }
 
     fn event(&mut self, event: &Event<'_>, next: Option<&Event<'_>>) {
+        if self.after_block && is_inline(event) {
+            self.block(true);
+        }
         match event {
             Event::Start(tag) => self.start(tag, matches!(next, Some(Event::Start(Tag::Paragraph)))),
             Event::End(end) => self.end(end),
@@ -82,14 +90,15 @@ impl Writer {
             },
             Event::Code(code) => self.code_span(code),
             Event::SoftBreak => self.soft_break(),
-            Event::HardBreak if self.form == Form::Markdown && !self.line_start && !self.in_table => {
+            Event::HardBreak if self.form == Form::Markdown && !self.line_start && !self.on_one_line() => {
                 self.out.push('\\');
                 self.line();
             }
             Event::HardBreak => self.soft_break(),
             Event::Rule => {
                 self.block(true);
-                self.raw("---");
+                // Dashes after the dash of an item would be one rule.
+                self.raw(if self.form == Form::Markdown { "***" } else { "---" });
             }
             _ => {}
         }
@@ -106,6 +115,7 @@ impl Writer {
                     self.raw(" ");
                 }
                 self.heading = self.out.len();
+                self.in_heading = true;
             }
             Tag::BlockQuote(_) => {
                 self.block(true);
@@ -169,6 +179,15 @@ impl Writer {
     }
 
     fn end(&mut self, end: &TagEnd) {
+        self.after_block = matches!(
+            end,
+            TagEnd::Paragraph
+                | TagEnd::Heading(_)
+                | TagEnd::BlockQuote(_)
+                | TagEnd::CodeBlock
+                | TagEnd::List(_)
+                | TagEnd::Table
+        );
         match end {
             TagEnd::Heading(level) => self.end_heading(*level),
             TagEnd::BlockQuote(_) | TagEnd::Item => {
@@ -191,6 +210,7 @@ impl Writer {
     }
 
     fn end_heading(&mut self, level: HeadingLevel) {
+        self.in_heading = false;
         if self.form == Form::Plain && self.out.len() > self.heading {
             let line = if level == HeadingLevel::H1 { "=" } else { "-" };
             let underline = line.repeat(self.out[self.heading..].chars().count());
@@ -312,11 +332,16 @@ impl Writer {
     }
 
     fn soft_break(&mut self) {
-        if self.in_table {
+        if self.on_one_line() {
             self.raw(" ");
         } else if !self.line_start {
             self.line();
         }
+    }
+
+    /// Whether a line break would end what is being written.
+    const fn on_one_line(&self) -> bool {
+        self.in_table || self.in_heading
     }
 
     /// What follows is inside the container whose marker was just written.
@@ -327,6 +352,7 @@ impl Writer {
 
     /// Begins a block, after an empty line if `apart`.
     fn block(&mut self, apart: bool) {
+        self.after_block = false;
         if self.after_marker {
             self.after_marker = false;
             return;
@@ -350,8 +376,18 @@ impl Writer {
         if !text.is_empty() {
             self.out.push_str(text);
             self.line_start = false;
+            self.after_marker = false;
         }
     }
+}
+
+const fn is_inline(event: &Event<'_>) -> bool {
+    matches!(
+        event,
+        Event::Text(_)
+            | Event::Code(_)
+            | Event::Start(Tag::Emphasis | Tag::Strong | Tag::Strikethrough | Tag::Link { .. })
+    )
 }
 
 fn longest_run(text: &str, of: char) -> usize {

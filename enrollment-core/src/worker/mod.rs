@@ -2,5 +2,9 @@
 //! a host calls when the bell rings and at its own interval; none has a timer or a runtime.
 
 mod peers;
+mod sealer;
+mod sweep;
 
 pub use peers::{PeerIntent, PeerWorker};
+pub use sealer::Sealer;
+pub use sweep::Sweeper;

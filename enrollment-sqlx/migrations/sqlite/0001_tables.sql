@@ -149,8 +149,8 @@ create table audit (
     id text primary key not null,
     version integer not null,
     audit_number integer unique,
-    audit_unsealed_in text,
-    audit_unsealed integer,
+    audit_chain_in text,
+    audit_chain integer,
     audit_by_time_in text,
     audit_by_time integer,
     audit_by_subject_in text,
@@ -158,8 +158,8 @@ create table audit (
     layout integer not null,
     body text not null
 ) strict;
-create index audit_unsealed on audit (audit_unsealed_in, audit_unsealed, id)
-    where audit_unsealed_in is not null;
+create index audit_chain on audit (audit_chain_in, audit_chain, id)
+    where audit_chain_in is not null;
 create index audit_by_time on audit (audit_by_time_in, audit_by_time, id)
     where audit_by_time_in is not null;
 create index audit_by_subject on audit (audit_by_subject_in, audit_by_subject, id)

@@ -6,7 +6,7 @@ use enrollment_core::record::{KeyValue, Kind, Row, RowKey, UniqueKey, UniqueName
 use enrollment_core::time::Timestamp;
 use uuid::Uuid;
 
-use super::{BrokenStore, Fault, dawdle};
+use super::{BrokenStore, Fault};
 
 type Outcome = Result<CommitOutcome, StoreError>;
 
@@ -132,7 +132,7 @@ impl BrokenStore {
             CommitOutcome::Applied => {}
             refusal => return Ok(refusal),
         }
-        dawdle().await;
+        self.dawdle().await;
         let half = Change { id: self.twin(change.id), ops: second.to_vec(), ..change.clone() };
         self.inner().commit(&half).await
     }
@@ -145,7 +145,7 @@ impl BrokenStore {
             if !change.ops.iter().zip(&rows).all(|(op, row)| holds(op, row.as_ref())) {
                 return Ok(CommitOutcome::Stale);
             }
-            dawdle().await;
+            self.dawdle().await;
         }
         let standing = self.inner().get(&keys).await?;
         let mut change = change.clone();
@@ -179,7 +179,7 @@ impl BrokenStore {
         if checks.into_iter().any(|(op, row)| !holds(op, row.as_ref())) {
             return self.inner().commit(change).await;
         }
-        dawdle().await;
+        self.dawdle().await;
         self.inner().commit(&unlocked).await
     }
 

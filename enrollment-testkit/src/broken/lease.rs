@@ -6,7 +6,7 @@ use enrollment_core::port::{
 };
 use enrollment_core::time::Timestamp;
 
-use super::{BrokenStore, Fault, dawdle};
+use super::{BrokenStore, Fault};
 
 const LONG_AGO: Timestamp = Timestamp::from_micros(i64::MIN);
 const NEVER: Timestamp = Timestamp::from_micros(i64::MAX);
@@ -27,7 +27,7 @@ impl BrokenStore {
         }
         let mut leased = self.inner().lease(&asked).await?;
         if self.is(Fault::LooksThenLeases) {
-            dawdle().await;
+            self.dawdle().await;
             for leased in &leased {
                 // Whether it is still this caller's is what this fault does not ask.
                 let take = Settlement::Extend { until: request.until };

@@ -1,12 +1,14 @@
-//! Deliberately broken stores: each breaks one promise, and the conformance suite must notice.
+//! Deliberately broken stores and provisioners: each breaks one promise, and its conformance suite must notice.
 //!
-//! They prove the suite, and they show what its cases are for: [`Fault::caught_by`] names the case.
+//! They prove the suites, and they show what the cases are for: `caught_by` names the case.
 
 mod commit;
 mod lease;
+mod provisioner;
 mod read;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -19,6 +21,7 @@ use enrollment_core::port::{
 use enrollment_core::record::{IndexName, Row, RowKey, UniqueKey, UniqueName};
 use enrollment_core::time::Timestamp;
 
+pub use self::provisioner::{BrokenProvisioner, BrokenProvisionerFactory, ProvisionerFault};
 use crate::store::{BoxError, StoreFactory};
 
 macro_rules! faults {
@@ -202,6 +205,7 @@ faults! {
 pub struct BrokenData {
     store: MemoryStore,
     notes: Mutex<Notes>,
+    calls: AtomicU64,
 }
 
 /// What some faults remember.
@@ -255,7 +259,20 @@ impl BrokenStore {
     }
 
     fn inner(&self) -> &MemoryStore {
+        self.data.calls.fetch_add(1, Ordering::Relaxed);
         &self.data.store
+    }
+
+    /// Waits for another call to come between, for a while: the moment in which a race is lost.
+    async fn dawdle(&self) {
+        let before = self.data.calls.load(Ordering::Relaxed);
+        for _ in 0..200 {
+            tokio::task::yield_now().await;
+            if self.data.calls.load(Ordering::Relaxed) != before {
+                break;
+            }
+        }
+        tokio::task::yield_now().await;
     }
 
     fn is(&self, fault: Fault) -> bool {
@@ -311,12 +328,5 @@ impl Store for BrokenStore {
 
     async fn prune(&self, what: Retained, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
         self.broken_prune(what, before, limit).await
-    }
-}
-
-/// Lets every other task have its turn.
-async fn dawdle() {
-    for _ in 0..20 {
-        tokio::task::yield_now().await;
     }
 }

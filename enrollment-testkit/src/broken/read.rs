@@ -6,7 +6,7 @@ use enrollment_core::port::{Cursor, Direction, Page, Scan, Store, StoreError};
 use enrollment_core::record::{KeyValue, Row, RowKey, UniqueKey};
 use uuid::Uuid;
 
-use super::{BrokenStore, Fault, dawdle};
+use super::{BrokenStore, Fault};
 
 impl BrokenStore {
     pub(super) async fn broken_get(&self, keys: &[RowKey]) -> Result<Vec<Option<Row>>, StoreError> {
@@ -15,7 +15,7 @@ impl BrokenStore {
                 let mut rows = Vec::with_capacity(keys.len());
                 for key in keys {
                     rows.extend(self.inner().get(std::slice::from_ref(key)).await?);
-                    dawdle().await;
+                    self.dawdle().await;
                 }
                 Ok(rows)
             }
@@ -52,7 +52,7 @@ impl BrokenStore {
 
     /// Reads the document a while after the rest.
     async fn tear(&self, row: &mut Row) -> Result<(), StoreError> {
-        dawdle().await;
+        self.dawdle().await;
         if let [Some(later)] = self.inner().get(&[row.key]).await?.as_slice() {
             row.body = later.body.clone();
         }

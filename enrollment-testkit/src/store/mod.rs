@@ -56,16 +56,14 @@ mod rows;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use enrollment_core::port::{InvalidChange, Store, StoreError};
 
 use self::bed::{Bed, Opened};
 pub use self::cases::CASES;
-
-/// Why a factory could not do its part.
-pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+pub use crate::verdict::{BoxError, Failure};
+use crate::verdict::{Running, ensure, ensure_eq, guarded, on_a_runtime};
 
 /// Makes stores for the suite to judge.
 #[async_trait]
@@ -93,44 +91,9 @@ pub struct Case {
     run: fn(Bed) -> Running,
 }
 
-type Running = std::pin::Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>>;
-
 impl fmt::Debug for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Case({})", self.name)
-    }
-}
-
-/// How a store broke a promise.
-#[derive(thiserror::Error)]
-#[error("{message}")]
-pub struct Failure {
-    message: String,
-    #[source]
-    source: Option<BoxError>,
-}
-
-impl Failure {
-    pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), source: None }
-    }
-
-    fn caused(message: &str, source: impl Into<BoxError>) -> Self {
-        let source = source.into();
-        Self { message: format!("{message}: {source}"), source: Some(source) }
-    }
-}
-
-impl fmt::Debug for Failure {
-    /// The message and its causes as text: a test that returns a `Failure` shows this.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)?;
-        let mut cause = self.source.as_deref().and_then(std::error::Error::source);
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
     }
 }
 
@@ -145,9 +108,6 @@ impl From<InvalidChange> for Failure {
         Self::caused("the case is wrong", error)
     }
 }
-
-/// No case takes longer than this unless the store hangs. Generous: slow disks are not broken.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs every case on a store of its own, one after the other, and says how each went. Never panics, even when the
 /// store does. Must be called on a multi-threaded tokio runtime.
@@ -168,49 +128,10 @@ pub async fn judge<F: StoreFactory>(factory: F) -> Vec<(&'static str, Result<(),
 /// [`store_conformance!`]: crate::store_conformance
 pub fn run_case<F: StoreFactory>(factory: F, name: &str) -> Result<(), Failure> {
     let case = CASES.iter().find(|case| case.name == name).ok_or_else(|| Failure::new("there is no such case"))?;
-    // More threads than processors: parallel writers meet even on a small machine.
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(4)
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::caused("no runtime for the case", error))?;
-    runtime.block_on(run(Arc::new(factory), *case))
+    on_a_runtime(run(Arc::new(factory), *case))
 }
 
 async fn run<F: StoreFactory>(factory: Arc<F>, case: Case) -> Result<(), Failure> {
     let data = factory.create().await.map_err(|error| Failure::caused("the factory made no store", error))?;
-    let bed = Bed::new(Opened { factory, data });
-    // A task of its own, so that a store that panics fails its case instead of the suite.
-    let mut task = tokio::spawn((case.run)(bed));
-    match tokio::time::timeout(PATIENCE, &mut task).await {
-        Ok(Ok(verdict)) => verdict,
-        Ok(Err(panicked)) => Err(Failure::caused("the store panicked", panicked)),
-        Err(_) => {
-            task.abort();
-            Err(Failure::new(format!("the case hangs: it was not over after {PATIENCE:?}")))
-        }
-    }
+    guarded((case.run)(Bed::new(Opened { factory, data }))).await
 }
-
-/// Ends a case when a condition does not hold.
-macro_rules! ensure {
-    ($condition:expr, $($message:tt)+) => {
-        if !$condition {
-            return Err($crate::store::Failure::new(format!($($message)+)));
-        }
-    };
-}
-
-/// Ends a case when two values differ.
-macro_rules! ensure_eq {
-    ($got:expr, $want:expr, $($message:tt)+) => {
-        match (&$got, &$want) {
-            (got, want) => if *got != *want {
-                let message = format!($($message)+);
-                return Err($crate::store::Failure::new(format!("{message}: got {got:?}, not {want:?}")));
-            }
-        }
-    };
-}
-
-use {ensure, ensure_eq};

@@ -1,8 +1,8 @@
 //! Beginning a session, and beginning again.
 
-use super::{changed, token_opens};
+use super::{changed, fenced, token_opens};
 use crate::domain::command::{Begin, Decision, Effect, Outcome};
-use crate::domain::enrollment::{Enrollment, Held, PAST_SESSIONS, Phase, Session, Work};
+use crate::domain::enrollment::{Enrollment, Held, Phase, Session, Work};
 use crate::domain::event::Event;
 use crate::domain::rejection::Rejection;
 use crate::time::Timestamp;
@@ -28,7 +28,7 @@ pub(super) fn begin(state: &Enrollment, begin: &Begin, now: Timestamp) -> Result
         Some(over) if begin.presented.contains(&over.digest) => (over.work.clone(), over.held.clone(), Vec::new()),
         Some(over) => hand_over(over, begin),
     };
-    let mut next = fence(state);
+    let mut next = fenced(state);
     next.sessions += 1;
     next.serial += 1;
     next.phase = Phase::InSession(Box::new(Session {
@@ -47,7 +47,7 @@ pub(super) fn begin(state: &Enrollment, begin: &Begin, now: Timestamp) -> Result
 /// or tries by it.
 fn take_over(state: &Enrollment, session: &Session, begin: &Begin) -> Decision {
     let (work, held, effects) = hand_over(session, begin);
-    let mut next = fence(state);
+    let mut next = fenced(state);
     next.serial += 1;
     next.takeovers += 1;
     next.phase = Phase::InSession(Box::new(Session {
@@ -80,15 +80,4 @@ fn hand_over(from: &Session, begin: &Begin) -> (Work, Option<Held>, Vec<Effect>)
         foreign
     };
     (work, held, effects)
-}
-
-/// The enrollment with its present session, if any, among the past ones.
-fn fence(state: &Enrollment) -> Enrollment {
-    let mut next = state.clone();
-    if let Some(session) = state.session() {
-        next.past_sessions.push(session.digest);
-        let surplus = next.past_sessions.len().saturating_sub(PAST_SESSIONS);
-        next.past_sessions.drain(..surplus);
-    }
-    next
 }

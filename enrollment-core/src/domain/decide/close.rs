@@ -1,6 +1,6 @@
 //! Ending an enrollment without completion, replacing its token, and giving reservations back.
 
-use super::changed;
+use super::{changed, fenced};
 use crate::domain::command::{Decision, Effect, Outcome, Rotation};
 use crate::domain::enrollment::{Closed, Closure, Enrollment, Phase, Work};
 use crate::domain::event::Event;
@@ -19,9 +19,8 @@ pub(super) fn close(state: &Enrollment, why: Closure, now: Timestamp) -> Result<
 
 /// The enrollment after its end: no secret of it can be derived again, and nothing anybody chose is left.
 pub(super) fn closed(state: &Enrollment, why: Closure, now: Timestamp) -> Enrollment {
-    let mut next = state.clone();
+    let mut next = fenced(state);
     next.seed = None;
-    next.past_sessions.extend(state.session().map(|session| session.digest));
     next.phase = Phase::Closed(Closed { at: now, why });
     next
 }
@@ -36,14 +35,13 @@ pub(super) fn rotate(state: &Enrollment, rotation: Rotation) -> Result<Decision,
         Phase::Closed(closed) => return Err(closed.why.rejection()),
         Phase::Invited | Phase::InSession(_) => {}
     }
-    let mut next = state.clone();
+    let mut next = fenced(state);
     next.generation += 1;
     next.past_tokens.push(state.token);
     next.token = rotation.token;
     next.seed = Some(rotation.seed);
     next.expires = rotation.expires;
     next.sessions = 0;
-    next.past_sessions.extend(state.session().map(|session| session.digest));
     next.phase = Phase::Invited;
     Ok(changed(next, Outcome::Done, released(state), Event::EnrollmentRotated))
 }

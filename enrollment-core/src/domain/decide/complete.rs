@@ -7,6 +7,7 @@ use crate::domain::enrollment::{Completed, Enrollment, Phase, Purpose, Refusal, 
 use crate::domain::event::Event;
 use crate::domain::rejection::Rejection;
 use crate::domain::requirement::Circumstances;
+use crate::domain::settings::DeviceStep;
 use crate::domain::user::{Enrolled, User};
 use crate::time::Timestamp;
 
@@ -36,12 +37,15 @@ pub(super) fn complete(
             event: Event::CompletionRefused { missing: codes },
         })));
     }
-    let work = &session.work;
+    // The device step may have been reserved to administrators since the device was staged (REQ-4, REQ-5).
+    let reserved =
+        state.purpose == Purpose::Onboarding && circumstances.settings.device_step == DeviceStep::AdministratorsOnly;
+    let device = session.work.device.filter(|_| !reserved);
     let mut effects: Vec<Effect> = released(state)
         .into_iter()
-        .filter(|effect| !matches!(effect, Effect::ReleaseDevice(device) if Some(*device) == work.device))
+        .filter(|effect| !matches!(effect, Effect::ReleaseDevice(staged) if Some(*staged) == device))
         .collect();
-    effects.extend(work.device.map(Effect::PromoteDevice));
+    effects.extend(device.map(Effect::PromoteDevice));
     effects.push(match state.purpose {
         // Nothing of the user changes, but they must still be active in that same change (REQ-6).
         Purpose::Device => Effect::HoldUser,
@@ -52,12 +56,7 @@ pub(super) fn complete(
     let mut next = state.clone();
     next.seed = None;
     next.last_refusal = None;
-    next.phase = Phase::Completed(Completed {
-        at: now,
-        session: session.digest,
-        deadline: session.deadline,
-        device: work.device,
-    });
+    next.phase = Phase::Completed(Completed { at: now, session: session.digest, deadline: session.deadline, device });
     Ok(changed(next, Outcome::Done, effects, Event::EnrollmentCompleted))
 }
 

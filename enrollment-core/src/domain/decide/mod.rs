@@ -7,7 +7,7 @@ mod step;
 pub use step::session_opens;
 
 use super::command::{Changed, Command, Decision, Effect, Outcome};
-use super::enrollment::{Closure, Enrollment, Phase};
+use super::enrollment::{Closure, Enrollment, PAST_SESSIONS, Phase};
 use super::event::Event;
 use super::rejection::Rejection;
 use crate::time::Timestamp;
@@ -56,4 +56,15 @@ pub fn token_opens(state: &Enrollment, now: Timestamp) -> Result<(), Rejection> 
 
 fn changed(next: Enrollment, outcome: Outcome, effects: Vec<Effect>, event: Event) -> Decision {
     Decision::Changed(Box::new(Changed { next, outcome: Ok(outcome), effects, event }))
+}
+
+/// The enrollment with its present session, if any, among the past ones.
+fn fenced(state: &Enrollment) -> Enrollment {
+    let mut next = state.clone();
+    if let Some(session) = state.session() {
+        next.past_sessions.push(session.digest);
+        let surplus = next.past_sessions.len().saturating_sub(PAST_SESSIONS);
+        next.past_sessions.drain(..surplus);
+    }
+    next
 }

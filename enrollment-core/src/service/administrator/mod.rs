@@ -1,11 +1,45 @@
 //! What an administrator does. Every call is judged by the permission table and the outranking rule (ADM-7).
 
-use super::Service;
+mod api_keys;
+mod audit;
+mod change_location;
+mod change_user;
+mod devices;
+mod enrollments;
+mod gateway;
+mod issue;
+mod listing;
+mod locations;
+mod owner;
+mod owners;
+mod patch;
+mod pending;
+mod settings;
+mod templates;
+mod users;
+
+pub use api_keys::{ApiKeyView, NewApiKey};
+pub use audit::{AuditExport, AuditPage, AuditQuery};
+pub use change_location::LocationPatch;
+pub use change_user::UserPatch;
+pub use devices::{AttachmentView, DeviceReport, PeerStatus};
+pub use issue::{Delivery, Issued, Link, StartEnrollment};
+pub use listing::{Listing, PageRequest};
+pub use locations::{CreatedLocation, LocationView, NewLocation};
+pub use owner::FirstOwner;
+pub use pending::{EnrollmentFilter, EnrollmentView, Progress, Stage, Standing, SubjectView};
+pub use settings::SettingsPatch;
+pub use templates::TemplateView;
+pub use users::{NewUser, UserView};
+
+use super::turn::{Doer, INSTANCE};
+use super::{Failure, Principal, Service};
+use crate::domain::rejection::Rejection;
+use crate::record::{RowKey, Version};
 
 /// What an administrator does.
 #[derive(Debug, Clone, Copy)]
 pub struct Administrator<'a> {
-    #[allow(dead_code)]
     service: &'a Service,
 }
 
@@ -13,4 +47,35 @@ impl<'a> Administrator<'a> {
     pub(crate) const fn new(service: &'a Service) -> Self {
         Self { service }
     }
+
+    /// Does `work` for a principal. Whatever it refuses is written down, with the thing asked for as the subject
+    /// (ADM-8).
+    async fn audited<T>(
+        &self,
+        by: &Principal,
+        operation: &'static str,
+        about: RowKey,
+        work: impl Future<Output = Result<T, Failure>> + Send,
+    ) -> Result<T, Failure> {
+        match work.await {
+            Err(Failure::Rejected(rejection)) => Err(self.refuse(by, operation, about, rejection).await),
+            other => other,
+        }
+    }
+
+    /// Writes a refusal down. Where there is no such thing, the subject is the instance: nobody fills the log by asking
+    /// for what does not exist.
+    async fn refuse(&self, by: &Principal, operation: &'static str, about: RowKey, rejection: Rejection) -> Failure {
+        let rows = match self.service.store().get(&[about, INSTANCE]).await {
+            Ok(rows) => rows,
+            Err(error) => return error.into(),
+        };
+        let known = rows.into_iter().flatten().next();
+        let (subject, version) = known.map_or((INSTANCE, Version(0)), |row| (row.key, row.version));
+        self.service.refuse(doer(by), subject, version, operation, rejection).await
+    }
+}
+
+const fn doer(by: &Principal) -> Doer {
+    Doer { actor: by.actor, origin: by.origin }
 }

@@ -59,31 +59,34 @@ impl Enrollee<'_> {
             Ok(strength) => strength,
             Err(reason) => return Err(self.refuse(&open, OPERATION, Rejection::Password(reason)).await),
         };
-        if live.passwords >= enrollment.terms.passwords && live.work.password.is_none() {
-            return Err(self.refuse(&open, OPERATION, Rejection::PasswordsExhausted).await);
-        }
+        let exhausted = live.passwords >= enrollment.terms.passwords;
         let current = live.work.password.as_ref().map(|chosen| chosen.hash.clone());
         let held = live.held.as_ref().and_then(|held| Some((held.by, held.work.password.as_ref()?.hash.clone())));
-        let finding = self.find_out(password, strength.long_enough_alone, current, held).await?;
+        let finding = match self.repeats(&password, current).await? {
+            Some(repeats) => repeats,
+            // Counted out before any further hash is made; only the password chosen already may be sent again.
+            None if exhausted => return Err(self.refuse(&open, OPERATION, Rejection::PasswordsExhausted).await),
+            None => self.find_out(password, strength.long_enough_alone, held).await?,
+        };
 
         let make = |enrollment: &Enrollment, _| step_for(&finding, enrollment);
         let stepped = self.step(session, origin, OPERATION, make).await?;
         self.state(&stepped.enrollment, &stepped.world)
     }
 
+    async fn repeats(&self, password: &Password, current: Option<PasswordHash>) -> Result<Option<Finding>, Failure> {
+        let Some(hash) = current else { return Ok(None) };
+        let matches = self.service.0.hashing.verify(password.again(), &hash).await?.matches;
+        Ok(matches.then_some(Finding::Repeats(hash)))
+    }
+
     async fn find_out(
         &self,
         password: Password,
         long_enough_alone: bool,
-        current: Option<PasswordHash>,
         held: Option<(Digest, PasswordHash)>,
     ) -> Result<Finding, Failure> {
         let hashing = &self.service.0.hashing;
-        if let Some(hash) = current
-            && hashing.verify(password.again(), &hash).await?.matches
-        {
-            return Ok(Finding::Repeats(hash));
-        }
         if let Some((by, hash)) = held
             && hashing.verify(password.again(), &hash).await?.matches
         {

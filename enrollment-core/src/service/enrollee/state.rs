@@ -116,7 +116,7 @@ impl DeviceConfig {
                 addresses: attachment.addresses.clone(),
                 dns: location.dns.iter().map(ToString::to_string).collect(),
                 mtu: location.mtu,
-                peer_public_key: location.public_key.to_string(),
+                peer_public_key: location.public_key,
                 allowed_ips: location.allowed_ips.clone(),
                 endpoint: location.endpoint.to_string(),
                 keepalive: location.keepalive,

@@ -1,0 +1,63 @@
+//! Adding the device.
+
+use axum::Json as Answered;
+use axum::extract::State;
+use enrollment_core::service::enrollee::{DeviceKey, DeviceRequest, NewDeviceKey};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::view::{ConfigDto, DeviceDto};
+use crate::client::Client;
+use crate::extract::{CurrentSession, Json, field};
+use crate::problem::{Answer, Problem};
+use crate::state::EnrollmentState;
+
+/// A device to add: a public key, or the wish that the server make the key pair.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct AddDeviceRequest {
+    /// Its name.
+    name: String,
+    /// Its WireGuard public key: 32 bytes in standard Base64.
+    public_key: Option<String>,
+    /// The server makes the key pair, where its policy allows that.
+    #[serde(default)]
+    make_key: bool,
+}
+
+/// A device that was added.
+#[derive(Serialize, ToSchema)]
+pub(super) struct AddDeviceAnswer {
+    /// The device.
+    device: DeviceDto,
+    /// One configuration per location.
+    configs: Vec<ConfigDto>,
+    /// The private key, when the server made it: shown here only, kept nowhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    private_key: Option<String>,
+}
+
+/// Adds the device, in place of one added before. It becomes a peer when the enrollment completes.
+#[utoipa::path(post, path = "/session/device", tag = "enrollee", responses((status = 200, body = AddDeviceAnswer)))]
+pub(super) async fn device(
+    State(state): State<EnrollmentState>,
+    Client(origin): Client,
+    CurrentSession(session): CurrentSession,
+    Json(request): Json<AddDeviceRequest>,
+) -> Answer<Answered<AddDeviceAnswer>> {
+    let AddDeviceRequest { name, public_key, make_key } = request;
+    let key = match (public_key, make_key) {
+        (Some(key), false) => DeviceKey::Given(field("public_key", &key)?),
+        (None, true) => DeviceKey::MakeHere,
+        (Some(_), true) => return Err(Problem::invalid_field("make_key", "either this or a public key, not both")),
+        (None, false) => return Err(Problem::missing_field("public_key")),
+    };
+    let request = DeviceRequest { name: field("name", &name)?, key };
+    let added = state.service().enrollee().set_device(&session, &request, origin).await?;
+    let NewDeviceKey { device, configs, private_key } = added;
+    let private_key = private_key.as_deref().map(String::as_str);
+    Ok(Answered(AddDeviceAnswer {
+        device: device.into(),
+        configs: configs.into_iter().map(|config| ConfigDto::new(config, private_key)).collect(),
+        private_key: private_key.map(str::to_owned),
+    }))
+}

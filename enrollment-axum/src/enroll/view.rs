@@ -1,0 +1,265 @@
+//! What an enrollee is shown.
+
+use enrollment_core::domain::location::{FactorKind, MfaMode};
+use enrollment_core::domain::policy::Policy;
+use enrollment_core::domain::requirement::Requirement;
+use enrollment_core::domain::settings::{DeviceStep, FrontEnd, Settings};
+use enrollment_core::secret::{PasswordRules, qr_svg};
+use enrollment_core::service::enrollee::{Contact, DeviceConfig, DeviceView, Person, SessionState};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// Where a session stands.
+#[derive(Serialize, ToSchema)]
+pub(super) struct State {
+    /// What the enrollment is for: `onboarding`, `device` or `factor`.
+    purpose: &'static str,
+    /// The first instant at which nothing more is done in the session (RFC 3339, UTC).
+    #[schema(format = DateTime)]
+    deadline: String,
+    /// The user's own data.
+    user: PersonDto,
+    /// Whom to ask: the administrator who started it.
+    initiator: Option<ContactDto>,
+    /// What is still missing before it completes: `profile`, `password`, `password_length`, `mfa`, `device`.
+    missing: Vec<&'static str>,
+    /// What may be done beyond.
+    optional: Vec<&'static str>,
+    /// Kinds of second factor that can be set up here.
+    mfa_methods: Vec<&'static str>,
+    /// Whether a second factor is verified.
+    mfa_verified: bool,
+    /// The settings that matter to the enrollee.
+    settings: SettingsDto,
+    /// The device that was added.
+    device: Option<DeviceDto>,
+    /// Whether the enrollment is complete.
+    completed: bool,
+}
+
+/// The user's own data.
+#[derive(Serialize, ToSchema)]
+struct PersonDto {
+    /// The name to sign in with.
+    username: String,
+    /// First name.
+    first_name: String,
+    /// Last name.
+    last_name: String,
+    /// E-mail address.
+    email: Option<String>,
+    /// Phone number, as corrected.
+    phone: Option<String>,
+}
+
+/// Whom to ask.
+#[derive(Serialize, ToSchema)]
+struct ContactDto {
+    /// Their name.
+    name: String,
+    /// E-mail address.
+    email: Option<String>,
+    /// Phone number.
+    phone: Option<String>,
+}
+
+/// The settings that matter to the enrollee.
+#[derive(Serialize, ToSchema)]
+struct SettingsDto {
+    /// Whose instance it is.
+    organization: String,
+    /// The product's name.
+    product: String,
+    /// Whom to ask for help.
+    support_contact: String,
+    /// Whether a device is added: `mandatory`, `optional` or `administrators_only`.
+    device_step: &'static str,
+    /// Which front end an invitation leads to: `browser`, `desktop` or `both`.
+    front_end: &'static str,
+    /// How long a password must and may be, in characters.
+    password: PasswordDto,
+    /// Whether the server makes a key pair when asked.
+    server_made_keys: bool,
+}
+
+/// How long a password must and may be, in characters.
+#[derive(Serialize, ToSchema)]
+struct PasswordDto {
+    /// The least beside a second factor.
+    min_with_mfa: u32,
+    /// The least of one that stands alone.
+    min_alone: u32,
+    /// The most.
+    max: u32,
+}
+
+/// A device, as its owner sees it.
+#[derive(Serialize, ToSchema)]
+pub(super) struct DeviceDto {
+    /// Which one.
+    id: Uuid,
+    /// The same as an integer below 2^53.
+    number: i64,
+    /// Its name.
+    name: String,
+    /// Its WireGuard public key.
+    public_key: String,
+    /// When it was added (RFC 3339, UTC).
+    #[schema(format = DateTime)]
+    created: String,
+}
+
+/// What a device needs to connect to one location.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ConfigDto {
+    /// The location's name.
+    location: String,
+    /// Which one.
+    location_id: Uuid,
+    /// The same as an integer below 2^53.
+    number: i64,
+    /// A wg-quick file. Without a private key of the server's making it has one marked line to fill in.
+    config: String,
+    /// The file as a QR code (SVG), when it is complete.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    qr_svg: Option<String>,
+    /// Where the gateway is.
+    endpoint: String,
+    /// The gateway's public key.
+    public_key: String,
+    /// The device's addresses.
+    addresses: Vec<String>,
+    /// What goes into the tunnel.
+    allowed_ips: Vec<String>,
+    /// DNS servers and search domains.
+    dns: Vec<String>,
+    /// Seconds between keepalive packets; 0: none.
+    keepalive: u16,
+    /// Bytes.
+    mtu: Option<u16>,
+    /// Whether connecting asks for a second factor: `disabled`, `internal` or `external`.
+    mfa: &'static str,
+}
+
+impl State {
+    pub(super) fn new(state: SessionState, policy: &Policy) -> Self {
+        // Without `..`: what the core comes to show is shown here or left out on purpose.
+        let SessionState {
+            purpose,
+            deadline,
+            user: Person { username, first_name, last_name, email, phone },
+            initiator,
+            missing,
+            optional,
+            factors,
+            mfa_verified,
+            settings,
+            device,
+            completed,
+        } = state;
+        let codes = |requirements: Vec<Requirement>| requirements.into_iter().map(Requirement::code).collect();
+        Self {
+            purpose: purpose.as_str(),
+            deadline: deadline.to_string(),
+            user: PersonDto {
+                username: username.to_string(),
+                first_name: first_name.into(),
+                last_name: last_name.into(),
+                email: email.map(Into::into),
+                phone: phone.map(Into::into),
+            },
+            initiator: initiator.map(ContactDto::from),
+            missing: codes(missing),
+            optional: codes(optional),
+            mfa_methods: factors.into_iter().map(FactorKind::as_str).collect(),
+            mfa_verified,
+            settings: SettingsDto::new(settings, policy),
+            device: device.map(DeviceDto::from),
+            completed,
+        }
+    }
+}
+
+impl From<Contact> for ContactDto {
+    fn from(contact: Contact) -> Self {
+        let Contact { name, email, phone } = contact;
+        Self { name, email: email.map(Into::into), phone: phone.map(Into::into) }
+    }
+}
+
+impl SettingsDto {
+    fn new(settings: Settings, policy: &Policy) -> Self {
+        let PasswordRules { min_with_mfa, min_alone, max } = policy.password;
+        Self {
+            organization: settings.organization.into(),
+            product: settings.product.into(),
+            support_contact: settings.support_contact.into(),
+            device_step: device_step(settings.device_step),
+            front_end: front_end(settings.front_end),
+            password: PasswordDto { min_with_mfa, min_alone, max },
+            server_made_keys: policy.server_made_keys,
+        }
+    }
+}
+
+impl From<DeviceView> for DeviceDto {
+    fn from(device: DeviceView) -> Self {
+        let DeviceView { id, number, name, public_key, created } = device;
+        Self {
+            id: id.uuid(),
+            number: number.get(),
+            name: name.into(),
+            public_key: public_key.to_string(),
+            created: created.to_string(),
+        }
+    }
+}
+
+impl ConfigDto {
+    /// A configuration, complete when the private key is at hand.
+    pub(super) fn new(config: DeviceConfig, private_key: Option<&str>) -> Self {
+        let DeviceConfig { location, number, name, client, addresses, mfa } = config;
+        let file = client.file(private_key);
+        Self {
+            location: name.into(),
+            location_id: location.uuid(),
+            number: number.get(),
+            // A file too long for a QR code is still a file.
+            qr_svg: private_key.and_then(|_| qr_svg(&file).ok()),
+            config: file,
+            endpoint: client.endpoint,
+            public_key: client.peer_public_key.to_string(),
+            addresses: addresses.iter().map(ToString::to_string).collect(),
+            allowed_ips: client.allowed_ips.iter().map(ToString::to_string).collect(),
+            dns: client.dns,
+            keepalive: client.keepalive,
+            mtu: client.mtu,
+            mfa: mfa_mode(mfa),
+        }
+    }
+}
+
+const fn device_step(step: DeviceStep) -> &'static str {
+    match step {
+        DeviceStep::Mandatory => "mandatory",
+        DeviceStep::Optional => "optional",
+        DeviceStep::AdministratorsOnly => "administrators_only",
+    }
+}
+
+pub(super) const fn front_end(front_end: FrontEnd) -> &'static str {
+    match front_end {
+        FrontEnd::Browser => "browser",
+        FrontEnd::Desktop => "desktop",
+        FrontEnd::Both => "both",
+    }
+}
+
+const fn mfa_mode(mode: MfaMode) -> &'static str {
+    match mode {
+        MfaMode::Disabled => "disabled",
+        MfaMode::Internal => "internal",
+        MfaMode::External => "external",
+    }
+}

@@ -1,0 +1,112 @@
+//! Layers that a host can put around the routers, one by one or all together.
+
+use std::any::Any;
+use std::fmt;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use enrollment_core::id::new_uuid;
+use enrollment_core::service::Service;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::timeout::TimeoutLayer;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use crate::headers::security_headers;
+use crate::limits::rate_limited;
+use crate::problem;
+use crate::state::EnrollmentState;
+
+/// Everything for the public face: bounded bodies, a rate per source, a timeout, panics caught, security headers,
+/// request ids and one log line per request. Every refusal is a problem document.
+pub fn public_layers<S: Clone + Send + Sync + 'static>(router: Router<S>, state: &EnrollmentState) -> Router<S> {
+    let router = body_limit(router, state.options().public_body);
+    around(rate_limited(router, state), state)
+}
+
+/// Everything for the internal face: as [`public_layers`], with larger bodies and without a rate per source.
+pub fn internal_layers<S: Clone + Send + Sync + 'static>(router: Router<S>, state: &EnrollmentState) -> Router<S> {
+    around(body_limit(router, state.options().internal_body), state)
+}
+
+fn around<S: Clone + Send + Sync + 'static>(router: Router<S>, state: &EnrollmentState) -> Router<S> {
+    let router = catch_panics(timeout(router, state.options().timeout));
+    observed(security_headers(router, state), state)
+}
+
+/// Refuses bodies of more than `bytes` with `payload_too_large`.
+pub fn body_limit<S: Clone + Send + Sync + 'static>(router: Router<S>, bytes: usize) -> Router<S> {
+    router.layer(RequestBodyLimitLayer::new(bytes)).layer(DefaultBodyLimit::disable())
+}
+
+/// Answers `outcome_unknown` when a request takes longer: its change may have happened or not, and the same request
+/// again returns the truth.
+pub fn timeout<S: Clone + Send + Sync + 'static>(router: Router<S>, after: Duration) -> Router<S> {
+    router.layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, after))
+}
+
+/// Answers `internal` when a handler panics, and logs that it did. What it panicked with goes nowhere.
+pub fn catch_panics<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
+    router.layer(CatchPanicLayer::custom(|_: Box<dyn Any + Send>| {
+        tracing::error!("a handler panicked");
+        StatusCode::INTERNAL_SERVER_ERROR.into_response()
+    }))
+}
+
+/// The header of the request's id.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What a request is called in the logs and in its answer. Made here, never taken from the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestId(Uuid);
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0.simple(), f)
+    }
+}
+
+/// Gives every request an id, writes one log line about it, and makes every refusal a problem document with that id.
+///
+/// The line names method, matched route, status, time taken and id. It never names the path, in which tokens stand,
+/// nor anything of header or body. The id is also a [`RequestId`] among the request's extensions.
+pub fn observed<S: Clone + Send + Sync + 'static>(router: Router<S>, state: &EnrollmentState) -> Router<S> {
+    router.layer(middleware::from_fn_with_state(state.service().clone(), observe))
+}
+
+async fn observe(State(service): State<Service>, mut request: Request, next: Next) -> Response {
+    let started = service.now();
+    let id = RequestId(new_uuid(started, service.entropy()));
+    request.extensions_mut().insert(id);
+    let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str);
+    let span = tracing::info_span!("request", method = %method_name(request.method()), route, id = %id);
+    async {
+        let response = problem::finish(next.run(request).await, &id);
+        let took = service.now().since(started);
+        tracing::info!(status = response.status().as_u16(), micros = took.as_micros(), "answered");
+        with_id(response, id)
+    }
+    .instrument(span)
+    .await
+}
+
+/// A method's name. A client can invent methods: those have no name here.
+fn method_name(method: &axum::http::Method) -> &str {
+    use axum::http::Method as M;
+    match *method {
+        M::GET | M::HEAD | M::POST | M::PUT | M::PATCH | M::DELETE | M::OPTIONS => method.as_str(),
+        _ => "-",
+    }
+}
+
+fn with_id(mut response: Response, id: RequestId) -> Response {
+    if let Ok(value) = HeaderValue::try_from(id.to_string()) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response
+}

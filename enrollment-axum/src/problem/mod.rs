@@ -1,0 +1,119 @@
+//! Problem documents: the one form of every refusal (RFC 9457, SYS-3).
+
+mod document;
+mod table;
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+pub use document::ProblemDocument;
+
+use crate::layers::RequestId;
+
+/// A refusal on its way out. Becomes a [`ProblemDocument`]; the layer that knows the request's id writes it in.
+#[derive(Debug, Clone)]
+pub(crate) struct Problem {
+    status: StatusCode,
+    document: Box<ProblemDocument>,
+    headers: HeaderMap,
+}
+
+/// What a handler answers.
+pub(crate) type Answer<T> = Result<T, Problem>;
+
+impl Problem {
+    /// A refusal with a stable code and a sentence that says what to do next. Neither may hold what a client sent.
+    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        let mut headers = HeaderMap::new();
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"enrollment\""));
+        }
+        Self { status, document: Box::new(ProblemDocument::new(status, code, detail.into())), headers }
+    }
+
+    /// The problem that stands for a bare status, as the router and the layers answer it.
+    pub(crate) fn from_status(status: StatusCode) -> Self {
+        let (code, detail) = table::of_status(status);
+        Self::new(status, code, detail)
+    }
+
+    pub(crate) fn invalid_field(field: impl Into<String>, reason: impl std::fmt::Display) -> Self {
+        let field = field.into();
+        let detail = format!("{field}: {reason}");
+        Self::new(StatusCode::BAD_REQUEST, "invalid_field", detail).with(|document| document.field = Some(field))
+    }
+
+    pub(crate) fn missing_field(field: impl Into<String>) -> Self {
+        let field = field.into();
+        let detail = format!("{field}: must be given");
+        Self::new(StatusCode::BAD_REQUEST, "missing_field", detail).with(|document| document.field = Some(field))
+    }
+
+    pub(crate) fn too_many_requests(wait: Duration) -> Self {
+        Self::from_status(StatusCode::TOO_MANY_REQUESTS).retry_after(wait)
+    }
+
+    /// Who asks has shown nothing that authenticates them.
+    pub(crate) fn unauthorized() -> Self {
+        Self::from_status(StatusCode::UNAUTHORIZED)
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut ProblemDocument)) -> Self {
+        change(&mut self.document);
+        self
+    }
+
+    /// Says when to try again, in whole seconds, at least one.
+    fn retry_after(mut self, wait: Duration) -> Self {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        let seconds = seconds.max(1);
+        self.headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        self.with(|document| document.retry_after = Some(seconds))
+    }
+}
+
+/// The media type of RFC 9457.
+pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, self.headers.clone(), self.document.to_json()).into_response();
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// What a bare refusal keeps of its headers when it becomes a problem document.
+const KEPT: [HeaderName; 2] = [header::ALLOW, header::RETRY_AFTER];
+
+/// Writes the request's id into a problem document, and makes one of a bare refusal: that of a route that is not
+/// there, a method that is not allowed, a body that is too large. What comes with a content of its own is left alone.
+pub(crate) fn finish(response: Response, id: &RequestId) -> Response {
+    let status = response.status();
+    let problem = match response.extensions().get::<Problem>() {
+        Some(problem) => problem.clone(),
+        None if is_bare(&response) && (status.is_client_error() || status.is_server_error()) => {
+            Problem::from_status(status)
+        }
+        None => return response,
+    };
+    let mut finished = problem.with(|document| document.request_id = Some(id.to_string())).into_response();
+    for name in KEPT {
+        if let Some(value) = response.headers().get(&name) {
+            finished.headers_mut().insert(name, value.clone());
+        }
+    }
+    finished
+}
+
+/// Whether a response has no content, or only a line of the framework's.
+fn is_bare(response: &Response) -> bool {
+    match response.headers().get(header::CONTENT_TYPE) {
+        None => true,
+        Some(content_type) => content_type.as_bytes().starts_with(b"text/plain"),
+    }
+}

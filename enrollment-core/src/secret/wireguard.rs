@@ -1,0 +1,52 @@
+//! Private keys of WireGuard.
+
+use std::fmt;
+
+use data_encoding::BASE64;
+use zeroize::Zeroizing;
+
+use crate::domain::device::{InvalidPublicKey, PublicKey};
+use crate::port::Entropy;
+
+/// A private key for Curve25519 (RFC 7748).
+pub struct PrivateKey(Zeroizing<[u8; 32]>);
+
+impl PrivateKey {
+    /// A new pair.
+    ///
+    /// # Errors
+    /// None that can happen: no private key has a public half of low order.
+    pub fn pair(entropy: &dyn Entropy) -> Result<(Self, PublicKey), InvalidPublicKey> {
+        let mut bytes = Zeroizing::new([0; 32]);
+        entropy.fill(bytes.as_mut_slice());
+        let public = x25519_dalek::PublicKey::from(&x25519_dalek::StaticSecret::from(*bytes));
+        Ok((Self(bytes), PublicKey::from_bytes(*public.as_bytes())?))
+    }
+
+    /// The key with these bytes, read from where it was sealed.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// The key, to be sealed.
+    #[must_use]
+    pub fn expose_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// The key as WireGuard writes it: 44 characters of standard Base64.
+    #[must_use]
+    pub fn expose_base64(&self) -> Zeroizing<String> {
+        // Reserved at once: a text that grows leaves copies behind.
+        let mut text = Zeroizing::new(String::with_capacity(BASE64.encode_len(self.0.len())));
+        BASE64.encode_append(self.0.as_slice(), &mut text);
+        text
+    }
+}
+
+impl fmt::Debug for PrivateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PrivateKey(…)")
+    }
+}

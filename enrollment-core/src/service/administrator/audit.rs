@@ -1,0 +1,121 @@
+//! Reading, exporting and verifying the audit log.
+
+use uuid::Uuid;
+
+use super::Administrator;
+use crate::domain::audit::AuditEntry;
+use crate::domain::rejection::Rejection;
+use crate::domain::role::Permission;
+use crate::port::{Cursor, Direction, Scan};
+use crate::record::{IndexName, KeyValue, Seal, Stored};
+use crate::service::audit_verify::AuditReport;
+use crate::service::turn::INSTANCE;
+use crate::service::{Failure, Principal};
+
+/// Which entries, and how many.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditQuery {
+    /// Only those about the record with this id.
+    pub subject: Option<Uuid>,
+    /// Continue behind an earlier page.
+    pub after: Option<Cursor>,
+    /// At most this many, 1 to 1,000.
+    pub limit: u32,
+}
+
+/// Some entries, newest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditPage {
+    /// The entries, sealed or not.
+    pub entries: Vec<AuditEntry>,
+    /// Where the next page starts; `None`: nothing is left.
+    pub next: Option<Cursor>,
+}
+
+/// A stretch of the chain, with the signatures over it. [`crate::domain::chain`] says how to verify it elsewhere;
+/// [`KeyRing::audit_public_key`](crate::secret::KeyRing::audit_public_key) gives the keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditExport {
+    /// The entries, in the order of the chain.
+    pub entries: Vec<AuditEntry>,
+    /// The seals of the batches that end among them.
+    pub seals: Vec<Seal>,
+    /// After which number the next stretch starts; `None`: nothing more was sealed.
+    pub next: Option<i64>,
+}
+
+impl Administrator<'_> {
+    /// A page of the audit log, newest first; of one record, its latest version first.
+    ///
+    /// # Errors
+    /// [`Rejection::InvalidField`] for a limit out of range or another list's cursor; [`Rejection::Forbidden`].
+    pub async fn audit_entries(&self, by: &Principal, query: AuditQuery) -> Result<AuditPage, Failure> {
+        self.audited(by, "audit_entries", INSTANCE, async {
+            by.demand(Permission::ReadAudit)?;
+            let (index, within) = match query.subject {
+                Some(subject) => (IndexName::AuditBySubject, subject.to_string()),
+                None => (IndexName::AuditByTime, String::new()),
+            };
+            let scan = Scan {
+                direction: Direction::Descending,
+                after: query.after.map(|cursor| cursor_of(index, cursor)).transpose()?,
+                ..Scan::all(index, within, page_size(query.limit)?)
+            };
+            let page = self.service.store().scan(&scan).await?;
+            let entries = page.rows.iter().map(|row| Ok(Stored::read(row)?.record)).collect::<Result<_, Failure>>()?;
+            Ok(AuditPage { entries, next: page.next })
+        })
+        .await
+    }
+
+    /// A stretch of the sealed log behind the entry with the number `after` (0: from the start), in the order of the
+    /// chain, at most `limit` entries, 1 to 1,000.
+    ///
+    /// # Errors
+    /// [`Rejection::InvalidField`] for a limit out of range; [`Rejection::Forbidden`].
+    pub async fn export_audit(&self, by: &Principal, after: i64, limit: u32) -> Result<AuditExport, Failure> {
+        self.audited(by, "export_audit", INSTANCE, async {
+            by.demand(Permission::ReadAudit)?;
+            let mut scan = Scan::all(IndexName::AuditChain, "sealed", page_size(limit)?);
+            scan.from = Some(KeyValue::Int(after.saturating_add(1)));
+            let page = self.service.store().scan(&scan).await?;
+            let entries: Vec<AuditEntry> =
+                page.rows.iter().map(|row| Ok(Stored::read(row)?.record)).collect::<Result<_, Failure>>()?;
+            let Some(last) = entries.last().and_then(|entry| entry.sealed).map(|link| link.number) else {
+                return Ok(AuditExport { entries, seals: Vec::new(), next: None });
+            };
+            let seals = self.service.seals(after.saturating_add(1), last.saturating_add(1)).await?;
+            Ok(AuditExport { entries, seals, next: page.next.map(|_| last) })
+        })
+        .await
+    }
+
+    /// Verifies the whole log and names the first thing that is wrong. Takes time in proportion to the log, and memory
+    /// in proportion to nothing.
+    ///
+    /// # Errors
+    /// [`Rejection::Forbidden`]; a wrong log is no error but [`AuditReport::problem`].
+    pub async fn verify_audit(&self, by: &Principal) -> Result<AuditReport, Failure> {
+        self.audited(by, "verify_audit", INSTANCE, async {
+            by.demand(Permission::ReadAudit)?;
+            self.service.verify_audit().await
+        })
+        .await
+    }
+}
+
+fn page_size(limit: u32) -> Result<u32, Rejection> {
+    if (1..=1000).contains(&limit) {
+        Ok(limit)
+    } else {
+        Err(Rejection::InvalidField { field: "limit", reason: "1 to 1000".to_owned() })
+    }
+}
+
+fn cursor_of(index: IndexName, cursor: Cursor) -> Result<Cursor, Rejection> {
+    if cursor.at.value_type() == index.value_type() {
+        Ok(cursor)
+    } else {
+        Err(Rejection::InvalidField { field: "cursor", reason: "the one that came with the page before".to_owned() })
+    }
+}

@@ -1,0 +1,115 @@
+//! Changing a location.
+
+use std::collections::BTreeSet;
+
+use ipnet::IpNet;
+
+use super::locations::{LocationView, bump};
+use super::patch::Changed;
+use super::{Administrator, doer};
+use crate::domain::event::Event;
+use crate::domain::group::Access;
+use crate::domain::location::{DnsEntry, Endpoint, FactorKind, Location, MfaMode, Ownership};
+use crate::domain::rejection::Rejection;
+use crate::domain::role::Permission;
+use crate::domain::text::LocationName;
+use crate::id::LocationId;
+use crate::record::{Kind, RowKey, UniqueName};
+use crate::service::turn::{Draft, TURNS, Written};
+use crate::service::{Failure, Principal};
+
+/// New values for some fields of a location; `None` leaves one as it is.
+///
+/// Pools and the gateway's key are not among them: devices have addresses of the pools, and the key stands in every
+/// configuration that was handed out. Changing one in place would cut all of them off without a word; whoever needs
+/// another adds a location.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LocationPatch {
+    /// Its name; unique without regard to case.
+    pub name: Option<LocationName>,
+    /// Where clients connect to.
+    pub endpoint: Option<Endpoint>,
+    /// What clients route into the tunnel, 1 to 64.
+    pub allowed_ips: Option<Vec<IpNet>>,
+    /// DNS servers and search domains, at most 16.
+    pub dns: Option<Vec<DnsEntry>>,
+    /// Seconds between keepalive packets; 0: none.
+    pub keepalive: Option<u16>,
+    /// Bytes, 576 to 9,216; `Some(None)`: the client's choice.
+    pub mtu: Option<Option<u16>>,
+    /// Whether connecting asks for a second factor.
+    pub mfa: Option<MfaMode>,
+    /// Which factors it accepts when `mfa` is internal.
+    pub factors: Option<BTreeSet<FactorKind>>,
+    /// Who reaches it.
+    pub access: Option<Access>,
+    /// What happens to peers that are not ours.
+    pub ownership: Option<Ownership>,
+}
+
+impl Administrator<'_> {
+    /// Changes some fields of a location, all of them or none. A patch that changes nothing writes nothing.
+    ///
+    /// The set of locations moves in the same change: an enrollment that completes at the same instant is judged
+    /// against the location as it is then (REQ-3). Enrollments under way and configurations made from now on follow the
+    /// new values. Devices that exist keep their addresses and peers, also those of people whom a new `access` no
+    /// longer admits, and get none where it newly admits their owners.
+    ///
+    /// # Errors
+    /// As [`Administrator::create_location`], and [`Rejection::NotFound`].
+    pub async fn change_location(
+        &self,
+        by: &Principal,
+        id: LocationId,
+        patch: LocationPatch,
+    ) -> Result<LocationView, Failure> {
+        self.audited(by, "change_location", RowKey::new(Kind::Location, id.uuid()), async {
+            by.demand(Permission::ManageLocations)?;
+            for _ in 0..TURNS {
+                let guard = self.locations_guard().await?;
+                let Some(stored) = self.service.read::<Location>(id.uuid()).await? else {
+                    return Err(Rejection::NotFound { what: "location" }.into());
+                };
+                let mut next = stored.record.clone();
+                let changed = patch.clone().apply(&mut next);
+                if changed.is_empty() {
+                    return Ok((&next).into());
+                }
+                self.check_location(&next, guard.as_ref()).await?;
+                let mut draft = Draft::new(self.service.now());
+                draft.ops.push(stored.put(&next));
+                bump(&mut draft, guard.as_ref());
+                let event = Event::LocationChanged { fields: changed.0 };
+                self.service.audit(&mut draft, doer(by), stored.key(), stored.version, event);
+                match self.service.write(draft).await? {
+                    Written::Applied => return Ok((&next).into()),
+                    Written::Taken(key) if key.name == UniqueName::LocationName => {
+                        return Err(Rejection::LocationNameTaken.into());
+                    }
+                    Written::Stale | Written::Taken(_) | Written::LeaseLost => {}
+                }
+            }
+            Err(Failure::Busy)
+        })
+        .await
+    }
+}
+
+impl LocationPatch {
+    fn apply(self, to: &mut Location) -> Changed {
+        // No `..`: a new field cannot be forgotten.
+        let Self { name, endpoint, allowed_ips, dns, keepalive, mtu, mfa, factors, access, ownership } = self;
+        let mut changed = Changed::default();
+        changed.set(&mut to.name, name, "name");
+        changed.set(&mut to.endpoint, endpoint, "endpoint");
+        changed.set(&mut to.allowed_ips, allowed_ips, "allowed_ips");
+        changed.set(&mut to.dns, dns, "dns");
+        changed.set(&mut to.keepalive, keepalive, "keepalive");
+        changed.set(&mut to.mtu, mtu, "mtu");
+        changed.set(&mut to.mfa, mfa, "mfa");
+        changed.set(&mut to.factors, factors, "factors");
+        changed.set(&mut to.access, access, "access");
+        changed.set(&mut to.ownership, ownership, "ownership");
+        changed
+    }
+}

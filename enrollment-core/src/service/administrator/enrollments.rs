@@ -1,0 +1,175 @@
+//! Starting, rotating and revoking enrollments.
+
+use super::issue::Minted;
+use super::{Administrator, Delivery, Issued, StartEnrollment};
+use crate::domain::audit::Actor;
+use crate::domain::command::{Command, Decision, Rotation};
+use crate::domain::decide;
+use crate::domain::enrollment::{Closure, Enrollment, Purpose};
+use crate::domain::rejection::Rejection;
+use crate::domain::role::Permission;
+use crate::domain::settings::Settings;
+use crate::domain::user::User;
+use crate::id::{EnrollmentId, UserId};
+use crate::record::{Kind, RowKey, Stored};
+use crate::service::circumstances::World;
+use crate::service::turn::{Draft, TURNS, Written};
+use crate::service::{Failure, Principal};
+
+impl Administrator<'_> {
+    /// Starts an enrollment, and shows its token this once. An open one of the same user and purpose ends in the same
+    /// change, token and session both: there is never more than one, whatever comes in parallel (INV-5).
+    ///
+    /// # Errors
+    /// [`Rejection::UserDisabled`], [`Rejection::AlreadyEnrolled`], [`Rejection::NotEnrolled`],
+    /// [`Rejection::NoLocation`], [`Rejection::FactorNotApplicable`], [`Rejection::OutOfRange`],
+    /// [`Rejection::MailNotConfigured`]; nothing is created.
+    pub async fn start(&self, by: &Principal, user: UserId, start: StartEnrollment) -> Result<Issued, Failure> {
+        let about = RowKey::new(Kind::User, user.uuid());
+        self.audited(by, "start_enrollment", about, self.try_start(by, user, &start)).await
+    }
+
+    /// Gives an open enrollment a new token, valid as long as the settings say from now on. The old one is dead, and
+    /// so is its session.
+    ///
+    /// # Errors
+    /// When it is completed or closed.
+    pub async fn rotate(&self, by: &Principal, id: EnrollmentId) -> Result<Issued, Failure> {
+        self.audited(by, "rotate_enrollment", key(id), self.try_rotate(by, id)).await
+    }
+
+    /// Ends an enrollment: its token is dead at once, the user stays and can be sent a new one (ADM-5). Revoking what
+    /// is over already changes nothing.
+    ///
+    /// # Errors
+    /// [`Rejection::AlreadyCompleted`] when it is completed.
+    pub async fn revoke(&self, by: &Principal, id: EnrollmentId) -> Result<(), Failure> {
+        self.audited(by, "revoke_enrollment", key(id), self.try_revoke(by, id)).await
+    }
+
+    async fn try_start(&self, by: &Principal, user: UserId, start: &StartEnrollment) -> Result<Issued, Failure> {
+        demand_permission(by, Some(user), start)?;
+        self.demand_validity(start)?;
+        for _ in 0..TURNS {
+            let world = self.service.world_of(user, by.user, &[]).await?.ok_or(Rejection::NotFound { what: "user" })?;
+            by.demand_rank(world.user.record.role)?;
+            demand_delivery(by, start, &world.settings)?;
+            let reaches = world.circumstances(self.service.policy()).reachable().next().is_some();
+            demand_startable(&world.user.record, start.purpose, reaches)?;
+            let mut draft = Draft::new(self.service.now());
+            let issued = self.restart(&mut draft, by, &world, start).await?;
+            if let Written::Applied = self.service.write(draft).await? {
+                return Ok(issued);
+            }
+        }
+        Err(Failure::Busy)
+    }
+
+    /// Adds a new enrollment to a draft in place of the open one, if any, for the user as they were read: whoever
+    /// disables them meanwhile wins (REQ-6).
+    pub(super) async fn restart(
+        &self,
+        draft: &mut Draft,
+        by: &Principal,
+        world: &World,
+        start: &StartEnrollment,
+    ) -> Result<Issued, Failure> {
+        let user = &world.user.record;
+        draft.ops.push(world.user.check());
+        if let Some(open) = self.open_enrollment(user, start.purpose).await? {
+            self.close(draft, by, &open, Closure::Restarted).await?;
+        }
+        self.issue(draft, by, user, &world.settings, start)
+    }
+
+    async fn try_rotate(&self, by: &Principal, id: EnrollmentId) -> Result<Issued, Failure> {
+        by.demand(Permission::StartEnrollment)?;
+        for _ in 0..TURNS {
+            let (stored, world) = self.enrollment_of(by, id).await?;
+            let enrollment = &stored.record;
+            let mut draft = Draft::new(self.service.now());
+            let Minted { token, seed } = self.mint(enrollment.purpose, id, enrollment.generation + 1)?;
+            let expires = draft.now.plus(world.settings.token_validity.duration());
+            let rotation = Rotation { token: token.digest(), seed, expires };
+            let Decision::Changed(changed) = decide(enrollment, Command::Rotate(rotation), draft.now)? else {
+                return Err(Failure::Broken("a rotation that changes nothing".into()));
+            };
+            let issued = self.issued(&world.settings, &changed.next, token);
+            draft.ops.push(world.user.check());
+            self.add_changed(&mut draft, by, &stored, *changed).await?;
+            if let Written::Applied = self.service.write(draft).await? {
+                return Ok(issued);
+            }
+        }
+        Err(Failure::Busy)
+    }
+
+    async fn try_revoke(&self, by: &Principal, id: EnrollmentId) -> Result<(), Failure> {
+        by.demand(Permission::RevokeEnrollment)?;
+        for _ in 0..TURNS {
+            let (stored, _) = self.enrollment_of(by, id).await?;
+            let mut draft = Draft::new(self.service.now());
+            if !self.close(&mut draft, by, &stored, Closure::Revoked).await? {
+                return Ok(());
+            }
+            if let Written::Applied = self.service.write(draft).await? {
+                return Ok(());
+            }
+        }
+        Err(Failure::Busy)
+    }
+
+    /// An enrollment and the world of its user, whom the principal may act upon.
+    async fn enrollment_of(&self, by: &Principal, id: EnrollmentId) -> Result<(Stored<Enrollment>, World), Failure> {
+        let stored = self.service.read::<Enrollment>(id.uuid()).await?;
+        let stored = stored.ok_or(Rejection::NotFound { what: "enrollment" })?;
+        let world = self.service.world(&stored.record, &[]).await?;
+        by.demand_rank(world.user.record.role)?;
+        Ok((stored, world))
+    }
+}
+
+const fn key(id: EnrollmentId) -> RowKey {
+    RowKey::new(Kind::Enrollment, id.uuid())
+}
+
+/// Whether the principal may ask for this at all. `user` is `None` for one who does not exist yet.
+pub(super) fn demand_permission(
+    by: &Principal,
+    user: Option<UserId>,
+    start: &StartEnrollment,
+) -> Result<(), Rejection> {
+    // Whoever signed in adds their own devices (INV-9). A program that acts for them does not.
+    let own_device = start.purpose == Purpose::Device && user.is_some_and(|user| by.actor == Actor::User(user));
+    match start.delivery {
+        Delivery::Manual | Delivery::Both if own_device => Ok(()),
+        Delivery::Manual | Delivery::Both => by.demand(Permission::StartEnrollment),
+        Delivery::Email => by.demand(Permission::SendEnrollment),
+    }
+}
+
+/// Whether the link can be delivered so, and by this principal.
+pub(super) fn demand_delivery(by: &Principal, start: &StartEnrollment, settings: &Settings) -> Result<(), Rejection> {
+    if start.delivery == Delivery::Manual {
+        return Ok(());
+    }
+    // Who may send without seeing the token sends only where the settings allow it, and to the address on file.
+    let may_send = by.role.may(Permission::StartEnrollment) || (settings.help_desk_may_send && start.email.is_none());
+    Err(if may_send { Rejection::MailNotConfigured } else { Rejection::Forbidden })
+}
+
+/// Whether an enrollment for this purpose makes sense for the user (INV-6, INV-9).
+pub(super) fn demand_startable(user: &User, purpose: Purpose, reaches_a_location: bool) -> Result<(), Rejection> {
+    if !user.is_active() {
+        return Err(Rejection::UserDisabled);
+    }
+    match purpose {
+        Purpose::Onboarding if user.is_enrolled() => Err(Rejection::AlreadyEnrolled),
+        Purpose::Device if !user.is_enrolled() => Err(Rejection::NotEnrolled),
+        Purpose::Device if !reaches_a_location => Err(Rejection::NoLocation),
+        Purpose::Factor if user.credentials.password.is_none() || !user.credentials.factors().is_empty() => {
+            Err(Rejection::FactorNotApplicable)
+        }
+        Purpose::Onboarding | Purpose::Device | Purpose::Factor => Ok(()),
+    }
+}

@@ -1,0 +1,257 @@
+//! Issuing an enrollment: its token, its links, its terms.
+
+use std::fmt;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::{Administrator, doer};
+use crate::domain::command::{Changed, Command, Decision};
+use crate::domain::contact::Email;
+use crate::domain::enrollment::{Closure, Enrollment, Phase, Purpose, Terms};
+use crate::domain::event::Event;
+use crate::domain::rejection::Rejection;
+use crate::domain::settings::{FrontEnd, Settings};
+use crate::domain::user::User;
+use crate::domain::{decide, token_opens};
+use crate::id::EnrollmentId;
+use crate::record::{Stored, Version, new_row};
+use crate::secret::{KeyError, Token, TokenSeed};
+use crate::service::turn::Draft;
+use crate::service::{Failure, Principal, Service};
+use crate::time::{Span, Timestamp};
+
+/// What kind of enrollment to start, and how its link reaches the person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StartEnrollment {
+    /// What it is for.
+    pub purpose: Purpose,
+    /// How the link gets there.
+    pub delivery: Delivery,
+    /// Where mail goes, in place of the address on file; the account keeps its own (INV-3).
+    pub email: Option<Email>,
+    /// How long the token is valid, inside the policy's bounds; `None`: as the settings say (INV-8).
+    pub validity: Option<Span>,
+}
+
+/// How a link gets to the person it is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    /// The administrator hands it over.
+    #[default]
+    Manual,
+    /// It is sent by mail; the administrator does not see it.
+    Email,
+    /// Both.
+    Both,
+}
+
+impl Delivery {
+    /// The stable name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Manual => "manual",
+            Self::Email => "email",
+            Self::Both => "both",
+        }
+    }
+}
+
+/// An issued invitation, for personal hand-over: the only time its token is shown (INV-2).
+#[derive(Debug)]
+pub struct Issued {
+    /// Which enrollment.
+    pub id: EnrollmentId,
+    /// Its secret.
+    pub token: Token,
+    /// Where the browser goes.
+    pub url: Link,
+    /// What opens the desktop client, where the settings lead to it (INV-11).
+    pub deep_link: Option<Link>,
+    /// The first instant at which the token opens nothing.
+    pub expires_at: Timestamp,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// One more with every rotation.
+    pub generation: u32,
+}
+
+/// A link with a token in it, and therefore a secret.
+pub struct Link(Zeroizing<String>);
+
+impl Link {
+    /// The link.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Link(…)")
+    }
+}
+
+/// All but the unreserved characters of RFC 3986.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+impl Issued {
+    fn new(service: &Service, front_end: FrontEnd, enrollment: &Enrollment, token: Token) -> Self {
+        let instance = service.instance().url.as_str();
+        let secret = token.expose();
+        let url = Link(Zeroizing::new(format!("{instance}/enroll/{secret}")));
+        let deep_link = matches!(front_end, FrontEnd::Desktop | FrontEnd::Both).then(|| {
+            let [token, url] = [secret, instance].map(|text| utf8_percent_encode(text, RESERVED));
+            Link(Zeroizing::new(format!("defguard://addinstance?token={token}&url={url}")))
+        });
+        Self {
+            id: enrollment.id,
+            token,
+            url,
+            deep_link,
+            expires_at: enrollment.expires,
+            purpose: enrollment.purpose,
+            generation: enrollment.generation,
+        }
+    }
+}
+
+/// A token that was made, and what is kept of it.
+pub(super) struct Minted {
+    pub(super) token: Token,
+    pub(super) seed: TokenSeed,
+}
+
+impl Administrator<'_> {
+    /// Adds a new enrollment for `user` to a draft.
+    pub(super) fn issue(
+        &self,
+        draft: &mut Draft,
+        by: &Principal,
+        user: &User,
+        settings: &Settings,
+        start: &StartEnrollment,
+    ) -> Result<Issued, Failure> {
+        let policy = self.service.policy();
+        let id = EnrollmentId::new(draft.now, self.service.entropy());
+        let generation = 1;
+        let Minted { token, seed } = self.mint(start.purpose, id, generation)?;
+        let enrollment = Enrollment {
+            id,
+            purpose: start.purpose,
+            subject: user.id,
+            username: user.username.clone(),
+            initiator: by.user,
+            created: draft.now,
+            expires: draft.now.plus(start.validity.unwrap_or(settings.token_validity).duration()),
+            terms: Terms {
+                session: settings.session_validity,
+                max_sessions: settings.max_sessions,
+                wrong_codes: policy.wrong_codes,
+                passwords: policy.passwords_per_session,
+            },
+            generation,
+            token: token.digest(),
+            seed: Some(seed),
+            past_tokens: Vec::new(),
+            sessions: 0,
+            serial: 0,
+            past_sessions: Vec::new(),
+            wrong_codes: 0,
+            takeovers: 0,
+            last_refusal: None,
+            phase: Phase::Invited,
+        };
+        let row = new_row(&enrollment);
+        let key = row.key();
+        draft.ops.push(row);
+        self.service.audit(draft, doer(by), key, Version::FIRST, Event::EnrollmentIssued);
+        Ok(Issued::new(self.service, settings.front_end, &enrollment, token))
+    }
+
+    /// A new token under the ring's active key.
+    pub(super) fn mint(&self, purpose: Purpose, id: EnrollmentId, generation: u32) -> Result<Minted, Failure> {
+        let ring = self.service.ring();
+        let seed = TokenSeed::new(ring, self.service.entropy());
+        let token = ring.token(&seed, purpose.as_str(), id, generation)?;
+        Ok(Minted { token, seed })
+    }
+
+    /// What was issued, with a token that the caller has made.
+    pub(super) fn issued(&self, settings: &Settings, enrollment: &Enrollment, token: Token) -> Issued {
+        Issued::new(self.service, settings.front_end, enrollment, token)
+    }
+
+    /// The same invitation again, as long as its token opens something. `None` also when the key that made it was
+    /// revoked.
+    pub(super) fn again(
+        &self,
+        settings: &Settings,
+        enrollment: &Enrollment,
+        now: Timestamp,
+    ) -> Result<Option<Issued>, Failure> {
+        let in_session = enrollment.session().is_some_and(|session| now < session.deadline);
+        let sessions_left = in_session || enrollment.sessions < enrollment.terms.max_sessions;
+        let Some(seed) = enrollment.seed.as_ref().filter(|_| sessions_left && token_opens(enrollment, now).is_ok())
+        else {
+            return Ok(None);
+        };
+        let ring = self.service.ring();
+        match ring.token(seed, enrollment.purpose.as_str(), enrollment.id, enrollment.generation) {
+            Ok(token) => Ok(Some(self.issued(settings, enrollment, token))),
+            Err(KeyError::Revoked(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The open enrollment of a user and purpose; there is at most one (INV-5).
+    pub(super) async fn open_enrollment(
+        &self,
+        user: &User,
+        purpose: Purpose,
+    ) -> Result<Option<Stored<Enrollment>>, Failure> {
+        self.service.find(&Enrollment::open_key(user.id, purpose)).await
+    }
+
+    /// Adds the end of an enrollment to a draft; says whether there was anything to end.
+    pub(super) async fn close(
+        &self,
+        draft: &mut Draft,
+        by: &Principal,
+        stored: &Stored<Enrollment>,
+        why: Closure,
+    ) -> Result<bool, Failure> {
+        match decide(&stored.record, Command::Close(why), draft.now)? {
+            Decision::Unchanged(_) => Ok(false),
+            Decision::Changed(changed) => {
+                self.add_changed(draft, by, stored, *changed).await?;
+                Ok(true)
+            }
+        }
+    }
+
+    /// Adds what was decided of an enrollment to a draft.
+    pub(super) async fn add_changed(
+        &self,
+        draft: &mut Draft,
+        by: &Principal,
+        stored: &Stored<Enrollment>,
+        changed: Changed,
+    ) -> Result<(), Failure> {
+        draft.ops.push(stored.put(&changed.next));
+        self.service.add_effects(draft, None, changed.effects).await?;
+        self.service.audit(draft, doer(by), stored.key(), stored.version, changed.event);
+        Ok(())
+    }
+
+    /// Whether the validity that was asked for lies inside the policy (INV-8).
+    pub(super) fn demand_validity(&self, start: &StartEnrollment) -> Result<(), Rejection> {
+        let Some(validity) = start.validity else { return Ok(()) };
+        let bounds = &self.service.policy().token_validity;
+        bounds.check(validity).map(|_| ()).map_err(|reason| Rejection::OutOfRange { field: "validity", reason })
+    }
+}

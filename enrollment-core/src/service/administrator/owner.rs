@@ -1,0 +1,109 @@
+//! The first Owner, who is enrolled through the product itself (ADM-11).
+
+use super::{Administrator, Delivery, Issued, NewUser, StartEnrollment};
+use crate::domain::contact::Email;
+use crate::domain::enrollment::Purpose;
+use crate::domain::rejection::Rejection;
+use crate::domain::role::{Permission, Role};
+use crate::domain::settings::Settings;
+use crate::domain::text::PersonName;
+use crate::domain::username::Username;
+use crate::id::UserId;
+use crate::record::UniqueName;
+use crate::service::turn::{Draft, INSTANCE, TURNS, Written};
+use crate::service::{Failure, Principal};
+
+/// Who the first Owner shall be. Only what matters when there is none yet.
+#[derive(Debug, Clone, Default)]
+pub struct FirstOwner {
+    /// Their username; `owner` when nobody chose.
+    pub username: Option<Username>,
+    /// Where mail goes.
+    pub email: Option<Email>,
+}
+
+const DEFAULT_USERNAME: &str = "owner";
+
+const ONBOARDING: StartEnrollment =
+    StartEnrollment { purpose: Purpose::Onboarding, delivery: Delivery::Manual, email: None, validity: None };
+
+impl Administrator<'_> {
+    /// The invitation of the first Owner: the same as long as it opens something, a new one after that, and `None` once
+    /// an active Owner is enrolled. Where there is no Owner to be enrolled, one is made; however many processes start at
+    /// once, they make one.
+    ///
+    /// # Errors
+    /// [`Rejection::UsernameTaken`] when somebody else has the username.
+    pub async fn owner_link(&self, by: &Principal, first: FirstOwner) -> Result<Option<Issued>, Failure> {
+        self.audited(by, "owner_link", INSTANCE, self.try_owner_link(by, &first)).await
+    }
+
+    async fn try_owner_link(&self, by: &Principal, first: &FirstOwner) -> Result<Option<Issued>, Failure> {
+        by.demand(Permission::ManageAdministrators)?;
+        for _ in 0..TURNS {
+            let owners = self.owners().await?;
+            if owners.any_can_sign_in() {
+                return Ok(None);
+            }
+            let issued = match owners.waiting(|owner| Some(&owner.username) == first.username.as_ref()) {
+                Some(owner) => self.link_of(by, owner).await?,
+                None => self.make_owner(by, first).await?,
+            };
+            if issued.is_some() {
+                return Ok(issued);
+            }
+        }
+        Err(Failure::Busy)
+    }
+
+    /// The link of an Owner who waits; `None` when others were faster.
+    async fn link_of(&self, by: &Principal, owner: UserId) -> Result<Option<Issued>, Failure> {
+        let Some(world) = self.service.world_of(owner, None, &[]).await? else { return Ok(None) };
+        let user = &world.user.record;
+        if !user.is_active() || user.is_enrolled() {
+            return Ok(None);
+        }
+        let now = self.service.now();
+        if let Some(open) = self.open_enrollment(user, Purpose::Onboarding).await?
+            && let Some(issued) = self.again(&world.settings, &open.record, now)?
+        {
+            return Ok(Some(issued));
+        }
+        let mut draft = Draft::new(now);
+        let issued = self.restart(&mut draft, by, &world, &ONBOARDING).await?;
+        match self.service.write(draft).await? {
+            Written::Applied => Ok(Some(issued)),
+            Written::Stale | Written::Taken(_) | Written::LeaseLost => Ok(None),
+        }
+    }
+
+    /// A new Owner and their link, in one change; `None` when others were faster.
+    async fn make_owner(&self, by: &Principal, first: &FirstOwner) -> Result<Option<Issued>, Failure> {
+        let row = self.service.store().get(&[Settings::KEY]).await?.pop().flatten();
+        let (settings, _) = self.service.settings_of(row)?;
+        let unnamed: PersonName = "".parse().map_err(|error| Failure::Broken(Box::new(error)))?;
+        let username = match &first.username {
+            Some(username) => username.clone(),
+            None => DEFAULT_USERNAME.parse().map_err(|error| Failure::Broken(Box::new(error)))?,
+        };
+        let new = NewUser {
+            username,
+            first_name: unnamed.clone(),
+            last_name: unnamed,
+            email: first.email.clone(),
+            phone: None,
+            groups: std::collections::BTreeSet::new(),
+            role: Some(Role::Owner),
+            enrollment: None,
+        };
+        let mut draft = Draft::new(self.service.now());
+        let user = self.new_user(&draft, &new);
+        let issued = self.issue(&mut draft, by, &user, &settings, &ONBOARDING)?;
+        self.add_user(&mut draft, by, &user).await?;
+        match self.service.write(draft).await? {
+            Written::Applied => Ok(Some(issued)),
+            Written::Taken(key) if key.name == UniqueName::Username => Err(Rejection::UsernameTaken.into()),
+            Written::Stale | Written::Taken(_) | Written::LeaseLost => Ok(None),
+        }
+    }
+}

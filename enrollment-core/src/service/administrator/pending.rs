@@ -1,0 +1,280 @@
+//! Reading enrollments: the pending list and its neighbors (ADM-3). Never a token.
+
+use std::collections::HashMap;
+
+use uuid::Uuid;
+
+use super::listing::{self, Listing, PageRequest};
+use super::{Administrator, Delivery};
+use crate::domain::contact::Email;
+use crate::domain::enrollment::{Closure, Enrollment, Phase, Purpose, Refusal};
+use crate::domain::rejection::Rejection;
+use crate::domain::role::Permission;
+use crate::domain::text::PersonName;
+use crate::domain::user::User;
+use crate::domain::username::Username;
+use crate::id::{EnrollmentId, UserId};
+use crate::port::Direction;
+use crate::record::{IndexName, Kind, RowKey, Stored};
+use crate::service::turn::INSTANCE;
+use crate::service::{Failure, Principal};
+use crate::time::Timestamp;
+
+/// Which enrollments.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EnrollmentFilter {
+    /// Where they stand.
+    pub standing: Standing,
+    /// How their user's name begins. The list is then ordered by username, otherwise the latest comes first.
+    pub prefix: Option<String>,
+}
+
+/// Which of the three lists an enrollment is in. Expired ones stay among the open: they can be renewed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Standing {
+    /// Neither completed nor closed.
+    #[default]
+    Open,
+    /// Completed.
+    Completed,
+    /// Ended without completion.
+    Closed,
+}
+
+impl Standing {
+    /// The stable name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Completed => "completed",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// An enrollment, as administrators see it. No secret is part of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnrollmentView {
+    /// Which one.
+    pub id: EnrollmentId,
+    /// For whom.
+    pub user: SubjectView,
+    /// Their address on file.
+    pub email: Option<Email>,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// When it was issued.
+    pub created: Timestamp,
+    /// The first instant at which its token opens nothing.
+    pub expires_at: Timestamp,
+    /// Whether that instant has come, for one that is still open.
+    pub expired: bool,
+    /// How far it is.
+    pub progress: Progress,
+    /// How often a new holder of the token took the session over (TOK-5).
+    pub takeovers: u32,
+    /// Wrong codes so far.
+    pub wrong_codes: u32,
+    /// Why the last completion was refused (REQ-10).
+    pub last_refusal: Option<Refusal>,
+    /// How the link got to the person.
+    pub delivery: Delivery,
+    /// The administrator who started it, if a person did.
+    pub initiator: Option<UserId>,
+}
+
+/// Whom an enrollment is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubjectView {
+    /// Which user.
+    pub id: UserId,
+    /// Their username.
+    pub username: Username,
+    /// First name.
+    pub first_name: PersonName,
+    /// Last name.
+    pub last_name: PersonName,
+}
+
+/// How far an enrollment is, as far as its record shows: what its present holder has done, or what came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Where it stands.
+    pub stage: Stage,
+    /// The profile is confirmed.
+    pub profile: bool,
+    /// A password is chosen.
+    pub password: bool,
+    /// A factor is verified.
+    pub mfa: bool,
+    /// A device is added.
+    pub device: bool,
+}
+
+/// Where an enrollment stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Nobody has begun.
+    Invited,
+    /// Somebody has begun.
+    InSession,
+    /// Done.
+    Completed {
+        /// When.
+        at: Timestamp,
+    },
+    /// Over without completion.
+    Closed {
+        /// When.
+        at: Timestamp,
+        /// Why.
+        why: Closure,
+    },
+}
+
+impl Stage {
+    /// The stable name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Invited => "invited",
+            Self::InSession => "in_session",
+            Self::Completed { .. } => "completed",
+            Self::Closed { .. } => "closed",
+        }
+    }
+}
+
+impl Progress {
+    const fn nothing(stage: Stage) -> Self {
+        Self { stage, profile: false, password: false, mfa: false, device: false }
+    }
+
+    fn of(enrollment: &Enrollment) -> Self {
+        match &enrollment.phase {
+            Phase::Invited => Self::nothing(Stage::Invited),
+            Phase::InSession(session) => Self {
+                stage: Stage::InSession,
+                profile: session.work.profile.is_some(),
+                password: session.work.password.is_some(),
+                mfa: session.work.totp.is_some(),
+                device: session.work.device.is_some(),
+            },
+            Phase::Completed(completed) => Self {
+                profile: enrollment.purpose == Purpose::Onboarding,
+                password: enrollment.purpose == Purpose::Onboarding,
+                mfa: enrollment.purpose == Purpose::Factor,
+                device: completed.device.is_some(),
+                stage: Stage::Completed { at: completed.at },
+            },
+            Phase::Closed(closed) => Self::nothing(Stage::Closed { at: closed.at, why: closed.why }),
+        }
+    }
+}
+
+impl Administrator<'_> {
+    /// An enrollment.
+    ///
+    /// # Errors
+    /// [`Rejection::NotFound`].
+    pub async fn enrollment(&self, by: &Principal, id: EnrollmentId) -> Result<EnrollmentView, Failure> {
+        self.audited(by, "enrollment", RowKey::new(Kind::Enrollment, id.uuid()), async {
+            by.demand(Permission::ReadUsers)?;
+            let stored = self.service.read::<Enrollment>(id.uuid()).await?;
+            let stored = stored.ok_or(Rejection::NotFound { what: "enrollment" })?;
+            let mut views = self.views(vec![stored.record]).await?;
+            views.pop().ok_or_else(|| Failure::Broken("an enrollment's user is gone".into()))
+        })
+        .await
+    }
+
+    /// Enrollments, page by page; a page costs the same however many come before it.
+    ///
+    /// # Errors
+    /// When cursor or limit do not fit.
+    pub async fn enrollments(
+        &self,
+        by: &Principal,
+        filter: &EnrollmentFilter,
+        page: &PageRequest,
+    ) -> Result<Listing<EnrollmentView>, Failure> {
+        self.audited(by, "enrollments", INSTANCE, self.try_enrollments(by, filter, page)).await
+    }
+
+    async fn try_enrollments(
+        &self,
+        by: &Principal,
+        filter: &EnrollmentFilter,
+        page: &PageRequest,
+    ) -> Result<Listing<EnrollmentView>, Failure> {
+        by.demand(Permission::ReadUsers)?;
+        let within = filter.standing.as_str();
+        let scan = match filter.prefix.as_deref().filter(|prefix| !prefix.is_empty()) {
+            None => {
+                let mut scan = page.scan(IndexName::EnrollmentsByCreated, within)?;
+                scan.direction = Direction::Descending;
+                scan
+            }
+            Some(prefix) => {
+                let mut scan = page.scan(IndexName::EnrollmentsByUsername, within)?;
+                // No username begins with what is not one.
+                let Ok(prefix) = prefix.parse::<Username>() else {
+                    return Ok(Listing { items: Vec::new(), next: None });
+                };
+                listing::beginning_with(&mut scan, prefix.as_str());
+                scan
+            }
+        };
+        let page = self.service.store().scan(&scan).await?;
+        let mut enrollments = Vec::new();
+        for row in &page.rows {
+            enrollments.push(Stored::<Enrollment>::read(row)?.record);
+        }
+        let items = self.views(enrollments).await?;
+        Ok(Listing { items, next: page.next.as_ref().and_then(listing::text) })
+    }
+
+    /// Enrollments with their users as they are now.
+    async fn views(&self, enrollments: Vec<Enrollment>) -> Result<Vec<EnrollmentView>, Failure> {
+        let mut keys: Vec<RowKey> =
+            enrollments.iter().map(|enrollment| RowKey::new(Kind::User, enrollment.subject.uuid())).collect();
+        keys.sort();
+        keys.dedup();
+        let mut users: HashMap<Uuid, User> = HashMap::new();
+        for row in self.service.store().get(&keys).await?.iter().flatten() {
+            users.insert(row.key.id, Stored::read(row)?.record);
+        }
+        let now = self.service.now();
+        let view = |enrollment: Enrollment| {
+            let user = users.get(&enrollment.subject.uuid())?;
+            Some(EnrollmentView::new(enrollment, user, now))
+        };
+        Ok(enrollments.into_iter().filter_map(view).collect())
+    }
+}
+
+impl EnrollmentView {
+    fn new(enrollment: Enrollment, user: &User, now: Timestamp) -> Self {
+        Self {
+            id: enrollment.id,
+            user: SubjectView {
+                id: user.id,
+                username: user.username.clone(),
+                first_name: user.first_name.clone(),
+                last_name: user.last_name.clone(),
+            },
+            email: user.email.clone(),
+            purpose: enrollment.purpose,
+            created: enrollment.created,
+            expires_at: enrollment.expires,
+            expired: enrollment.is_open() && now >= enrollment.expires,
+            progress: Progress::of(&enrollment),
+            takeovers: enrollment.takeovers,
+            wrong_codes: enrollment.wrong_codes,
+            last_refusal: enrollment.last_refusal,
+            delivery: Delivery::Manual,
+            initiator: enrollment.initiator,
+        }
+    }
+}

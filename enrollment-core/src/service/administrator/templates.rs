@@ -1,0 +1,140 @@
+//! The texts that administrators may write themselves.
+
+use super::{Administrator, doer};
+use crate::domain::event::Event;
+use crate::domain::rejection::Rejection;
+use crate::domain::role::Permission;
+use crate::record::{Stored, TemplateText, Version, new_row};
+use crate::service::texts::{BUILT_IN, built_in};
+use crate::service::turn::{Draft, INSTANCE, TURNS, Written};
+use crate::service::{Failure, Principal};
+use crate::template::{Rendered, Tags, Template};
+
+/// A text as it is in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateView {
+    /// Its name.
+    pub name: &'static str,
+    /// Its source: Markdown with [tags](crate::template::TAGS).
+    pub source: String,
+    /// It is an administrator's own, in place of the built-in one.
+    pub is_own: bool,
+}
+
+impl Administrator<'_> {
+    /// Every text that can be written anew, as it is in force.
+    ///
+    /// # Errors
+    /// [`Rejection::Forbidden`].
+    pub async fn templates(&self, by: &Principal) -> Result<Vec<TemplateView>, Failure> {
+        self.audited(by, "templates", INSTANCE, async {
+            by.demand(Permission::ReadSettings)?;
+            let keys: Vec<_> = BUILT_IN.iter().map(|(name, _)| TemplateText::key(name)).collect();
+            let rows = self.service.store().get(&keys).await?;
+            let own = rows.iter().map(|row| row.as_ref().map(Stored::<TemplateText>::read).transpose());
+            BUILT_IN.iter().zip(own).map(|((name, source), own)| Ok(view(name, source, own?))).collect()
+        })
+        .await
+    }
+
+    /// One text as it is in force.
+    ///
+    /// # Errors
+    /// [`Rejection::NotFound`] when there is no text of this name; [`Rejection::Forbidden`].
+    pub async fn template(&self, by: &Principal, name: &str) -> Result<TemplateView, Failure> {
+        self.audited(by, "template", INSTANCE, async {
+            by.demand(Permission::ReadSettings)?;
+            let (name, source) = known(name)?;
+            Ok(view(name, source, self.own_text(name).await?))
+        })
+        .await
+    }
+
+    /// Puts an administrator's own text in force, for everybody who reads it from now on. It has been compiled and
+    /// rendered with sample data before it is written, so it cannot fail in front of an enrollee (MSG-3). The text that
+    /// is saved already writes nothing.
+    ///
+    /// # Errors
+    /// [`Rejection::InvalidTemplate`] with line and suggestion; then the text in force stays.
+    /// [`Rejection::NotFound`], [`Rejection::Forbidden`].
+    pub async fn save_template(&self, by: &Principal, name: &str, source: &str) -> Result<TemplateView, Failure> {
+        self.audited(by, "save_template", TemplateText::key(name), async {
+            by.demand(Permission::ManageSettings)?;
+            let (name, built_in) = known(name)?;
+            compile(source)?;
+            let next = TemplateText { name: name.to_owned(), source: source.to_owned() };
+            for _ in 0..TURNS {
+                let own = self.own_text(name).await?;
+                if own.as_ref().is_some_and(|own| own.record == next) {
+                    return Ok(view(name, built_in, own));
+                }
+                let mut draft = Draft::new(self.service.now());
+                draft.ops.push(own.map_or_else(|| new_row(&next), |own| own.put(&next)));
+                let event = Event::TemplateChanged { name: name.to_owned() };
+                self.service.audit(&mut draft, doer(by), TemplateText::key(name), Version::FIRST, event);
+                match self.service.write(draft).await? {
+                    Written::Applied => return Ok(TemplateView { name, source: next.source, is_own: true }),
+                    Written::Stale | Written::Taken(_) | Written::LeaseLost => {}
+                }
+            }
+            Err(Failure::Busy)
+        })
+        .await
+    }
+
+    /// Puts the built-in text in force again. Where it is, nothing is written.
+    ///
+    /// # Errors
+    /// [`Rejection::NotFound`], [`Rejection::Forbidden`].
+    pub async fn reset_template(&self, by: &Principal, name: &str) -> Result<TemplateView, Failure> {
+        self.audited(by, "reset_template", TemplateText::key(name), async {
+            by.demand(Permission::ManageSettings)?;
+            let (name, built_in) = known(name)?;
+            for _ in 0..TURNS {
+                let Some(own) = self.own_text(name).await? else { return Ok(view(name, built_in, None)) };
+                let mut draft = Draft::new(self.service.now());
+                draft.ops.push(own.delete());
+                let event = Event::TemplateReset { name: name.to_owned() };
+                self.service.audit(&mut draft, doer(by), own.key(), own.version, event);
+                match self.service.write(draft).await? {
+                    Written::Applied => return Ok(view(name, built_in, None)),
+                    Written::Stale | Written::Taken(_) | Written::LeaseLost => {}
+                }
+            }
+            Err(Failure::Busy)
+        })
+        .await
+    }
+
+    /// What `source` would look like as the text `name`, with sample people and this instance's own address. Writes
+    /// nothing, not even that a text was not accepted: previews come with every pause in typing.
+    ///
+    /// # Errors
+    /// [`Rejection::InvalidTemplate`] with line and suggestion; [`Rejection::NotFound`], [`Rejection::Forbidden`].
+    pub async fn preview_template(&self, by: &Principal, name: &str, source: &str) -> Result<Rendered, Failure> {
+        self.audited(by, "preview_template", INSTANCE, async { Ok(by.demand(Permission::ReadSettings)?) }).await?;
+        known(name)?;
+        let instance = self.service.instance();
+        let tags =
+            Tags { instance_url: instance.url.clone(), instance_version: instance.version.clone(), ..Tags::sample() };
+        compile(source)?.render(&tags).map_err(|error| Failure::Broken(error.into()))
+    }
+
+    async fn own_text(&self, name: &str) -> Result<Option<Stored<TemplateText>>, Failure> {
+        self.service.read(TemplateText::key(name).id).await
+    }
+}
+
+fn view(name: &'static str, built_in: &str, own: Option<Stored<TemplateText>>) -> TemplateView {
+    let is_own = own.is_some();
+    TemplateView { name, source: own.map_or_else(|| built_in.to_owned(), |own| own.record.source), is_own }
+}
+
+fn known(name: &str) -> Result<(&'static str, &'static str), Rejection> {
+    built_in(name).ok_or(Rejection::NotFound { what: "text" })
+}
+
+fn compile(source: &str) -> Result<Template, Rejection> {
+    Template::compile(source)
+        .map_err(|error| Rejection::InvalidTemplate { line: error.line().unwrap_or(1), message: error.message() })
+}

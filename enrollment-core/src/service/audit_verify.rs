@@ -1,0 +1,254 @@
+//! Verifying the audit log, page by page: memory does not grow with its length.
+
+use super::{Failure, Service};
+use crate::domain::audit::{AuditEntry, Link, Subject};
+use crate::domain::chain::{AuditProblem, diagnose};
+use crate::domain::settings::Settings;
+use crate::port::{Direction, Scan, StoreError};
+use crate::record::{IndexName, KeyValue, Kind, RecordError, Row, Seal, Stored, Version};
+use crate::secret::Digest;
+
+/// What a verification found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AuditReport {
+    /// How many entries are as they were sealed, from the first one on.
+    pub entries: u64,
+    /// The chain's digest up to and with the last of them. Kept elsewhere, it shows later whether the log was rolled
+    /// back.
+    pub chain: Digest,
+    /// How many entries wait for their seal; the chain does not protect them yet.
+    pub unsealed: u64,
+    /// The first thing that is wrong; `None`: the log is what it was.
+    pub problem: Option<AuditProblem>,
+}
+
+/// The kinds whose every change carries an entry of the same subject. Devices, attachments and addresses change under
+/// an enrollment's entry; a text may be removed and made again, so that its versions start anew.
+const COUNTED: [Kind; 4] = [Kind::User, Kind::Enrollment, Kind::Location, Kind::Settings];
+
+/// The lists in which every record of those kinds stands, and that a record only leaves for a later one: read in this
+/// order, they show each record at least once.
+const LISTS: [(IndexName, &str); 5] = [
+    (IndexName::UsersByUsername, ""),
+    (IndexName::LocationsByName, ""),
+    (IndexName::EnrollmentsByCreated, "open"),
+    (IndexName::EnrollmentsByCreated, "completed"),
+    (IndexName::EnrollmentsByCreated, "closed"),
+];
+
+const PAGE: u32 = 256;
+
+/// Why a verification ends before its end.
+enum Stop {
+    Found(AuditProblem),
+    Failed(Failure),
+}
+
+impl From<AuditProblem> for Stop {
+    fn from(problem: AuditProblem) -> Self {
+        Self::Found(problem)
+    }
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<RecordError> for Stop {
+    fn from(error: RecordError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl Service {
+    /// Recomputes the chain, verifies every signature, and looks for an entry for every version of every record. Sees
+    /// the log as of its start; runs beside sealers and everybody else.
+    pub(crate) async fn verify_audit(&self) -> Result<AuditReport, Failure> {
+        let mut link = Link::START;
+        let problem = match self.examine(&mut link).await {
+            Ok(()) => None,
+            Err(Stop::Found(problem)) => Some(problem),
+            Err(Stop::Failed(failure)) => return Err(failure),
+        };
+        Ok(AuditReport {
+            entries: link.number.unsigned_abs(),
+            chain: link.chain,
+            unsealed: self.count_unsealed().await?,
+            problem,
+        })
+    }
+
+    /// Moves `link` along the chain as far as it is right.
+    async fn examine(&self, link: &mut Link) -> Result<(), Stop> {
+        // Before the head: an honest head is never behind a seal that was read earlier.
+        let newest = self.newest_seal().await?;
+        let head = self.head().await?;
+        let last = head.as_ref().map_or(0, |head| head.last);
+        self.follow(link, last).await?;
+        if link.number < last {
+            return Err(AuditProblem::Truncated { number: link.number + 1 }.into());
+        }
+        if let Some(head) = &head {
+            self.check_seal(head, *link)?;
+        }
+        if newest.is_some_and(|seal| seal.last > last) {
+            return Err(AuditProblem::Truncated { number: last.saturating_add(1) }.into());
+        }
+        self.nothing_behind(last).await?;
+        self.every_record_is_told_of().await
+    }
+
+    /// Follows the chain up to the place `last`.
+    async fn follow(&self, link: &mut Link, last: i64) -> Result<(), Stop> {
+        let mut scan = sealed(None, Some(last.saturating_add(1)));
+        loop {
+            let page = self.store().scan(&scan).await?;
+            let seals = self.seals(link.number + 1, link.number + 1 + i64::from(PAGE)).await?;
+            for row in &page.rows {
+                let number = link.number + 1;
+                let entry = Stored::<AuditEntry>::read(row).map_err(|_| AuditProblem::Altered { number })?.record;
+                let next = link.next(&entry);
+                if entry.sealed != Some(next) {
+                    return Err(self.what_is_wrong(*link, &entry).await?.into());
+                }
+                for seal in seals.iter().filter(|seal| seal.last == number) {
+                    self.check_seal(seal, next)?;
+                }
+                *link = next;
+                self.follows_its_predecessor(&entry).await?;
+            }
+            match page.next {
+                Some(cursor) => scan.after = Some(cursor),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Names what is wrong behind `link`, with the help of as many later entries as one page holds.
+    async fn what_is_wrong(&self, link: Link, found: &AuditEntry) -> Result<AuditProblem, Failure> {
+        let page = self.store().scan(&sealed(Some(link.number + 1), None)).await?;
+        let later: Vec<AuditEntry> =
+            page.rows.iter().filter_map(|row| Stored::read(row).ok()).map(|stored| stored.record).collect();
+        Ok(diagnose(link, found, &later))
+    }
+
+    /// A signature by a key that the ring does not have is as wrong as one of other bytes.
+    fn check_seal(&self, seal: &Seal, link: Link) -> Result<(), AuditProblem> {
+        let bytes = link.signed_bytes(seal.at);
+        if seal.link() == link && self.ring().verify_audit(&bytes, &seal.signature).is_ok() {
+            Ok(())
+        } else {
+            Err(AuditProblem::BadSignature { number: seal.last })
+        }
+    }
+
+    /// Entries behind the head are a sealer's, which has moved the head since; otherwise nobody signed them.
+    async fn nothing_behind(&self, last: i64) -> Result<(), Stop> {
+        let behind = self.store().scan(&Scan { limit: 1, ..sealed(Some(last.saturating_add(1)), None) }).await?;
+        if behind.rows.is_empty() || self.head().await?.is_some_and(|head| head.last > last) {
+            return Ok(());
+        }
+        Err(AuditProblem::BadSignature { number: last.saturating_add(1) }.into())
+    }
+
+    /// Before an entry that tells of a record's version there is one that tells of the version before.
+    async fn follows_its_predecessor(&self, entry: &AuditEntry) -> Result<(), Stop> {
+        let AuditEntry { subject, subject_version: Version(version), event, .. } = entry;
+        if !event.is_change() || !COUNTED.contains(&subject.kind) || *version <= Version::FIRST.0 {
+            return Ok(());
+        }
+        self.is_told_of(*subject, Version(version - 1)).await
+    }
+
+    /// There is an entry for the version at which every record stands.
+    async fn every_record_is_told_of(&self) -> Result<(), Stop> {
+        let settings = self.store().get(&[Settings::KEY]).await?;
+        for row in settings.iter().flatten() {
+            self.is_told_of(row.key.into(), row.version).await?;
+        }
+        for (index, within) in LISTS {
+            let mut scan = Scan::all(index, within, PAGE);
+            loop {
+                let page = self.store().scan(&scan).await?;
+                for row in &page.rows {
+                    self.is_told_of(row.key.into(), row.version).await?;
+                }
+                match page.next {
+                    Some(cursor) => scan.after = Some(cursor),
+                    None => break,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an entry, sealed or not, tells how `subject` came to `version`.
+    async fn is_told_of(&self, subject: Subject, version: Version) -> Result<(), Stop> {
+        let at = i64::try_from(version.0).unwrap_or(i64::MAX);
+        let mut scan = Scan::all(IndexName::AuditBySubject, subject.id.to_string(), PAGE);
+        scan.from = Some(KeyValue::Int(at));
+        scan.to = Some(KeyValue::Int(at.saturating_add(1)));
+        let tells = |row: &Row| {
+            Stored::<AuditEntry>::read(row)
+                .is_ok_and(|stored| stored.record.subject == subject && stored.record.event.is_change())
+        };
+        loop {
+            let page = self.store().scan(&scan).await?;
+            if page.rows.iter().any(tells) {
+                return Ok(());
+            }
+            match page.next {
+                Some(cursor) => scan.after = Some(cursor),
+                None => return Err(AuditProblem::MissingEntry { subject, version }.into()),
+            }
+        }
+    }
+
+    async fn count_unsealed(&self) -> Result<u64, Failure> {
+        let mut scan = Scan::all(IndexName::AuditChain, "unsealed", PAGE);
+        let mut count = 0;
+        loop {
+            let page = self.store().scan(&scan).await?;
+            count += page.rows.len() as u64;
+            match page.next {
+                Some(cursor) => scan.after = Some(cursor),
+                None => return Ok(count),
+            }
+        }
+    }
+
+    async fn head(&self) -> Result<Option<Seal>, Failure> {
+        Ok(self.read::<Seal>(Seal::HEAD.id).await?.map(|stored| stored.record))
+    }
+
+    async fn newest_seal(&self) -> Result<Option<Seal>, Failure> {
+        let scan = Scan { direction: Direction::Descending, ..Scan::all(IndexName::SealsByNumber, "", 1) };
+        let page = self.store().scan(&scan).await?;
+        Ok(page.rows.first().map(Stored::read).transpose()?.map(|stored| stored.record))
+    }
+
+    /// The seals whose last entry stands in `[from, to)`.
+    pub(crate) async fn seals(&self, from: i64, to: i64) -> Result<Vec<Seal>, Failure> {
+        let mut scan = Scan::all(IndexName::SealsByNumber, "", 1000);
+        scan.from = Some(KeyValue::Int(from));
+        scan.to = Some(KeyValue::Int(to));
+        let page = self.store().scan(&scan).await?;
+        page.rows.iter().map(|row| Ok(Stored::read(row)?.record)).collect()
+    }
+}
+
+/// The sealed entries with numbers in `[from, to)`, in their order.
+fn sealed(from: Option<i64>, to: Option<i64>) -> Scan {
+    let mut scan = Scan::all(IndexName::AuditChain, "sealed", PAGE);
+    scan.from = from.map(KeyValue::Int);
+    scan.to = to.map(KeyValue::Int);
+    scan
+}

@@ -1,0 +1,13 @@
+//! Stand-ins for the world, for tests only.
+
+mod clock;
+mod entropy;
+mod faulty;
+mod provisioner;
+mod tracing;
+
+pub use clock::ManualClock;
+pub use entropy::SeededEntropy;
+pub use faulty::{FaultyStore, Moment, Trouble};
+pub use provisioner::{FakeProvisioner, Outage};
+pub use tracing::{Call, TracingStore};

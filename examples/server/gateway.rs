@@ -1,0 +1,50 @@
+//! The gateways' side: one wg-quick file per location in the data folder.
+
+use std::fmt::Write as _;
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use enrollment::core::port::PeerProvisioner;
+use enrollment::core::service::administrator::LocationView;
+use enrollment::wireguard::WgQuickFile;
+
+use super::config::Config;
+use super::{Error, data};
+
+/// The files of all locations, in `DATA/wireguard`.
+pub(crate) fn file(config: &Config) -> WgQuickFile {
+    WgQuickFile::new(config.data.join("wireguard"))
+}
+
+/// What puts peers in force.
+pub(crate) fn provisioner(config: &Config) -> Arc<dyn PeerProvisioner> {
+    Arc::new(file(config))
+}
+
+/// The gateway's own section of its file.
+pub(crate) fn interface(location: &LocationView, private_key: &str) -> String {
+    let endpoint = location.endpoint.to_string();
+    let port = endpoint.rsplit_once(':').map_or("51820", |(_, port)| port);
+    let addresses: Vec<String> =
+        location.pools.iter().map(|pool| format!("{}/{}", pool.gateway(), pool.network().prefix_len())).collect();
+    let mut text = String::from("[Interface]\n");
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "PrivateKey = {private_key}\nAddress = {}\nListenPort = {port}", addresses.join(", "));
+    if let Some(mtu) = location.mtu {
+        let _ = writeln!(text, "MTU = {mtu}");
+    }
+    text
+}
+
+/// Puts the gateway's section into a new file; one that exists is left alone.
+pub(crate) fn write_interface(path: &Path, section: &str) -> Result<(), Error> {
+    if let Some(folder) = path.parent() {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
+    if !fs::exists(path)? {
+        data::write_private(path, section.as_bytes())?;
+    }
+    Ok(())
+}
