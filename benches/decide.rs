@@ -32,7 +32,7 @@ fn against_copy<'a>(
 ) {
     let decided = |command| decide(state, command, now).expect("allowed");
     let ours = |b: &mut Bencher| b.iter_batched(&command, decided, BatchSize::SmallInput);
-    support::pair(criterion, name, ours, |b| copy(b, state));
+    support::pair(criterion.benchmark_group(name), ours, |b| copy(b, state));
 }
 
 /// Everything that a thorough person does before they complete.

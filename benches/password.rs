@@ -67,10 +67,10 @@ fn main() {
 
     let mut group = criterion.benchmark_group("password_hash");
     group.sampling_mode(SamplingMode::Flat).sample_size(20);
-    group.bench_function("ours", |b| {
-        b.iter_custom(|each| runtime.block_on(ours(&pool, callers, each)) / callers);
-    });
-    group.bench_function("bare", |b| b.iter_custom(|each| bare(&mut memories, &params, 2 * each) / callers));
-    group.finish();
+    support::pair(
+        group,
+        |b| b.iter_custom(|each| runtime.block_on(ours(&pool, callers, each)) / callers),
+        |b| b.iter_custom(|each| bare(&mut memories, &params, 2 * each) / callers),
+    );
     criterion.final_summary();
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::hint::black_box;
 
 use enrollment::core::template::{Tags, builtin};
-use minijinja::Environment;
+use minijinja::{Environment, Value};
 use pulldown_cmark::{Options, Parser, html};
 
 fn main() {
@@ -20,26 +20,25 @@ fn main() {
     let mut environment = Environment::new();
     environment.add_template("page", builtin::ONBOARDING).expect("the built-in text");
     let page = environment.get_template("page").expect("added above");
-    let values = BTreeMap::from([
-        ("first_name", &tags.first_name),
-        ("last_name", &tags.last_name),
-        ("username", &tags.username),
-        ("admin_first_name", &tags.admin_first_name),
-        ("admin_last_name", &tags.admin_last_name),
-        ("admin_phone", &tags.admin_phone),
-        ("admin_email", &tags.admin_email),
-        ("instance_url", &tags.instance_url),
-        ("instance_version", &tags.instance_version),
-    ]);
+    let values = Value::from(BTreeMap::from([
+        ("first_name", tags.first_name.clone()),
+        ("last_name", tags.last_name.clone()),
+        ("username", tags.username.clone()),
+        ("admin_first_name", tags.admin_first_name.clone()),
+        ("admin_last_name", tags.admin_last_name.clone()),
+        ("admin_phone", tags.admin_phone.clone()),
+        ("admin_email", tags.admin_email.clone()),
+        ("instance_url", tags.instance_url.clone()),
+        ("instance_version", tags.instance_version.clone()),
+    ]));
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
 
     support::pair(
-        &mut criterion,
-        "template_render",
+        criterion.benchmark_group("template_render"),
         |b| b.iter(|| template.render(black_box(&tags)).expect("an accepted text")),
         |b| {
             b.iter(|| {
-                let markdown = page.render(black_box(&values)).expect("every tag has a value");
+                let markdown = page.render(black_box(values.clone())).expect("every tag has a value");
                 let mut page = String::new();
                 html::push_html(&mut page, Parser::new_ext(&markdown, options));
                 ammonia::clean(&page)

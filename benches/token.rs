@@ -17,8 +17,7 @@ use sha2::{Digest, Sha256};
 fn derive(criterion: &mut Criterion, ring: &KeyRing, seed: &TokenSeed, enrollment: EnrollmentId) {
     let (key, salt, info) = ([7_u8; 32], [7_u8; 16], [7_u8; 54]);
     support::pair(
-        criterion,
-        "token_derive",
+        criterion.benchmark_group("token_derive"),
         |b| b.iter(|| ring.token(black_box(seed), "onboarding", enrollment, 1).expect("the active key")),
         |b| {
             b.iter(|| {
@@ -34,8 +33,7 @@ fn derive(criterion: &mut Criterion, ring: &KeyRing, seed: &TokenSeed, enrollmen
 /// From the text in a request to the digest it is looked up by, against that digest alone.
 fn parse(criterion: &mut Criterion, text: &str) {
     support::pair(
-        criterion,
-        "token_parse",
+        criterion.benchmark_group("token_parse"),
         |b| b.iter(|| Token::parse(black_box(text)).expect("a token").digest()),
         |b| b.iter(|| Sha256::digest(black_box(text).as_bytes())),
     );
@@ -46,8 +44,7 @@ fn refuse(criterion: &mut Criterion, text: &str) {
     let last = if text.ends_with('0') { '2' } else { '0' };
     let mistyped = format!("{}{last}", &text[..text.len() - 1]);
     support::pair(
-        criterion,
-        "token_refuse",
+        criterion.benchmark_group("token_refuse"),
         |b| b.iter(|| Token::parse(black_box(&mistyped)).expect_err("mistyped")),
         |b| b.iter(|| Sha256::digest(black_box(&mistyped).as_bytes())),
     );

@@ -29,8 +29,7 @@ fn main() {
     let text = format!("{right:06}");
     assert_eq!(secret.matched_step(&text, now), Some(step), "the yardstick computes the same code");
     support::pair(
-        &mut criterion,
-        "totp_match",
+        criterion.benchmark_group("totp_match"),
         |b| b.iter(|| secret.matched_step(black_box(&text), now)),
         |b| {
             b.iter(|| [step - 1, step, step + 1].map(|step| code(black_box(secret.expose_bytes()), step) == right));

@@ -21,7 +21,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions};
 use crate::recorder::Call;
 
 /// A connection with the pragmas of the store; the file is in write-ahead mode already.
-pub async fn connect(file: &Path) -> SqliteConnection {
+pub(crate) async fn connect(file: &Path) -> SqliteConnection {
     SqliteConnectOptions::new()
         .filename(file)
         .foreign_keys(true)
@@ -35,7 +35,7 @@ pub async fn connect(file: &Path) -> SqliteConnection {
 
 /// One prepared statement with its values.
 #[derive(Debug)]
-pub struct Statement {
+pub(crate) struct Statement {
     text: Arc<str>,
     values: Vec<Value>,
     rows: Rows,
@@ -57,7 +57,7 @@ enum Rows {
 }
 
 impl Statement {
-    pub async fn run(&self, connection: &mut SqliteConnection) {
+    pub(crate) async fn run(&self, connection: &mut SqliteConnection) {
         let mut query = sqlx::query(AssertSqlSafe(Arc::clone(&self.text)));
         for value in &self.values {
             query = match value {
@@ -83,7 +83,7 @@ impl Statement {
 }
 
 /// The statements of one use.
-pub fn statements(calls: &[Call]) -> Vec<Statement> {
+pub(crate) fn statements(calls: &[Call]) -> Vec<Statement> {
     let mut statements = Vec::new();
     for call in calls {
         match call {

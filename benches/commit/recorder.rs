@@ -12,7 +12,7 @@ use enrollment::core::time::Timestamp;
 
 /// One call of a use case, and how many rows a read found.
 #[derive(Debug)]
-pub enum Call {
+pub(crate) enum Call {
     Get(Vec<RowKey>, usize),
     Find(UniqueKey, usize),
     Scan(Scan, usize),
@@ -20,18 +20,18 @@ pub enum Call {
 }
 
 #[derive(Debug)]
-pub struct Recorder {
+pub(crate) struct Recorder {
     store: Arc<dyn Store>,
     calls: Mutex<Vec<Call>>,
 }
 
 impl Recorder {
-    pub fn new(store: Arc<dyn Store>) -> Self {
+    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
         Self { store, calls: Mutex::default() }
     }
 
     /// What was asked since it was last asked for.
-    pub fn take(&self) -> Vec<Call> {
+    pub(crate) fn take(&self) -> Vec<Call> {
         std::mem::take(&mut *self.calls.lock().unwrap_or_else(PoisonError::into_inner))
     }
 

@@ -20,23 +20,23 @@ use crate::people;
 use crate::recorder::Recorder;
 
 /// People whose operation is measured, in one copy of the file.
-pub const ITEMS: usize = 512;
+pub(crate) const ITEMS: usize = 512;
 /// People before them, whose operation warms everything up.
-pub const SPARE: usize = 16;
+pub(crate) const SPARE: usize = 16;
 /// The name of the database in its folder.
-pub const FILE: &str = "bench.db";
+pub(crate) const FILE: &str = "bench.db";
 
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Operation {
+pub(crate) enum Operation {
     Begin,
     Complete,
 }
 
 /// A database in which everybody is at the same point, and the secret with which each goes on.
 #[derive(Debug)]
-pub struct Scene {
-    pub operation: Operation,
+pub(crate) struct Scene {
+    pub(crate) operation: Operation,
     folder: TempDir,
     ring: Arc<KeyRing>,
     secrets: Vec<Arc<str>>,
@@ -44,7 +44,7 @@ pub struct Scene {
 
 /// A service at work on a copy of the database.
 #[derive(Debug)]
-pub struct Running {
+pub(crate) struct Running {
     store: Arc<SqlxStore>,
     ring: Arc<KeyRing>,
     _folder: Option<TempDir>,
@@ -61,11 +61,11 @@ fn origin() -> Origin {
 
 impl Scene {
     /// Makes the database through the service's own steps.
-    pub async fn prepare(operation: Operation) -> Self {
+    pub(crate) async fn prepare(operation: Operation) -> Self {
         let ring = Arc::new(KeyRing::generate(SystemClock.now(), &SystemEntropy));
         let folder = folder();
         let running = Running::open(&folder.path().join(FILE), &ring, None).await;
-        let mut secrets = invite(&*running.store, &ring).await;
+        let mut secrets = invite(&running.store, &ring).await;
         if operation == Operation::Complete {
             let service = running.service(running.store());
             for (secret, n) in secrets.iter_mut().zip(1..) {
@@ -76,26 +76,26 @@ impl Scene {
         Self { operation, folder, ring, secrets }
     }
 
-    pub fn secrets(&self, of: Range<usize>) -> &[Arc<str>] {
+    pub(crate) fn secrets(&self, of: Range<usize>) -> &[Arc<str>] {
         &self.secrets[of]
     }
 
     /// A copy of the database in a folder of its own. The file is whole: its store was closed.
-    pub fn copy(&self) -> TempDir {
+    pub(crate) fn copy(&self) -> TempDir {
         let copy = folder();
         std::fs::copy(self.folder.path().join(FILE), copy.path().join(FILE)).expect("a copy");
         copy
     }
 
     /// A store on a copy.
-    pub async fn run(&self) -> Running {
+    pub(crate) async fn run(&self) -> Running {
         let copy = self.copy();
         let file: PathBuf = copy.path().join(FILE);
         Running::open(&file, &self.ring, Some(copy)).await
     }
 
     /// What the operation of each person asks of the store, as bare statements.
-    pub async fn record(&self) -> Vec<Vec<Statement>> {
+    pub(crate) async fn record(&self) -> Vec<Vec<Statement>> {
         let running = self.run().await;
         let recorder = Arc::new(Recorder::new(running.store()));
         let service = running.service(Arc::clone(&recorder) as Arc<dyn Store>);
@@ -115,27 +115,27 @@ impl Running {
         Self { store: Arc::new(store), ring: Arc::clone(ring), _folder: folder }
     }
 
-    pub fn store(&self) -> Arc<dyn Store> {
+    pub(crate) fn store(&self) -> Arc<dyn Store> {
         Arc::clone(&self.store) as Arc<dyn Store>
     }
 
     /// A service with cheap password hashes: none is made or verified while time is taken.
-    pub fn service(&self, store: Arc<dyn Store>) -> Service {
+    pub(crate) fn service(&self, store: Arc<dyn Store>) -> Service {
         let instance = Instance { url: "https://vpn.example.com".to_owned(), version: "0.1.0".to_owned() };
-        let cost = Argon2Params { m_kib: 8, t: 1, p: 1 };
+        let cost = Argon2Params { m_kib: 64, t: 1, p: 1 };
         ServiceBuilder::new(store, Arc::new(SystemClock), Arc::new(SystemEntropy), Arc::clone(&self.ring), instance)
             .hashing(HashingOptions { threads: 1, ..HashingOptions::new(cost, u64::MAX) })
             .build()
             .expect("parts that fit together")
     }
 
-    pub async fn close(self) {
+    pub(crate) async fn close(self) {
         self.store.close().await;
     }
 }
 
 /// Performs the operation for each secret, with so many callers at a time.
-pub async fn each(service: &Service, operation: Operation, secrets: &[Arc<str>], callers: usize) {
+pub(crate) async fn each(service: &Service, operation: Operation, secrets: &[Arc<str>], callers: usize) {
     let running: Vec<_> = (0..callers)
         .map(|caller| {
             let service = service.clone();

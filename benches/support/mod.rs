@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use criterion::{Bencher, Criterion};
+use criterion::measurement::WallTime;
+use criterion::{Bencher, BenchmarkGroup, Criterion};
 
 /// Short enough for all benches together to take less than four minutes. Criterion's own options still apply.
-pub fn criterion() -> Criterion {
+pub(crate) fn criterion() -> Criterion {
     Criterion::default()
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_secs(1))
@@ -15,8 +16,11 @@ pub fn criterion() -> Criterion {
 
 /// Measures what the library does and, right after it, the bare primitive it stands on. `benches/ratios` finds the two
 /// by the names given here.
-pub fn pair(criterion: &mut Criterion, name: &str, ours: impl FnMut(&mut Bencher), bare: impl FnMut(&mut Bencher)) {
-    let mut group = criterion.benchmark_group(name);
+pub(crate) fn pair(
+    mut group: BenchmarkGroup<'_, WallTime>,
+    ours: impl FnMut(&mut Bencher),
+    bare: impl FnMut(&mut Bencher),
+) {
     group.bench_function("ours", ours);
     group.bench_function("bare", bare);
     group.finish();

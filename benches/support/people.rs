@@ -14,7 +14,7 @@ use enrollment::core::secret::{KeyRing, Token, TokenSeed};
 use enrollment::core::time::Timestamp;
 
 /// A key that no other `n` has.
-pub fn public_key(n: u32) -> PublicKey {
+pub(crate) fn public_key(n: u32) -> PublicKey {
     let mut secret = [7; 32];
     secret[..4].copy_from_slice(&n.to_be_bytes());
     let public = x25519_dalek::PublicKey::from(&x25519_dalek::StaticSecret::from(secret));
@@ -22,7 +22,7 @@ pub fn public_key(n: u32) -> PublicKey {
 }
 
 /// A location that everybody reaches, with IPv4 and IPv6, without MFA.
-pub fn location(now: Timestamp) -> Location {
+pub(crate) fn location(now: Timestamp) -> Location {
     Location {
         id: LocationId::new(now, &SystemEntropy),
         number: Number::new(&SystemEntropy),
@@ -44,7 +44,7 @@ pub fn location(now: Timestamp) -> Location {
 }
 
 /// The `n`-th person.
-pub fn user(n: u32, now: Timestamp) -> User {
+pub(crate) fn user(n: u32, now: Timestamp) -> User {
     User {
         id: UserId::new(now, &SystemEntropy),
         number: Number::new(&SystemEntropy),
@@ -63,7 +63,7 @@ pub fn user(n: u32, now: Timestamp) -> User {
 }
 
 /// The onboarding of `user`, started by `initiator`, and its token.
-pub fn onboarding(user: &User, initiator: UserId, ring: &KeyRing, now: Timestamp) -> (Enrollment, Token) {
+pub(crate) fn onboarding(user: &User, initiator: UserId, ring: &KeyRing, now: Timestamp) -> (Enrollment, Token) {
     let policy = Policy::standard();
     let id = EnrollmentId::new(now, &SystemEntropy);
     let seed = TokenSeed::new(ring, &SystemEntropy);
