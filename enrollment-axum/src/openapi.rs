@@ -7,7 +7,7 @@ use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
-use utoipa::openapi::{ContentBuilder, PathItem, Ref, ResponseBuilder};
+use utoipa::openapi::{ContentBuilder, PathItem, Ref, RefOr, ResponseBuilder};
 
 use crate::problem::{MEDIA_TYPE, ProblemDocument};
 use crate::state::EnrollmentState;
@@ -54,14 +54,57 @@ fn with_security(mut api: utoipa::openapi::OpenApi, schemes: &[&str]) -> utoipa:
     api
 }
 
+/// Every operation may answer a problem document.
 fn may_be_refused(operation: &mut Operation) {
     let schema = Ref::from_schema_name("ProblemDocument");
     let content = ContentBuilder::new().schema(Some(schema)).build();
     let response = ResponseBuilder::new().description("Why not").content(MEDIA_TYPE, content).build();
-    operation.responses.responses.insert("default".to_owned(), response.into());
+    let responses = &mut operation.responses.responses;
+    responses.insert("default".to_owned(), response.into());
+    for response in responses.values_mut() {
+        if let RefOr::T(response) = response
+            && response.description.is_empty()
+        {
+            // OpenAPI demands one of every response.
+            response.description = "Done".to_owned();
+        }
+    }
 }
 
 fn operations(path: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     let PathItem { get, put, post, delete, options, head, patch, trace, .. } = path;
     [get, put, post, delete, options, head, patch, trace].into_iter().filter_map(Option::as_mut)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// One name for two types would describe one of them as the other.
+    #[test]
+    fn no_two_parts_give_one_name_to_their_schemas() {
+        let mut names = BTreeSet::new();
+        for part in [
+            enroll::documented::<EnrollmentState>().into_openapi(),
+            admin::documented::<EnrollmentState>().into_openapi(),
+            health::documented::<EnrollmentState>().into_openapi(),
+            Base::openapi(),
+        ] {
+            for name in part.components.unwrap_or_default().schemas.into_keys() {
+                assert!(names.insert(name.clone()), "{name}");
+            }
+        }
+    }
+
+    /// Generators of clients name functions by it.
+    #[test]
+    fn every_operation_has_a_name_of_its_own() {
+        let mut names = BTreeSet::new();
+        for operation in openapi().paths.paths.values_mut().flat_map(operations) {
+            let name = operation.operation_id.clone().expect("a name");
+            assert!(names.insert(name.clone()), "{name}");
+        }
+    }
 }

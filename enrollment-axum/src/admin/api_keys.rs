@@ -56,14 +56,14 @@ pub(super) struct CreateApiKeyAnswer {
 }
 
 /// All keys, revoked ones too.
-#[utoipa::path(get, path = "/api-keys", tag = "api keys", responses((status = 200, body = List<ApiKeyDto>)))]
+#[utoipa::path(get, path = "/api-keys", operation_id = "list_api_keys", tag = "api keys", responses((status = 200, body = List<ApiKeyDto>)))]
 pub(super) async fn list(State(state): State<EnrollmentState>, By(by): By) -> Answer<Answered<List<ApiKeyDto>>> {
     let keys = state.service().administrator().api_keys(&by).await?;
     Ok(Answered(List::whole(keys, ApiKeyDto::from)))
 }
 
 /// Makes a key.
-#[utoipa::path(post, path = "/api-keys", tag = "api keys", responses((status = 201, body = CreateApiKeyAnswer)))]
+#[utoipa::path(post, path = "/api-keys", operation_id = "create_api_key", tag = "api keys", responses((status = 201, body = CreateApiKeyAnswer)))]
 pub(super) async fn create(
     State(state): State<EnrollmentState>,
     By(by): By,
@@ -81,7 +81,7 @@ pub(super) async fn create(
 }
 
 /// Revokes a key, for good.
-#[utoipa::path(delete, path = "/api-keys/{id}", tag = "api keys", params(("id" = Uuid, Path)), responses((status = 204)))]
+#[utoipa::path(delete, path = "/api-keys/{id}", operation_id = "revoke_api_key", tag = "api keys", params(("id" = Uuid, Path)), responses((status = 204)))]
 pub(super) async fn revoke(
     State(state): State<EnrollmentState>,
     By(by): By,

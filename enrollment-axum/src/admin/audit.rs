@@ -75,7 +75,7 @@ pub(super) struct ReportDto {
 }
 
 /// The audit log, newest first.
-#[utoipa::path(get, path = "/audit", tag = "audit", params(EntriesQuery), responses((status = 200, body = List<EntryDto>)))]
+#[utoipa::path(get, path = "/audit", operation_id = "list_audit", tag = "audit", params(EntriesQuery), responses((status = 200, body = List<EntryDto>)))]
 pub(super) async fn list(
     State(state): State<EnrollmentState>,
     By(by): By,
@@ -90,7 +90,7 @@ pub(super) async fn list(
 
 /// The sealed log in the order of its chain, one JSON document per line: `{"entry": …}`, and `{"seal": …}` after the
 /// last entry that it signs.
-#[utoipa::path(get, path = "/audit/export", tag = "audit", responses((status = 200, body = String, content_type = NDJSON)))]
+#[utoipa::path(get, path = "/audit/export", operation_id = "export_audit", tag = "audit", responses((status = 200, body = String, content_type = NDJSON)))]
 pub(super) async fn export(State(state): State<EnrollmentState>, By(by): By) -> Answer<Response> {
     // Read before the answer begins: whoever may not read it hears so.
     let first = stretch(state.service(), &by, 0).await?;
@@ -109,7 +109,7 @@ pub(super) async fn export(State(state): State<EnrollmentState>, By(by): By) -> 
 }
 
 /// Verifies the whole log.
-#[utoipa::path(post, path = "/audit/verify", tag = "audit", responses((status = 200, body = ReportDto)))]
+#[utoipa::path(post, path = "/audit/verify", operation_id = "verify_audit", tag = "audit", responses((status = 200, body = ReportDto)))]
 pub(super) async fn verify(State(state): State<EnrollmentState>, By(by): By) -> Answer<Answered<ReportDto>> {
     let AuditReport { entries, chain, unsealed, problem } = state.service().administrator().verify_audit(&by).await?;
     Ok(Answered(ReportDto {

@@ -51,7 +51,7 @@ pub(super) struct ChangeLocationRequest {
 }
 
 /// Changes a location.
-#[utoipa::path(patch, path = "/locations/{id}", tag = "locations", params(("id" = Uuid, Path)), responses((status = 200, body = LocationDto)))]
+#[utoipa::path(patch, path = "/locations/{id}", operation_id = "change_location", tag = "locations", params(("id" = Uuid, Path)), responses((status = 200, body = LocationDto)))]
 pub(super) async fn change(
     State(state): State<EnrollmentState>,
     By(by): By,

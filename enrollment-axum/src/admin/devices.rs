@@ -52,7 +52,7 @@ struct AttachmentDto {
 }
 
 /// The devices of a user.
-#[utoipa::path(get, path = "/users/{id}/devices", tag = "devices", params(("id" = Uuid, Path)), responses((status = 200, body = List<DeviceDto>)))]
+#[utoipa::path(get, path = "/users/{id}/devices", operation_id = "list_devices", tag = "devices", params(("id" = Uuid, Path)), responses((status = 200, body = List<DeviceDto>)))]
 pub(super) async fn of_user(
     State(state): State<EnrollmentState>,
     By(by): By,
@@ -63,7 +63,7 @@ pub(super) async fn of_user(
 }
 
 /// Removes a device: its peers go out of force.
-#[utoipa::path(delete, path = "/devices/{id}", tag = "devices", params(("id" = Uuid, Path)), responses((status = 204)))]
+#[utoipa::path(delete, path = "/devices/{id}", operation_id = "remove_device", tag = "devices", params(("id" = Uuid, Path)), responses((status = 204)))]
 pub(super) async fn remove(
     State(state): State<EnrollmentState>,
     By(by): By,

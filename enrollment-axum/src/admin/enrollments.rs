@@ -112,7 +112,7 @@ pub(super) struct ResendRequest {
 }
 
 /// Enrollments, the latest first; with `q` by username.
-#[utoipa::path(get, path = "/enrollments", tag = "enrollments", params(StatusQuery, PageQuery), responses((status = 200, body = List<EnrollmentDto>)))]
+#[utoipa::path(get, path = "/enrollments", operation_id = "list_enrollments", tag = "enrollments", params(StatusQuery, PageQuery), responses((status = 200, body = List<EnrollmentDto>)))]
 pub(super) async fn list(
     State(state): State<EnrollmentState>,
     By(by): By,
@@ -126,7 +126,7 @@ pub(super) async fn list(
 }
 
 /// An enrollment.
-#[utoipa::path(get, path = "/enrollments/{id}", tag = "enrollments", params(("id" = Uuid, Path)), responses((status = 200, body = EnrollmentDto)))]
+#[utoipa::path(get, path = "/enrollments/{id}", operation_id = "get_enrollment", tag = "enrollments", params(("id" = Uuid, Path)), responses((status = 200, body = EnrollmentDto)))]
 pub(super) async fn get(
     State(state): State<EnrollmentState>,
     By(by): By,
@@ -136,7 +136,7 @@ pub(super) async fn get(
 }
 
 /// Starts an enrollment for a user. An open one of the same purpose ends. The token is shown here only.
-#[utoipa::path(post, path = "/users/{id}/enrollments", tag = "enrollments", params(("id" = Uuid, Path)), responses((status = 201, body = IssuedDto)))]
+#[utoipa::path(post, path = "/users/{id}/enrollments", operation_id = "start_enrollment", tag = "enrollments", params(("id" = Uuid, Path)), responses((status = 201, body = IssuedDto)))]
 pub(super) async fn start(
     State(state): State<EnrollmentState>,
     By(by): By,
@@ -148,7 +148,7 @@ pub(super) async fn start(
 }
 
 /// Sends the link again, or makes a new one. The new token is shown here only.
-#[utoipa::path(post, path = "/enrollments/{id}/resend", tag = "enrollments", params(("id" = Uuid, Path)), responses((status = 200, body = IssuedDto)))]
+#[utoipa::path(post, path = "/enrollments/{id}/resend", operation_id = "resend_enrollment", tag = "enrollments", params(("id" = Uuid, Path)), responses((status = 200, body = IssuedDto)))]
 pub(super) async fn resend(
     State(state): State<EnrollmentState>,
     By(by): By,
@@ -164,7 +164,7 @@ pub(super) async fn resend(
 }
 
 /// Revokes an enrollment: its token is dead at once, the user stays.
-#[utoipa::path(delete, path = "/enrollments/{id}", tag = "enrollments", params(("id" = Uuid, Path)), responses((status = 204)))]
+#[utoipa::path(delete, path = "/enrollments/{id}", operation_id = "revoke_enrollment", tag = "enrollments", params(("id" = Uuid, Path)), responses((status = 204)))]
 pub(super) async fn revoke(
     State(state): State<EnrollmentState>,
     By(by): By,

@@ -105,14 +105,14 @@ pub(super) struct CreateLocationAnswer {
 }
 
 /// All locations by name.
-#[utoipa::path(get, path = "/locations", tag = "locations", responses((status = 200, body = List<LocationDto>)))]
+#[utoipa::path(get, path = "/locations", operation_id = "list_locations", tag = "locations", responses((status = 200, body = List<LocationDto>)))]
 pub(super) async fn list(State(state): State<EnrollmentState>, By(by): By) -> Answer<Answered<List<LocationDto>>> {
     let locations = state.service().administrator().locations(&by).await?;
     Ok(Answered(List::whole(locations, LocationDto::from)))
 }
 
 /// Adds a location.
-#[utoipa::path(post, path = "/locations", tag = "locations", responses((status = 201, body = CreateLocationAnswer)))]
+#[utoipa::path(post, path = "/locations", operation_id = "create_location", tag = "locations", responses((status = 201, body = CreateLocationAnswer)))]
 pub(super) async fn create(
     State(state): State<EnrollmentState>,
     By(by): By,
@@ -125,7 +125,7 @@ pub(super) async fn create(
 }
 
 /// A location.
-#[utoipa::path(get, path = "/locations/{id}", tag = "locations", params(("id" = Uuid, Path)), responses((status = 200, body = LocationDto)))]
+#[utoipa::path(get, path = "/locations/{id}", operation_id = "get_location", tag = "locations", params(("id" = Uuid, Path)), responses((status = 200, body = LocationDto)))]
 pub(super) async fn get(
     State(state): State<EnrollmentState>,
     By(by): By,

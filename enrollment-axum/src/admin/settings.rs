@@ -67,13 +67,13 @@ pub(super) struct ChangeSettingsRequest {
 }
 
 /// The settings in force.
-#[utoipa::path(get, path = "/settings", tag = "settings", responses((status = 200, body = SettingsDto)))]
+#[utoipa::path(get, path = "/settings", operation_id = "get_settings", tag = "settings", responses((status = 200, body = SettingsDto)))]
 pub(super) async fn get(State(state): State<EnrollmentState>, By(by): By) -> Answer<Answered<SettingsDto>> {
     Ok(Answered(state.service().administrator().settings(&by).await?.into()))
 }
 
 /// Changes settings, all of them or none. Enrollments and sessions under way keep their deadlines.
-#[utoipa::path(patch, path = "/settings", tag = "settings", responses((status = 200, body = SettingsDto)))]
+#[utoipa::path(patch, path = "/settings", operation_id = "change_settings", tag = "settings", responses((status = 200, body = SettingsDto)))]
 pub(super) async fn change(
     State(state): State<EnrollmentState>,
     By(by): By,

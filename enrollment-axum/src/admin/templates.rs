@@ -52,14 +52,14 @@ pub(super) struct PreviewDto {
 }
 
 /// Every text that can be written anew.
-#[utoipa::path(get, path = "/templates", tag = "templates", responses((status = 200, body = List<TemplateDto>)))]
+#[utoipa::path(get, path = "/templates", operation_id = "list_templates", tag = "templates", responses((status = 200, body = List<TemplateDto>)))]
 pub(super) async fn list(State(state): State<EnrollmentState>, By(by): By) -> Answer<Answered<List<TemplateDto>>> {
     let templates = state.service().administrator().templates(&by).await?;
     Ok(Answered(List::whole(templates, TemplateDto::from)))
 }
 
 /// One text.
-#[utoipa::path(get, path = "/templates/{name}", tag = "templates", params(("name" = String, Path)), responses((status = 200, body = TemplateDto)))]
+#[utoipa::path(get, path = "/templates/{name}", operation_id = "get_template", tag = "templates", params(("name" = String, Path)), responses((status = 200, body = TemplateDto)))]
 pub(super) async fn get(
     State(state): State<EnrollmentState>,
     By(by): By,
@@ -69,7 +69,7 @@ pub(super) async fn get(
 }
 
 /// Puts a text in force, once it has been compiled and rendered with sample data.
-#[utoipa::path(put, path = "/templates/{name}", tag = "templates", params(("name" = String, Path)), responses((status = 200, body = TemplateDto)))]
+#[utoipa::path(put, path = "/templates/{name}", operation_id = "save_template", tag = "templates", params(("name" = String, Path)), responses((status = 200, body = TemplateDto)))]
 pub(super) async fn save(
     State(state): State<EnrollmentState>,
     By(by): By,
@@ -80,7 +80,7 @@ pub(super) async fn save(
 }
 
 /// Puts the built-in text in force again.
-#[utoipa::path(delete, path = "/templates/{name}", tag = "templates", params(("name" = String, Path)), responses((status = 200, body = TemplateDto)))]
+#[utoipa::path(delete, path = "/templates/{name}", operation_id = "reset_template", tag = "templates", params(("name" = String, Path)), responses((status = 200, body = TemplateDto)))]
 pub(super) async fn reset(
     State(state): State<EnrollmentState>,
     By(by): By,
@@ -90,7 +90,7 @@ pub(super) async fn reset(
 }
 
 /// Shows what a text would look like. Writes nothing.
-#[utoipa::path(post, path = "/templates/{name}/preview", tag = "templates", params(("name" = String, Path)), responses((status = 200, body = PreviewDto)))]
+#[utoipa::path(post, path = "/templates/{name}/preview", operation_id = "preview_template", tag = "templates", params(("name" = String, Path)), responses((status = 200, body = PreviewDto)))]
 pub(super) async fn preview(
     State(state): State<EnrollmentState>,
     By(by): By,

@@ -125,7 +125,7 @@ pub(super) struct ChangeUserRequest {
 }
 
 /// Users by username.
-#[utoipa::path(get, path = "/users", tag = "users", params(PageQuery), responses((status = 200, body = List<UserDto>)))]
+#[utoipa::path(get, path = "/users", operation_id = "list_users", tag = "users", params(PageQuery), responses((status = 200, body = List<UserDto>)))]
 pub(super) async fn list(
     State(state): State<EnrollmentState>,
     By(by): By,
@@ -136,7 +136,7 @@ pub(super) async fn list(
 }
 
 /// Adds a user and, if asked, starts their enrollment: both or neither.
-#[utoipa::path(post, path = "/users", tag = "users", responses((status = 201, body = CreateUserAnswer)))]
+#[utoipa::path(post, path = "/users", operation_id = "create_user", tag = "users", responses((status = 201, body = CreateUserAnswer)))]
 pub(super) async fn create(
     State(state): State<EnrollmentState>,
     By(by): By,
@@ -149,7 +149,7 @@ pub(super) async fn create(
 }
 
 /// A user.
-#[utoipa::path(get, path = "/users/{id}", tag = "users", params(("id" = Uuid, Path)), responses((status = 200, body = UserDto)))]
+#[utoipa::path(get, path = "/users/{id}", operation_id = "get_user", tag = "users", params(("id" = Uuid, Path)), responses((status = 200, body = UserDto)))]
 pub(super) async fn get(
     State(state): State<EnrollmentState>,
     By(by): By,
@@ -159,7 +159,7 @@ pub(super) async fn get(
 }
 
 /// Changes a user. Disabling ends their enrollments and takes their devices out of force.
-#[utoipa::path(patch, path = "/users/{id}", tag = "users", params(("id" = Uuid, Path)), responses((status = 200, body = UserDto)))]
+#[utoipa::path(patch, path = "/users/{id}", operation_id = "change_user", tag = "users", params(("id" = Uuid, Path)), responses((status = 200, body = UserDto)))]
 pub(super) async fn change(
     State(state): State<EnrollmentState>,
     By(by): By,

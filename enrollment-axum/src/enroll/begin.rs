@@ -34,7 +34,7 @@ pub(super) struct SessionsAnswer {
     /// The session's secret, `ens_…`, for `Authorization: Bearer`.
     session_token: String,
     #[serde(flatten)]
-    state: view::State,
+    state: view::SessionStateDto,
 }
 
 /// Redeems a token for a session, or continues the caller's own. The only call that redeems a token.
@@ -70,7 +70,7 @@ pub(super) async fn begin(
     let cookie = cookie::set(&session, stands.deadline.since(service.now()), state.options());
     let answer = SessionsAnswer {
         session_token: session.expose().to_owned(),
-        state: view::State::new(stands, service.policy()),
+        state: view::SessionStateDto::new(stands, service.policy()),
     };
     let mut response = axum::Json(answer).into_response();
     if let Some(cookie) = cookie {

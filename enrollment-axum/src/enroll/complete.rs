@@ -26,7 +26,7 @@ pub(super) struct CompleteAnswer {
     /// One configuration per location, when a device was added.
     configs: Vec<ConfigDto>,
     #[serde(flatten)]
-    state: view::State,
+    state: view::SessionStateDto,
 }
 
 /// The message of the administrators.
@@ -54,6 +54,6 @@ pub(super) async fn complete(
         already_completed: repeated,
         onboarding: OnboardingDto { markdown, html },
         configs: configs.into_iter().map(|config| ConfigDto::new(config, None)).collect(),
-        state: view::State::new(stands, state.service().policy()),
+        state: view::SessionStateDto::new(stands, state.service().policy()),
     }))
 }

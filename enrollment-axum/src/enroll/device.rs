@@ -7,7 +7,7 @@ use enrollment_core::service::enrollee::{DeviceKey, DeviceRequest, NewDeviceKey}
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::view::{ConfigDto, DeviceDto};
+use super::view::{ConfigDto, OwnDeviceDto};
 use crate::client::Client;
 use crate::extract::{CurrentSession, Json, field};
 use crate::problem::{Answer, Problem};
@@ -29,7 +29,7 @@ pub(super) struct AddDeviceRequest {
 #[derive(Serialize, ToSchema)]
 pub(super) struct AddDeviceAnswer {
     /// The device.
-    device: DeviceDto,
+    device: OwnDeviceDto,
     /// One configuration per location.
     configs: Vec<ConfigDto>,
     /// The private key, when the server made it: shown here only, kept nowhere.

@@ -38,7 +38,7 @@ pub(super) struct CodesAnswer {
     /// The factor was verified before; ask for fresh recovery codes if they were lost.
     already_verified: bool,
     #[serde(flatten)]
-    state: view::State,
+    state: view::SessionStateDto,
 }
 
 /// Offers a secret for an authenticator app. Asking again before it is verified gives the same one.
@@ -80,6 +80,6 @@ fn shown(state: &EnrollmentState, codes: RecoveryCodes) -> Answered<CodesAnswer>
     Answered(CodesAnswer {
         already_verified: codes.is_none(),
         recovery_codes: codes.map(|codes| codes.iter().map(|code| code.expose().to_owned()).collect()),
-        state: view::State::new(stands, state.service().policy()),
+        state: view::SessionStateDto::new(stands, state.service().policy()),
     })
 }

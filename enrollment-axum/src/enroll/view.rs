@@ -14,7 +14,7 @@ use crate::words::{DEVICE_STEPS, FRONT_ENDS, MFA_MODES};
 
 /// Where a session stands.
 #[derive(Serialize, ToSchema)]
-pub(super) struct State {
+pub(super) struct SessionStateDto {
     /// What the enrollment is for: `onboarding`, `device` or `factor`.
     purpose: &'static str,
     /// The first instant at which nothing more is done in the session (RFC 3339, UTC).
@@ -33,9 +33,9 @@ pub(super) struct State {
     /// Whether a second factor is verified.
     mfa_verified: bool,
     /// The settings that matter to the enrollee.
-    settings: SettingsDto,
+    settings: SessionSettingsDto,
     /// The device that was added.
-    device: Option<DeviceDto>,
+    device: Option<OwnDeviceDto>,
     /// Whether the enrollment is complete.
     completed: bool,
 }
@@ -68,7 +68,7 @@ struct ContactDto {
 
 /// The settings that matter to the enrollee.
 #[derive(Serialize, ToSchema)]
-struct SettingsDto {
+struct SessionSettingsDto {
     /// Whose instance it is.
     organization: String,
     /// The product's name.
@@ -80,14 +80,14 @@ struct SettingsDto {
     /// Which front end an invitation leads to: `browser`, `desktop` or `both`.
     front_end: &'static str,
     /// How long a password must and may be, in characters.
-    password: PasswordDto,
+    password: PasswordLengthsDto,
     /// Whether the server makes a key pair when asked.
     server_made_keys: bool,
 }
 
 /// How long a password must and may be, in characters.
 #[derive(Serialize, ToSchema)]
-struct PasswordDto {
+struct PasswordLengthsDto {
     /// The least beside a second factor.
     min_with_mfa: u32,
     /// The least of one that stands alone.
@@ -98,7 +98,7 @@ struct PasswordDto {
 
 /// A device, as its owner sees it.
 #[derive(Serialize, ToSchema)]
-pub(super) struct DeviceDto {
+pub(super) struct OwnDeviceDto {
     /// Which one.
     id: Uuid,
     /// The same as an integer below 2^53.
@@ -144,7 +144,7 @@ pub(super) struct ConfigDto {
     mfa: &'static str,
 }
 
-impl State {
+impl SessionStateDto {
     pub(super) fn new(state: SessionState, policy: &Policy) -> Self {
         // Without `..`: what the core comes to show is shown here or left out on purpose.
         let SessionState {
@@ -176,8 +176,8 @@ impl State {
             optional: codes(optional),
             mfa_methods: factors.into_iter().map(FactorKind::as_str).collect(),
             mfa_verified,
-            settings: SettingsDto::new(settings, policy),
-            device: device.map(DeviceDto::from),
+            settings: SessionSettingsDto::new(settings, policy),
+            device: device.map(OwnDeviceDto::from),
             completed,
         }
     }
@@ -190,7 +190,7 @@ impl From<Contact> for ContactDto {
     }
 }
 
-impl SettingsDto {
+impl SessionSettingsDto {
     fn new(settings: Settings, policy: &Policy) -> Self {
         let PasswordRules { min_with_mfa, min_alone, max } = policy.password;
         Self {
@@ -199,13 +199,13 @@ impl SettingsDto {
             support_contact: settings.support_contact.into(),
             device_step: DEVICE_STEPS.word(settings.device_step),
             front_end: FRONT_ENDS.word(settings.front_end),
-            password: PasswordDto { min_with_mfa, min_alone, max },
+            password: PasswordLengthsDto { min_with_mfa, min_alone, max },
             server_made_keys: policy.server_made_keys,
         }
     }
 }
 
-impl From<DeviceView> for DeviceDto {
+impl From<DeviceView> for OwnDeviceDto {
     fn from(device: DeviceView) -> Self {
         let DeviceView { id, number, name, public_key, created } = device;
         Self {

@@ -4,7 +4,7 @@ use axum::body::Bytes;
 use axum::extract::{FromRef, FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::problem::Problem;
 use crate::state::EnrollmentState;
@@ -75,7 +75,15 @@ where
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    let mut json = serde_json::Deserializer::from_slice(bytes);
+    // In members that are not known, the library would not look.
+    let not_text = |_| Problem::new(StatusCode::BAD_REQUEST, "malformed_json", "The body is not UTF-8.");
+    let text = std::str::from_utf8(bytes).map_err(not_text)?;
+    if !text.trim_start().starts_with('{') {
+        // The library would also read a struct's members from an array, by position.
+        serde_json::from_str::<IgnoredAny>(text).map_err(|error| malformed(&error))?;
+        return Err(not_an_object());
+    }
+    let mut json = serde_json::Deserializer::from_str(text);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| describe(&error))?;
     json.end().map_err(|error| malformed(&error))?;
     Ok(value)
@@ -98,8 +106,12 @@ fn describe(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
         (None, Some(name)) => Problem::missing_field(name),
         (Some(path), Some(name)) => Problem::missing_field(format!("{path}.{name}")),
         (Some(path), None) => Problem::invalid_field(path, "has the wrong type"),
-        (None, None) => Problem::new(StatusCode::BAD_REQUEST, "invalid_body", "The body must be a JSON object."),
+        (None, None) => not_an_object(),
     }
+}
+
+fn not_an_object() -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "invalid_body", "The body must be a JSON object.")
 }
 
 fn malformed(error: &serde_json::Error) -> Problem {

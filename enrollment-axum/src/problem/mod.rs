@@ -6,7 +6,7 @@ mod table;
 use std::borrow::Cow;
 use std::time::Duration;
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 pub use document::ProblemDocument;
@@ -87,9 +87,6 @@ impl IntoResponse for Problem {
     }
 }
 
-/// What a bare refusal keeps of its headers when it becomes a problem document.
-const KEPT: [HeaderName; 2] = [header::ALLOW, header::RETRY_AFTER];
-
 /// Writes the request's id into a problem document, and makes one of a bare refusal: that of a route that is not
 /// there, a method that is not allowed, a body that is too large. What comes with a content of its own is left alone.
 pub(crate) fn finish(response: Response, id: &RequestId) -> Response {
@@ -101,13 +98,13 @@ pub(crate) fn finish(response: Response, id: &RequestId) -> Response {
         }
         None => return response,
     };
-    let mut finished = problem.with(|document| document.request_id = Some(id.to_string())).into_response();
-    for name in KEPT {
-        if let Some(value) = response.headers().get(&name) {
-            finished.headers_mut().insert(name, value.clone());
-        }
-    }
-    finished
+    let (finished, body) =
+        problem.with(|document| document.request_id = Some(id.to_string())).into_response().into_parts();
+    let (mut parts, _) = response.into_parts();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    // What layers have put on stays: Allow, Retry-After, the security headers.
+    parts.headers.extend(finished.headers);
+    Response::from_parts(parts, body)
 }
 
 /// Whether a response has no content, or only a line of the framework's.

@@ -1,10 +1,13 @@
 //! The whole way from a link to a completed enrollment.
 
 use axum::http::Method;
+use enrollment_axum::HttpOptions;
+use enrollment_core::domain::policy::Policy;
+use enrollment_core::domain::role::Role;
 use enrollment_core::port::Clock;
 use serde_json::{Value, json};
 
-use crate::world::{World, world};
+use crate::world::{PUBLIC_KEY, World, world, world_with};
 
 /// The code of the moment for a secret in Base32.
 fn code(world: &World, secret: &str) -> String {
@@ -97,4 +100,38 @@ async fn beginning_again_continues_the_holders_session_and_fences_a_strangers() 
     assert_ne!(first["session_token"].as_str(), Some(other.as_str()));
     let fenced = world.get("/session", first["session_token"].as_str().expect("a token")).await;
     assert_eq!((fenced.status.as_u16(), fenced.code().as_str()), (401, "session_superseded"));
+}
+
+/// REQ-8: a key pair of the server's making is a policy switch, shown once with file and QR code.
+#[tokio::test]
+async fn the_server_makes_a_key_pair_only_where_its_policy_allows_it() {
+    let policy = Policy { server_made_keys: true, ..Policy::standard() };
+    let options = HttpOptions { rates: None, ..HttpOptions::default() };
+    for (world, allowed) in [(world_with(options, "https://vpn.example.com", policy), true), (world(), false)] {
+        let key = world.key(Role::Owner).await;
+        world.location(&key, "Berlin").await;
+        let (_, token) = world.invite("alex").await;
+        let session = world.begin(&token).await;
+        let device = async |body: Value| world.step(Method::POST, "/session/device", &session, &body).await;
+        let made = device(json!({ "name": "laptop", "make_key": true })).await;
+        if !allowed {
+            assert_eq!((made.status.as_u16(), made.code().as_str()), (422, "public_key_needed"));
+            continue;
+        }
+        let made = made.ok();
+        let private = made["private_key"].as_str().expect("a private key");
+        let config = &made["configs"][0];
+        assert!(config["config"].as_str().is_some_and(|file| file.contains(private)), "{config}");
+        assert!(config["qr_svg"].as_str().is_some_and(|svg| svg.contains("<svg")));
+        let state = world.get("/session", &session).await.ok();
+        assert_eq!(state["device"]["name"], "laptop");
+        assert!(!state.to_string().contains(private), "shown once");
+
+        let both = device(json!({ "name": "laptop", "make_key": true, "public_key": PUBLIC_KEY })).await;
+        assert_eq!((both.code().as_str(), &both.json()["field"]), ("invalid_field", &json!("make_key")));
+        let neither = device(json!({ "name": "laptop" })).await;
+        assert_eq!((neither.code().as_str(), &neither.json()["field"]), ("missing_field", &json!("public_key")));
+        let unsafe_key = json!({ "name": "laptop", "public_key": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=" });
+        assert_eq!(device(unsafe_key).await.code(), "invalid_field");
+    }
 }

@@ -1,8 +1,15 @@
 //! The routers, asked as a client asks them, over a store in memory and a clock that stands still.
 
+mod administration;
 mod answers;
+mod audit;
+mod bad_input;
 mod client;
 mod cookies;
+mod faces;
 mod journey;
+mod keys;
+mod logs;
+mod openapi;
 mod tokens;
 mod world;

@@ -63,7 +63,7 @@ async fn looking_changes_nothing_however_often() {
     let world = world();
     let (_, token) = world.invite("alex").await;
     let session = world.begin(&token).await;
-    world.store.take();
+    world.writes();
     for _ in 0..50 {
         world.post("/inspect", &json!({ "token": token })).await.ok();
         world.get("/session", &session).await.ok();
@@ -83,7 +83,7 @@ async fn looking_changes_nothing_however_often() {
 async fn the_page_of_a_link_is_constant_and_asks_no_store() {
     let world = world();
     let (_, token) = world.invite("alex").await;
-    world.store.take();
+    world.writes();
     let page = send(&world.public, request(Method::GET, &format!("/enroll/{token}"))).await;
     let other = send(&world.public, request(Method::GET, "/enroll/anything")).await;
     assert_eq!(page.bytes, other.bytes);
@@ -120,4 +120,23 @@ async fn tokens_shown_too_often_are_refused_for_a_while() {
     assert_eq!(ask("192.0.2.2").await.code(), "invalid_token", "another source has its own count");
     world.clock.advance(Duration::from_secs(1));
     assert_eq!(ask("192.0.2.1").await.code(), "invalid_token");
+}
+
+/// The public face bounds requests of every kind; the internal one does not.
+#[tokio::test]
+async fn requests_beyond_the_rate_are_refused_at_the_public_face() {
+    let one = std::num::NonZeroU32::MIN;
+    let rates = Rates { requests: Rate { burst: one, per_second: one }, ..Rates::default() };
+    let options = HttpOptions { rates: Some(rates), ..HttpOptions::default() };
+    let world = world_with(options, "https://vpn.example.com", Policy::standard());
+    let ask = async |face| send(face, request(Method::GET, "/health/live")).await;
+    ask(&world.public).await.ok();
+    let refused = ask(&world.public).await;
+    assert_eq!((refused.status.as_u16(), refused.code().as_str()), (429, "too_many_requests"));
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    for _ in 0..3 {
+        ask(&world.internal).await.ok();
+    }
+    world.clock.advance(Duration::from_secs(1));
+    ask(&world.public).await.ok();
 }

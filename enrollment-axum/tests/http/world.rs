@@ -11,14 +11,15 @@ use enrollment_axum::{
 };
 use enrollment_core::domain::enrollment::Purpose;
 use enrollment_core::domain::policy::Policy;
+use enrollment_core::domain::role::Role;
 use enrollment_core::id::EnrollmentId;
 use enrollment_core::memory::MemoryStore;
 use enrollment_core::port::Entropy;
 use enrollment_core::secret::{Argon2Params, HashingOptions, KeyRing};
-use enrollment_core::service::administrator::{Delivery, NewUser, StartEnrollment};
+use enrollment_core::service::administrator::{Delivery, NewApiKey, NewUser, StartEnrollment};
 use enrollment_core::service::{Instance, Principal, Service, ServiceBuilder};
 use enrollment_core::time::Timestamp;
-use enrollment_testkit::fake::{ManualClock, SeededEntropy, TracingStore};
+use enrollment_testkit::fake::{FaultyStore, ManualClock, SeededEntropy, TracingStore};
 use serde_json::{Value, json};
 
 use crate::client::{Answer, bearing, request, send, with_json};
@@ -30,6 +31,7 @@ pub(crate) struct World {
     pub(crate) service: Service,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) store: Arc<TracingStore>,
+    pub(crate) faults: Arc<FaultyStore>,
 }
 
 /// The reference server's own way, with everything open to a test.
@@ -40,7 +42,8 @@ pub(crate) fn world() -> World {
 pub(crate) fn world_with(options: HttpOptions, url: &str, policy: Policy) -> World {
     let clock = Arc::new(ManualClock::default());
     let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(1));
-    let store = Arc::new(TracingStore::new(Arc::new(MemoryStore::new())));
+    let faults = Arc::new(FaultyStore::new(Arc::new(MemoryStore::new())));
+    let store = Arc::new(TracingStore::new(faults.clone()));
     let ring = Arc::new(KeyRing::generate(Timestamp::EPOCH, &*entropy));
     let instance = Instance { url: url.to_owned(), version: "0.0.0".to_owned() };
     let cheap = HashingOptions::new(Argon2Params { m_kib: 64, t: 1, p: 1 }, 1 << 20);
@@ -53,11 +56,17 @@ pub(crate) fn world_with(options: HttpOptions, url: &str, policy: Policy) -> Wor
     let public = Router::new().merge(enroll_router()).merge(health_router()).with_state(state.clone());
     let internal = Router::new().merge(admin_router()).merge(health_router()).merge(openapi_router());
     let internal = enrollment_axum::api_key_auth(internal, &state).with_state(state.clone());
-    World { public: public_layers(public, &state), internal: internal_layers(internal, &state), service, clock, store }
+    World {
+        public: public_layers(public, &state),
+        internal: internal_layers(internal, &state),
+        service,
+        clock,
+        store,
+        faults,
+    }
 }
 
 pub(crate) const PUBLIC_KEY: &str = "jNQKmw+IF9llxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxw=";
-pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
 impl World {
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
@@ -78,7 +87,7 @@ impl World {
         begun["session_token"].as_str().expect("a session token").to_owned()
     }
 
-    /// How the rows stand that are no mere record of what happened: what was written since the last question.
+    /// What was written since the last question.
     pub(crate) fn writes(&self) -> Vec<String> {
         let written = self.store.take().into_iter().filter(|call| !matches!(call.method, "get" | "find" | "scan"));
         written.map(|call| call.to_string()).collect()
@@ -108,5 +117,34 @@ impl World {
         let (_, issued) = self.service.administrator().create_user(&operator(), new).await.expect("a user");
         let issued = issued.expect("an enrollment");
         (issued.id, issued.token.expose().to_owned())
+    }
+}
+
+impl World {
+    /// A key that may do this much.
+    pub(crate) async fn key(&self, role: Role) -> String {
+        let new = NewApiKey { name: "a test".parse().expect("a label"), role, user: None };
+        let (_, secret) = self.service.administrator().create_api_key(&operator(), new).await.expect("a key");
+        secret.expose().to_owned()
+    }
+
+    /// Asks the internal face.
+    pub(crate) async fn admin(&self, method: Method, path: &str, key: &str, body: &Value) -> Answer {
+        let request = with_json(method, &format!("/api/admin/v1{path}"), body);
+        send(&self.internal, bearing(request, key)).await
+    }
+
+    /// Reads at the internal face.
+    pub(crate) async fn read(&self, path: &str, key: &str) -> Value {
+        send(&self.internal, bearing(request(Method::GET, &format!("/api/admin/v1{path}")), key)).await.ok()
+    }
+
+    /// Adds a location.
+    pub(crate) async fn location(&self, key: &str, name: &str) -> Value {
+        let location = json!({
+            "name": name, "endpoint": "gw.example.com:51820", "public_key": PUBLIC_KEY,
+            "pools": ["10.1.0.0/16", "fd00:1::/64"], "allowed_ips": ["10.0.0.0/8"], "dns": ["10.1.0.1"],
+        });
+        self.admin(Method::POST, "/locations", key, &location).await.ok()
     }
 }
