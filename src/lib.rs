@@ -21,3 +21,9 @@ pub use enrollment_smtp as smtp;
 pub use enrollment_sqlx as sqlx;
 #[cfg(feature = "wireguard")]
 pub use enrollment_wireguard as wireguard;
+
+/// The README's example compiles.
+#[cfg(all(doctest, feature = "full"))]
+#[doc = include_str!("../README.md")]
+#[derive(Debug)]
+pub struct Readme;

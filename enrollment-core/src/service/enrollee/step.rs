@@ -45,7 +45,12 @@ impl Enrollee<'_> {
         let stored = self.by_session(session.digest()).await?;
         let world = self.service.world(&stored.record, &device_key(&stored.record)).await?;
         let doer = Doer { actor: Actor::Enrollee(stored.record.id), origin };
-        Ok(Open { stored, world, doer })
+        let open = Open { stored, world, doer };
+        // Disabling a user closes what is open; a session that completed before may not even read any more (REQ-6).
+        if !open.world.user.record.is_active() {
+            return Err(self.refuse(&open, "session", Rejection::TokenRevoked).await);
+        }
+        Ok(open)
     }
 
     /// Whether the session may read at `now`: it is in force, or completed its enrollment and its time is not over.
