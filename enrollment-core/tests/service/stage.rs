@@ -15,7 +15,7 @@ use enrollment_core::memory::MemoryStore;
 use enrollment_core::port::Clock;
 use enrollment_core::secret::{Argon2Params, HashingOptions, KeyRing, Password, SessionNonce, SessionSecret, Token};
 use enrollment_core::service::administrator::{Delivery, Issued, NewLocation, NewUser, StartEnrollment};
-use enrollment_core::service::enrollee::{BeginRequest, DeviceKey, DeviceRequest, NewDeviceKey, TotpOffer};
+use enrollment_core::service::enrollee::{BeginRequest, DeviceKey, DeviceRequest, NewDeviceKey};
 use enrollment_core::service::{Failure, Instance, Origin, Principal, Service, ServiceBuilder};
 use enrollment_core::worker::{PeerWorker, Sealer, Sweeper};
 use enrollment_testkit::fake::{FakeProvisioner, FaultyStore, ManualClock, SeededEntropy};
@@ -87,10 +87,6 @@ impl Stage {
             resume: resume.map(same),
         };
         Ok(self.service.enrollee().begin(&request, HERE).await?.session)
-    }
-
-    pub(crate) async fn offer(&self, session: &SessionSecret) -> Result<TotpOffer, Failure> {
-        self.service.enrollee().offer_totp(session, HERE).await
     }
 
     pub(crate) async fn device(&self, session: &SessionSecret, name: &str, key: u8) -> Result<NewDeviceKey, Failure> {
