@@ -4,5 +4,6 @@
 mod answers;
 mod holders;
 mod model;
+mod races;
 mod stage;
 mod tape;
