@@ -58,9 +58,7 @@ async fn race(rival: Rival, ahead: usize, completion_first: bool) -> (Stage, Res
                 let new = super::stage::location("Oslo", MfaMode::Internal);
                 administrator.create_location(&ADMIN, new).await.map(|_| ())
             }
-            Rival::DemandDevice => {
-                administrator.change_settings(&ADMIN, step(DeviceStep::Mandatory)).await.map(|_| ())
-            }
+            Rival::DemandDevice => administrator.change_settings(&ADMIN, step(DeviceStep::Mandatory)).await.map(|_| ()),
             Rival::Disable => {
                 let patch = UserPatch { status: Some(UserStatus::Disabled), ..UserPatch::default() };
                 administrator.change_user(&ADMIN, user, patch).await.map(|_| ())
@@ -93,7 +91,7 @@ fn places(stage: &Stage, kind: Kind) -> (Option<usize>, Option<usize>) {
 async fn every_order(rival: Rival, kind: Kind, refused: &str) {
     let mut outcomes = [0, 0];
     for order in 0..2 * ORDERS {
-        let (stage, heard) = race(rival, order / 2, order % 2 == 0).await;
+        let (stage, heard) = Box::pin(race(rival, order / 2, order % 2 == 0)).await;
         let (completion, change) = places(&stage, kind);
         match heard {
             Ok(()) => {
@@ -132,7 +130,7 @@ async fn a_device_demanded_at_the_same_time_is_covered() {
 #[tokio::test]
 async fn a_completion_racing_with_a_disable_never_enables() {
     for order in 0..2 * ORDERS {
-        let (stage, _) = race(Rival::Disable, order / 2, order % 2 == 0).await;
+        let (stage, _) = Box::pin(race(Rival::Disable, order / 2, order % 2 == 0)).await;
         let users = stage.tape.log().all::<User>();
         assert!(users.iter().all(|user| !user.record.is_active()), "order {order}");
     }
@@ -142,7 +140,7 @@ async fn a_completion_racing_with_a_disable_never_enables() {
 #[tokio::test]
 async fn a_completion_and_a_revocation_exclude_each_other() {
     for order in 0..2 * ORDERS {
-        let (stage, heard) = race(Rival::Revoke, order / 2, order % 2 == 0).await;
+        let (stage, heard) = Box::pin(race(Rival::Revoke, order / 2, order % 2 == 0)).await;
         let enrolled = stage.tape.log().all::<User>().iter().any(|user| user.record.is_enrolled());
         let completed = matches!(stage.tape.log().all::<Enrollment>()[0].record.phase, Phase::Completed(_));
         assert_eq!((enrolled, completed), (heard.is_ok(), heard.is_ok()), "order {order}");

@@ -120,7 +120,7 @@ async fn ready<R: Request>() -> (Stage, R::Ready) {
 async fn undisturbed<R: Request>() -> (String, BTreeMap<String, u64>) {
     let (stage, ready) = ready::<R>().await;
     let answer = R::send(&stage, &ready).await.expect("nothing is in the way");
-    let census = census(&stage.tape.log());
+    let census = census(&log(&stage));
     (answer, census)
 }
 
@@ -165,7 +165,7 @@ async fn answer_lost_once<R: Request>() {
     stage.store.trouble_commits(1, Trouble::AnswerLost);
     let (answer, expected) = undisturbed::<R>().await;
     assert_eq!(R::send(&stage, &ready).await.expect("asked again under its id"), answer);
-    assert_eq!(census(&stage.tape.log()), expected);
+    assert_eq!(census(&log(&stage)), expected);
 }
 
 async fn caller_went_away<R: Request>() {
@@ -196,7 +196,7 @@ async fn commit_that_never_happened<R: Request>() {
     assert_eq!(heard.as_ref().map_err(word), Err("unknown"));
     assert!(before.rows == stage.tape.log().rows, "something happened");
     R::send(&stage, &ready).await.expect("nothing is in the way");
-    assert_eq!(census(&stage.tape.log()), undisturbed::<R>().await.1);
+    assert_eq!(census(&log(&stage)), undisturbed::<R>().await.1);
 }
 
 async fn failed_commit<R: Request>() {
@@ -208,7 +208,7 @@ async fn failed_commit<R: Request>() {
         assert_eq!(heard.as_ref().map_err(word), Err("unavailable"));
         assert!(before.rows == stage.tape.log().rows && before.entries == stage.tape.log().entries, "it happened");
         R::send(&stage, &ready).await.expect("nothing is in the way");
-        assert_eq!(census(&stage.tape.log()), undisturbed::<R>().await.1);
+        assert_eq!(census(&log(&stage)), undisturbed::<R>().await.1);
     }
 }
 
@@ -216,7 +216,7 @@ async fn twice_at_once<R: Request>() {
     let (stage, ready) = ready::<R>().await;
     let (one, other) = tokio::join!(R::send(&stage, &ready), R::send(&stage, &ready));
     let (answer, expected) = undisturbed::<R>().await;
-    let after = stage.tape.log();
+    let after = log(&stage);
     let told = [&one, &other].map(|heard| heard.as_ref().map_err(word));
     match R::AGAIN {
         Again::Same => {

@@ -114,6 +114,9 @@ impl Ghost {
 
     /// I8: every new intention for a peer has exactly one entry, and every entry an intention.
     fn hinted(&self, change: &Change) {
+        let mut told = puts::<AuditEntry>(change).filter(|entry| entry.sealed.is_none());
+        let recorded = told.any(|entry| matches!(entry.event, Event::PeerApplied | Event::PeerRemoved));
+        assert_eq!(recorded, change.settle.is_some(), "I8: what a worker records ends its lease in the same change");
         let mut intended: Vec<(String, u64)> = puts::<Attachment>(change)
             .filter(|attachment| {
                 let key = RowKey::new(Kind::Attachment, attachment.id.uuid());
