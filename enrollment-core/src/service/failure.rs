@@ -35,6 +35,17 @@ pub enum Failure {
     Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+impl Failure {
+    /// The same, met while the answer to a change was put together that has taken effect: it is no longer true that
+    /// nothing happened.
+    pub(crate) fn after_the_change(self) -> Self {
+        match self {
+            Self::Unavailable(error) => Self::OutcomeUnknown(error),
+            other => other,
+        }
+    }
+}
+
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error.kind() {

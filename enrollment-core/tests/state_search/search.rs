@@ -259,7 +259,7 @@ fn acts(model: &Model, scope: &Scope, worlds: usize) -> Vec<Act> {
         let staged = mine.into_iter().chain([fresh]);
         let stage = move |device, displaces| (0..worlds).map(move |world| Act::Stage { device, displaces, world });
         all.extend(staged.flat_map(|device| stage(device, false)));
-        // Said by a caller who is wrong about it, it must do nothing.
+        // Also where no device waits: then it must do nothing more.
         all.extend(stage(fresh, true));
     }
     all

@@ -79,7 +79,9 @@ impl Enrollee<'_> {
                     self.service.add_effects(&mut draft, None, effects).await?;
                     self.service.audit(&mut draft, doer, stored.key(), stored.version, event);
                     match self.service.write(draft).await? {
-                        Written::Applied => return self.begun(secrets.next, next).await,
+                        Written::Applied => {
+                            return self.begun(secrets.next, next).await.map_err(Failure::after_the_change);
+                        }
                         Written::Stale | Written::Taken(_) | Written::LeaseLost => {}
                     }
                 }

@@ -66,7 +66,7 @@ impl Enrollee<'_> {
                             if let Some(user) = user {
                                 world.user.record = user;
                             }
-                            return self.completion(&next, &world, false).await;
+                            return self.completion(&next, &world, false).await.map_err(Failure::after_the_change);
                         }
                         Written::Stale | Written::Taken(_) | Written::LeaseLost => {}
                     }

@@ -16,8 +16,8 @@ enum Finding {
     Repeats(PasswordHash),
     /// It is the one an earlier holder chose.
     Proves(Digest),
-    /// It is new.
-    New(ChosenPassword),
+    /// It is another than the one chosen before, if any.
+    New { chosen: ChosenPassword, instead_of: Option<PasswordHash> },
 }
 
 impl Enrollee<'_> {
@@ -29,6 +29,19 @@ impl Enrollee<'_> {
     /// # Errors
     /// With the rule it breaks; [`Rejection::PasswordsExhausted`]; [`Failure::Overloaded`] when too many wait.
     pub async fn choose_password(
+        &self,
+        session: &SessionSecret,
+        password: Password,
+        origin: Origin,
+    ) -> Result<SessionState, Failure> {
+        match self.try_choose_password(session, password.again(), origin).await {
+            // A password was chosen while this one was hashed. Most often it is the same one, sent twice.
+            Err(Failure::Busy) => self.try_choose_password(session, password, origin).await,
+            other => other,
+        }
+    }
+
+    async fn try_choose_password(
         &self,
         session: &SessionSecret,
         password: Password,
@@ -62,11 +75,11 @@ impl Enrollee<'_> {
         let exhausted = live.passwords >= enrollment.terms.passwords;
         let current = live.work.password.as_ref().map(|chosen| chosen.hash.clone());
         let held = live.held.as_ref().and_then(|held| Some((held.by, held.work.password.as_ref()?.hash.clone())));
-        let finding = match self.repeats(&password, current).await? {
+        let finding = match self.repeats(&password, current.as_ref()).await? {
             Some(repeats) => repeats,
             // Counted out before any further hash is made; only the password chosen already may be sent again.
             None if exhausted => return Err(self.refuse(&open, OPERATION, Rejection::PasswordsExhausted).await),
-            None => self.find_out(password, strength.long_enough_alone, held).await?,
+            None => self.find_out(password, strength.long_enough_alone, current, held).await?,
         };
 
         let make = |enrollment: &Enrollment, _| step_for(&finding, enrollment);
@@ -74,16 +87,17 @@ impl Enrollee<'_> {
         self.state(&stepped.enrollment, &stepped.world)
     }
 
-    async fn repeats(&self, password: &Password, current: Option<PasswordHash>) -> Result<Option<Finding>, Failure> {
+    async fn repeats(&self, password: &Password, current: Option<&PasswordHash>) -> Result<Option<Finding>, Failure> {
         let Some(hash) = current else { return Ok(None) };
-        let matches = self.service.0.hashing.verify(password.again(), &hash).await?.matches;
-        Ok(matches.then_some(Finding::Repeats(hash)))
+        let matches = self.service.0.hashing.verify(password.again(), hash).await?.matches;
+        Ok(matches.then(|| Finding::Repeats(hash.clone())))
     }
 
     async fn find_out(
         &self,
         password: Password,
         long_enough_alone: bool,
+        instead_of: Option<PasswordHash>,
         held: Option<(Digest, PasswordHash)>,
     ) -> Result<Finding, Failure> {
         let hashing = &self.service.0.hashing;
@@ -93,7 +107,7 @@ impl Enrollee<'_> {
             return Ok(Finding::Proves(by));
         }
         let hash = hashing.hash(password, self.service.random()).await?;
-        Ok(Finding::New(ChosenPassword { hash, long_enough_alone }))
+        Ok(Finding::New { chosen: ChosenPassword { hash, long_enough_alone }, instead_of })
     }
 }
 
@@ -110,7 +124,9 @@ fn step_for(finding: &Finding, enrollment: &Enrollment) -> Result<Step<'static>,
         Finding::Proves(by) if held == Some(*by) => {
             Ok(Step::ChoosePassword { repeats: false, proves: Some(*by), chosen: None })
         }
-        Finding::New(chosen) => Ok(Step::ChoosePassword { repeats: false, proves: None, chosen: Some(chosen.clone()) }),
-        Finding::Repeats(_) | Finding::Proves(_) => Err(Failure::Busy),
+        Finding::New { chosen, instead_of } if current == instead_of.as_ref() => {
+            Ok(Step::ChoosePassword { repeats: false, proves: None, chosen: Some(chosen.clone()) })
+        }
+        Finding::Repeats(_) | Finding::Proves(_) | Finding::New { .. } => Err(Failure::Busy),
     }
 }
