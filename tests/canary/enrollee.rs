@@ -44,14 +44,9 @@ impl<'a> Enrollee<'a> {
 
     /// Sets up an authenticator app: a wrong code, then the right one, then new recovery codes for the first ones.
     pub(crate) fn set_up_totp(&mut self) -> Value {
-        let offer = self.post("/mfa/totp", &json!({})).ok();
-        let again = self.post("/mfa/totp", &json!({})).ok();
-        assert_eq!(offer, again, "asking again gives the same secret");
-        let secret = text(&offer, "secret");
-        assert!(text(&offer, "otpauth_uri").contains(secret));
-        self.secrets.totp("TOTP secret", secret);
-
-        let (right, wrong) = codes(secret);
+        let secret = self.offer_totp();
+        assert_eq!(self.offer_totp(), secret, "asking again gives the same secret");
+        let (right, wrong) = codes(&secret);
         self.secrets.code(&right);
         self.secrets.code(&wrong);
         let refused = self.post("/mfa/totp/confirm", &json!({ "code": wrong }));
@@ -62,6 +57,15 @@ impl<'a> Enrollee<'a> {
         let second = self.note_recovery_codes("recovery code", &replaced);
         assert!(first.iter().all(|code| !second.contains(code)), "all codes are new");
         replaced
+    }
+
+    /// Asks for the secret of an authenticator app.
+    pub(crate) fn offer_totp(&mut self) -> String {
+        let offer = self.post("/mfa/totp", &json!({})).ok();
+        let secret = text(&offer, "secret");
+        assert!(text(&offer, "otpauth_uri").contains(secret));
+        self.secrets.totp("TOTP secret", secret);
+        secret.to_owned()
     }
 
     fn note_recovery_codes(&mut self, kind: &'static str, answer: &Value) -> Vec<String> {

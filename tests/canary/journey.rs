@@ -214,7 +214,7 @@ impl Journey {
 
     /// Asks until the worker has put the user's device in force.
     fn wait_until_applied(&self, user: &str) {
-        let applied = (0..5_000).any(|_| self.devices_of(user)["items"][0]["status"] == "applied");
+        let applied = (0..20_000).any(|_| self.devices_of(user)["items"][0]["status"] == "applied");
         assert!(applied, "{}", self.devices_of(user));
     }
 

@@ -66,6 +66,8 @@ fn to_the_public_face(public: &mut Sender<'_>, secret: &str) {
         &api("/session/device"),
         &json!({ "name": "Tablet", "public_key": format!("{secret}!") }),
     );
+    public.json(Method::POST, &api("/session/device"), &json!({ "name": "Tablet", "make_key": secret }));
+    public.raw(Method::POST, &api("/session/mfa/totp/confirm"), &format!("{{\"code\": {secret}}}"));
     public.json(Method::PUT, &api("/session/password"), &json!({ "password": { secret: secret } }));
     public.json(Method::PUT, &api("/session/profile"), &json!({ "phone": format!("call {secret}") }));
     // Clients write this header in ASCII only.
@@ -110,6 +112,7 @@ fn to_the_internal_face(internal: &mut Sender<'_>, secret: &str, user: &str) {
     }
     internal.json(Method::POST, &api("/api-keys"), &json!({ "name": [secret], "role": secret }));
     internal.json(Method::POST, &api("/locations"), &json!({ "name": "x", "endpoint": [secret] }));
+    internal.json(Method::POST, &api("/locations"), &json!({ "name": "x", "endpoint": "x", "keepalive": secret }));
     let location = json!({ "name": "x", "endpoint": "a.example:1", "pools": [secret], "allowed_ips": [secret] });
     internal.json(Method::POST, &api("/locations"), &location);
     internal.json(Method::PATCH, &api(&format!("/users/{user}")), &json!({ "status": secret, "password": secret }));

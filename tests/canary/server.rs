@@ -82,7 +82,10 @@ const UNKNOWN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4A
 
 fn program(data: &Path) -> Command {
     let mut command = Command::new(path());
-    command.env_clear().env("ENROLLMENT_LOG", "trace").env("NO_COLOR", "1").env("ENROLLMENT_DATA", data);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"ENROLLMENT_")) {
+        command.env_remove(name);
+    }
+    command.env("ENROLLMENT_LOG", "trace").env("NO_COLOR", "1").env("ENROLLMENT_DATA", data);
     command.env("ENROLLMENT_PUBLIC_URL", "http://localhost:8080");
     command
 }

@@ -39,16 +39,13 @@ pub(super) fn step(state: &Enrollment, digest: Digest, step: Step<'_>, now: Time
         Err(Rejection::AlreadyCompleted) => return complete::again(state, &step, now),
         Err(rejection) => return Err(rejection),
     };
-    let mut next = state.clone();
-    let Phase::InSession(ahead) = &mut next.phase else { return Err(Rejection::InvalidSession) };
-    let work = &mut ahead.work;
     match step {
         Step::ConfirmProfile(profile) => {
             only_for(state, &[Purpose::Onboarding])?;
             if session.work.profile.as_ref() == Some(&profile) {
                 return Ok(Decision::Unchanged(Outcome::AlreadyDone));
             }
-            work.profile = Some(profile);
+            let next = with_session(state, |session| session.work.profile = Some(profile));
             Ok(changed(next, Outcome::Done, Vec::new(), Event::ProfileConfirmed))
         }
         Step::ChoosePassword { repeats, proves, chosen } => {
@@ -57,10 +54,10 @@ pub(super) fn step(state: &Enrollment, digest: Digest, step: Step<'_>, now: Time
         }
         Step::OfferTotp(secret) => {
             only_for(state, &[Purpose::Onboarding, Purpose::Factor])?;
-            if work.offered_totp.is_some() {
+            if session.work.offered_totp.is_some() {
                 return Ok(Decision::Unchanged(Outcome::AlreadyDone));
             }
-            work.offered_totp = Some(secret);
+            let next = with_session(state, |session| session.work.offered_totp = Some(secret));
             Ok(changed(next, Outcome::Done, Vec::new(), Event::TotpOffered))
         }
         Step::ConfirmTotp { matched, recovery } => {
@@ -69,10 +66,10 @@ pub(super) fn step(state: &Enrollment, digest: Digest, step: Step<'_>, now: Time
         }
         Step::ReplaceRecoveryCodes(codes) => {
             only_for(state, &[Purpose::Onboarding, Purpose::Factor])?;
-            if work.totp.is_none() {
+            if session.work.totp.is_none() {
                 return Err(Rejection::MfaNotVerified);
             }
-            work.recovery = codes;
+            let next = with_session(state, |session| session.work.recovery = codes);
             Ok(changed(next, Outcome::Done, Vec::new(), Event::RecoveryCodesReplaced))
         }
         Step::StageDevice { device, displaces, circumstances } => {
