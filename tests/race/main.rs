@@ -3,6 +3,8 @@
 //!
 //! Of every token, four threads of both processes try to complete at the same time; of the first thousand, all sixteen.
 
+#![allow(clippy::panic, clippy::print_stdout, reason = "a test, whose child processes answer on standard output")]
+
 #[path = "../common/mod.rs"]
 mod common;
 mod prepare;
