@@ -14,7 +14,7 @@ use pulldown_cmark::{Options, Parser, html};
 
 fn main() {
     let mut criterion = support::criterion();
-    let template = builtin::onboarding().expect("the built-in text");
+    let template = builtin::onboarding();
     let tags = Tags::sample();
 
     let mut environment = Environment::new();

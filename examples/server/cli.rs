@@ -25,7 +25,7 @@ pub(crate) struct Cli {
 /// Options of every command. A flag beats the environment, the environment beats the configuration file.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Configuration file (TOML)
+    /// Configuration file (TOML) [default: DATA/server.toml, where there is one]
     #[arg(long, global = true, env = "ENROLLMENT_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Folder for database, key ring and peer files [default: data]

@@ -10,6 +10,9 @@ use serde::Deserialize;
 use super::Error;
 use super::cli::Options;
 
+/// The data folder when nobody names one.
+const DATA: &str = "data";
+
 /// The configuration in force.
 #[derive(Debug)]
 pub(crate) struct Config {
@@ -86,11 +89,13 @@ struct LogTable {
 impl Config {
     /// The configuration in force for these flags.
     pub(crate) fn load(options: &Options) -> Result<Self, Error> {
+        let beside_data = options.data.clone().unwrap_or_else(|| PathBuf::from(DATA)).join("server.toml");
         let file = match &options.config {
             Some(path) => read(path)?,
+            None if beside_data.exists() => read(&beside_data)?,
             None => File::default(),
         };
-        let data = options.data.clone().or(file.data).unwrap_or_else(|| PathBuf::from("data"));
+        let data = options.data.clone().or(file.data).unwrap_or_else(|| PathBuf::from(DATA));
         let database = match options.database.clone().or(file.database) {
             None => data.join("enrollment.db"),
             Some(url) => sqlite_path(&url)?,

@@ -92,7 +92,16 @@ fn make_key_ring(path: &Path) -> Result<KeyRing, Error> {
 
 /// Writes a file that only its owner can read, durably.
 pub(crate) fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    write_with(OpenOptions::new().create(true).truncate(true), path, content)
+}
+
+/// The same for a file that must not exist yet.
+pub(crate) fn write_new_private(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    write_with(OpenOptions::new().create_new(true), path, content)
+}
+
+fn write_with(options: &mut OpenOptions, path: &Path, content: &[u8]) -> std::io::Result<()> {
+    let mut file = options.write(true).mode(0o600).open(path)?;
     file.write_all(content)?;
     file.sync_all()
 }

@@ -1,7 +1,8 @@
 //! The gateways' side: one wg-quick file per location in the data folder.
 
 use std::fmt::Write as _;
-use std::fs::{self, DirBuilder};
+use std::fs::DirBuilder;
+use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -43,8 +44,9 @@ pub(crate) fn write_interface(path: &Path, section: &str) -> Result<(), Error> {
     if let Some(folder) = path.parent() {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
-    if !fs::exists(path)? {
-        data::write_private(path, section.as_bytes())?;
-    }
-    Ok(())
+    data::write_new_private(path, section.as_bytes()).or_else(|error| match error.kind() {
+        // The worker may have been faster; whoever set the file up knows what to do with `location gateway`.
+        ErrorKind::AlreadyExists => Ok(()),
+        _ => Err(error.into()),
+    })
 }

@@ -1,19 +1,21 @@
 //! Serving both faces until stopped.
 
 use std::future::IntoFuture as _;
-use std::io::IsTerminal as _;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::Router;
 use axum::serve::ListenerExt as _;
-use enrollment::core::service::administrator::Issued;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::config::Config;
 use super::workers::Workers;
-use super::{Error, commands, data, gateway, http, log};
+use super::{Error, data, gateway, http, log, owner};
+
+/// How long requests in flight may take to finish once the server stops.
+const GRACE: Duration = Duration::from_secs(35);
 
 /// Serves until SIGINT or SIGTERM; then requests in flight finish and workers return what they hold (SYS-7).
 pub(crate) async fn serve(config: Config) -> Result<(), Error> {
@@ -30,7 +32,7 @@ pub(crate) async fn serve(config: Config) -> Result<(), Error> {
         data = %config.data.display(),
         "serving"
     );
-    greet_owner(&config, &opened).await?;
+    let greeter = owner::greet(&config, &opened.service).await?;
 
     let (stop, stopped) = watch::channel(());
     let state = http::state(&config, &opened.service);
@@ -46,8 +48,17 @@ pub(crate) async fn serve(config: Config) -> Result<(), Error> {
     }
     tracing::info!("stopping: requests in flight finish");
     drop(stop);
-    public.await??;
-    internal.await??;
+    let finished = async {
+        public.await??;
+        internal.await??;
+        Ok::<(), Error>(())
+    };
+    tokio::select! {
+        finished = finished => finished?,
+        () = tokio::time::sleep(GRACE) => tracing::warn!("some connections did not end in time"),
+        _ = interrupt.recv() => tracing::warn!("stopped at once, as asked a second time"),
+    }
+    greeter.abort();
     workers.stop().await;
     opened.store.close().await;
     tracing::info!("stopped");
@@ -81,38 +92,4 @@ fn ended_early(face: &str, ended: Result<std::io::Result<()>, tokio::task::JoinE
         Ok(Err(error)) => format!("the {face} face ended: {error}").into(),
         Err(error) => format!("the {face} face ended: {error}").into(),
     }
-}
-
-/// The first Owner is enrolled through the product itself (ADM-11): their link is shown on a terminal, and lies in a
-/// file only its owner can read where there is none. It never enters a log.
-async fn greet_owner(config: &Config, opened: &data::Opened) -> Result<(), Error> {
-    let file = config.data.join("owner-link");
-    match commands::owner_link(&opened.service, None).await? {
-        None => match std::fs::remove_file(&file) {
-            Ok(()) => Ok(()),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(format!("{}: {error}", file.display()).into()),
-        },
-        Some(issued) if std::io::stdout().is_terminal() => {
-            welcome(config, &issued);
-            Ok(())
-        }
-        Some(issued) => {
-            data::write_private(&file, format!("{}\n", issued.url.expose()).as_bytes())?;
-            tracing::info!(file = %file.display(), "nobody is enrolled yet; the first Owner's link lies in this file");
-            Ok(())
-        }
-    }
-}
-
-#[allow(clippy::print_stdout, reason = "the terminal is where the first Owner is greeted")]
-fn welcome(config: &Config, issued: &Issued) {
-    println!(
-        "\nWelcome. Nobody is enrolled yet. This link makes you the first Owner; it is valid until {}:\n\n  {}\n\n\
-         Enrollment: {}    Administration: http://{}/api/admin/v1    Stop: Ctrl-C\n",
-        issued.expires_at,
-        issued.url.expose(),
-        config.public_url,
-        config.internal
-    );
 }

@@ -68,7 +68,9 @@ pub enum Rejection {
     #[error(transparent)]
     Password(PasswordRejection),
     /// Too many passwords were submitted.
-    #[error("Too many passwords were tried in this session. Open the link from your invitation again.")]
+    #[error(
+        "Too many passwords were tried in this session. Wait until it is over, then open the link from your invitation again."
+    )]
     PasswordsExhausted,
     /// The key belongs to a device already.
     #[error("This public key is already in use. Make a new key pair for this device.")]

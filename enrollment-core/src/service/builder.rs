@@ -125,6 +125,7 @@ impl ServiceBuilder {
                 instance,
                 bell,
                 refusals: Refusals::default(),
+                passwords: super::password_gate::PasswordGate::default(),
                 locations: Mutex::new(None),
                 texts: Mutex::default(),
             }))),

@@ -15,6 +15,7 @@ mod devices;
 mod effects;
 mod failure;
 mod origin;
+mod password_gate;
 mod refusals;
 mod texts;
 pub(crate) mod turn;
@@ -52,6 +53,7 @@ struct Parts {
     instance: Instance,
     bell: Arc<dyn Fn() + Send + Sync>,
     refusals: Refusals,
+    passwords: password_gate::PasswordGate,
     /// All locations as of one version of their guard. Only a hint: what depends on it holds the guard in its change.
     locations: Mutex<KnownLocations>,
     texts: Mutex<texts::KnownTexts>,

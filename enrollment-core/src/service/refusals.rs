@@ -5,16 +5,17 @@ use std::sync::{Mutex, PoisonError};
 
 use uuid::Uuid;
 
+use crate::domain::audit::Actor;
 use crate::time::Timestamp;
 
-/// Refusals written per subject and minute; the rest of the minute is counted.
+/// Refusals written per actor, subject and minute; the rest of the minute is counted.
 const PER_MINUTE: u64 = 20;
-/// Subjects remembered at once; past it the oldest minute is forgotten.
-const SUBJECTS: usize = 10_000;
+/// Pairs of actor and subject remembered at once; past it those of earlier minutes are forgotten.
+const REMEMBERED: usize = 10_000;
 
 /// Bounds what a stranger with one token, or a broken script with one key, can make the audit log grow by.
 #[derive(Debug, Default)]
-pub(super) struct Refusals(Mutex<HashMap<Uuid, Minute>>);
+pub(super) struct Refusals(Mutex<HashMap<(Actor, Uuid), Minute>>);
 
 #[derive(Debug, Clone, Copy)]
 struct Minute {
@@ -32,16 +33,17 @@ pub(super) struct Admitted {
 }
 
 impl Refusals {
-    pub(super) fn admit(&self, subject: Uuid, now: Timestamp) -> Admitted {
+    pub(super) fn admit(&self, actor: Actor, subject: Uuid, now: Timestamp) -> Admitted {
+        let key = (actor, subject);
         let minute = now.seconds().div_euclid(60);
-        let mut subjects = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if subjects.len() >= SUBJECTS && !subjects.contains_key(&subject) {
-            subjects.retain(|_, entry| entry.minute == minute);
-            if subjects.len() >= SUBJECTS {
+        let mut minutes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if minutes.len() >= REMEMBERED && !minutes.contains_key(&key) {
+            minutes.retain(|_, entry| entry.minute == minute);
+            if minutes.len() >= REMEMBERED {
                 return Admitted { write: false, counted: None };
             }
         }
-        let entry = subjects.entry(subject).or_insert(Minute { minute, refused: 0 });
+        let entry = minutes.entry(key).or_insert(Minute { minute, refused: 0 });
         let mut counted = None;
         if entry.minute != minute {
             counted = entry.refused.checked_sub(PER_MINUTE).filter(|count| *count > 0);
@@ -63,9 +65,12 @@ mod tests {
         let subject = Uuid::from_u128(7);
         let minute = |m: i64| Timestamp::from_seconds(m * 60);
         for nth in 1..=25 {
-            assert_eq!(refusals.admit(subject, minute(1)), Admitted { write: nth <= PER_MINUTE, counted: None });
+            assert_eq!(
+                refusals.admit(Actor::CommandLine, subject, minute(1)),
+                Admitted { write: nth <= PER_MINUTE, counted: None }
+            );
         }
-        assert_eq!(refusals.admit(subject, minute(2)), Admitted { write: true, counted: Some(5) });
-        assert_eq!(refusals.admit(subject, minute(3)), Admitted { write: true, counted: None });
+        assert_eq!(refusals.admit(Actor::CommandLine, subject, minute(2)), Admitted { write: true, counted: Some(5) });
+        assert_eq!(refusals.admit(Actor::CommandLine, subject, minute(3)), Admitted { write: true, counted: None });
     }
 }

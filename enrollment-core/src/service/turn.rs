@@ -135,7 +135,7 @@ impl Service {
     ) -> Failure {
         let now = self.now();
         let mut draft = Draft::new(now);
-        let admitted = self.0.refusals.admit(subject.id, now);
+        let admitted = self.0.refusals.admit(doer.actor, subject.id, now);
         if let Some(count) = admitted.counted {
             self.audit(&mut draft, doer, subject, version, Event::RefusalsCounted { count });
         }

@@ -1,5 +1,6 @@
 //! Redeeming a token for a session.
 
+use super::look::Known;
 use super::{Enrollee, SessionState};
 use crate::domain::audit::Actor;
 use crate::domain::command::{Begin, Changed, Command, Decision};
@@ -45,13 +46,19 @@ impl Enrollee<'_> {
     /// Opens a session, or continues the caller's own (TOK-5, TOK-6). The only call that redeems a token.
     ///
     /// Repeating it with the same nonce, or without one with the same `resume`, changes nothing and returns the same
-    /// session; so does showing the session it returned as `resume`. Anybody else with the token ends the older session and finds no choice of its holder.
+    /// session; so does showing the session it returned as `resume`. Anybody else with the token ends the older session
+    /// and finds no choice of its holder.
     ///
     /// # Errors
     /// As [`Enrollee::look`], and [`Rejection::SessionsExhausted`].
     pub async fn begin(&self, request: &BeginRequest, origin: Origin) -> Result<Begun, Failure> {
         for _ in 0..TURNS {
-            let stored = self.by_token(&request.token).await?;
+            let stored = match self.by_token(&request.token).await? {
+                Known::Current(stored) => stored,
+                Known::Past(stored, rejection) => {
+                    return Err(self.refuse_known(&stored, origin, Some("begin"), rejection).await);
+                }
+            };
             let enrollment = &stored.record;
             let doer = Doer { actor: Actor::Enrollee(enrollment.id), origin };
             let now = self.service.now();

@@ -40,7 +40,7 @@ impl Enrollee<'_> {
     /// requirement; the session lives on.
     pub async fn complete(&self, session: &SessionSecret, origin: Origin) -> Result<Completion, Failure> {
         for _ in 0..TURNS {
-            let open = self.open(session, origin).await?;
+            let open = self.open(session, origin, Some("complete")).await?;
             let now = self.service.now();
             let circumstances = open.world.circumstances(self.service.policy());
             let command = Command::Step { session: session.digest(), step: Step::Complete(circumstances) };

@@ -69,7 +69,7 @@ impl Enrollee<'_> {
     ) -> Result<NewDeviceKey, Failure> {
         const OPERATION: &str = "device";
         for _ in 0..TURNS {
-            let open = self.open(session, origin).await?;
+            let open = self.open(session, origin, Some(OPERATION)).await?;
             let now = self.service.now();
             let enrollment = &open.stored.record;
             let present = match open.world.more.first() {
@@ -77,7 +77,7 @@ impl Enrollee<'_> {
                 _ => None,
             };
             if let Some(device) = present.filter(|device| repeats(device, request)) {
-                self.readable(&open, session.digest(), now, OPERATION).await?;
+                self.readable(&open, session.digest(), now, Some(OPERATION)).await?;
                 return self.added(&open, &device).await;
             }
             if let Err(rejection) = session_opens(enrollment, session.digest(), now) {

@@ -35,7 +35,10 @@ impl Enrollee<'_> {
     /// # Errors
     /// [`Rejection::InvalidToken`] for a token that never was; what became of it for one that was (TOK-7).
     pub async fn look(&self, token: &Token) -> Result<Look, Failure> {
-        let enrollment = self.by_token(token).await?.record;
+        let enrollment = match self.by_token(token).await? {
+            Known::Current(stored) => stored.record,
+            Known::Past(_, rejection) => return Err(rejection.into()),
+        };
         token_opens(&enrollment, self.service.now())?;
         let row = self.service.store().get(&[Settings::KEY]).await?.pop().flatten();
         let (settings, _) = self.service.settings_of(row)?;
@@ -49,19 +52,27 @@ impl Enrollee<'_> {
         })
     }
 
-    /// The enrollment that a token opens. Whoever holds no token hears one answer after the same two reads.
-    pub(super) async fn by_token(&self, token: &Token) -> Result<Stored<Enrollment>, Failure> {
+    /// What a token is. Whoever holds none that ever was hears one answer after the same two reads.
+    pub(super) async fn by_token(&self, token: &Token) -> Result<Known, Failure> {
         let digest = token.digest();
         if let Some(current) = self.service.find::<Enrollment>(&UniqueKey::new(UniqueName::Token, digest)).await? {
-            return Ok(current);
+            return Ok(Known::Current(current));
         }
         let past = self.service.find::<Enrollment>(&UniqueKey::new(UniqueName::PastToken, digest)).await?;
-        Err(match past.map(|stored| stored.record.phase) {
-            None => Rejection::InvalidToken,
-            Some(Phase::Completed(_)) => Rejection::TokenCompleted,
-            Some(Phase::Closed(closed)) => closed.why.rejection(),
-            Some(Phase::Invited | Phase::InSession(_)) => Rejection::TokenSuperseded,
-        }
-        .into())
+        let Some(past) = past else { return Err(Rejection::InvalidToken.into()) };
+        let rejection = match &past.record.phase {
+            Phase::Completed(_) => Rejection::TokenCompleted,
+            Phase::Closed(closed) => closed.why.rejection(),
+            Phase::Invited | Phase::InSession(_) => Rejection::TokenSuperseded,
+        };
+        Ok(Known::Past(past, rejection))
     }
+}
+
+/// A token that is, or was, an enrollment's.
+pub(super) enum Known {
+    /// Of the present generation.
+    Current(Stored<Enrollment>),
+    /// Of an earlier one, with what its holder is told.
+    Past(Stored<Enrollment>, Rejection),
 }

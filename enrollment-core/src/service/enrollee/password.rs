@@ -9,6 +9,9 @@ use crate::domain::user::ChosenPassword;
 use crate::secret::{Digest, Password, PasswordContext, PasswordHash, SessionSecret, check};
 use crate::service::{Failure, Origin};
 
+/// What the audit log calls it.
+const OPERATION: &str = "password";
+
 /// What the hashing threads found out about a password, and about which stored hashes.
 #[derive(Debug)]
 enum Finding {
@@ -34,8 +37,10 @@ impl Enrollee<'_> {
         password: Password,
         origin: Origin,
     ) -> Result<SessionState, Failure> {
+        let enrollment = self.by_session(session.digest(), origin, Some(OPERATION)).await?.record.id;
+        let _pass = self.service.0.passwords.enter(enrollment).await;
         match self.try_choose_password(session, password.again(), origin).await {
-            // A password was chosen while this one was hashed. Most often it is the same one, sent twice.
+            // Another process took a password while this one was hashed. Most often it is the same one, sent twice.
             Err(Failure::Busy) => self.try_choose_password(session, password, origin).await,
             other => other,
         }
@@ -47,8 +52,7 @@ impl Enrollee<'_> {
         password: Password,
         origin: Origin,
     ) -> Result<SessionState, Failure> {
-        const OPERATION: &str = "password";
-        let open = self.open(session, origin).await?;
+        let open = self.open(session, origin, Some(OPERATION)).await?;
         let enrollment = &open.stored.record;
         let live = match session_opens(enrollment, session.digest(), self.service.now()) {
             Ok(_) if enrollment.purpose != Purpose::Onboarding => Err(Rejection::StepNotOffered),
@@ -101,12 +105,14 @@ impl Enrollee<'_> {
         held: Option<(Digest, PasswordHash)>,
     ) -> Result<Finding, Failure> {
         let hashing = &self.service.0.hashing;
-        if let Some((by, hash)) = held
-            && hashing.verify(password.again(), &hash).await?.matches
+        // Hashed first, whatever comes of it: once a guess has been compared, nothing but the commit that counts it
+        // stands between it and its answer.
+        let hash = hashing.hash(password.again(), self.service.random()).await?;
+        if let Some((by, earlier)) = held
+            && hashing.verify(password, &earlier).await?.matches
         {
             return Ok(Finding::Proves(by));
         }
-        let hash = hashing.hash(password, self.service.random()).await?;
         Ok(Finding::New { chosen: ChosenPassword { hash, long_enough_alone }, instead_of })
     }
 }

@@ -34,21 +34,26 @@ impl Enrollee<'_> {
     /// # Errors
     /// When the session is not the one in force, or its time is over.
     pub async fn session(&self, session: &SessionSecret, origin: Origin) -> Result<SessionState, Failure> {
-        let open = self.open(session, origin).await?;
+        let open = self.open(session, origin, None).await?;
         let now = self.service.now();
-        self.readable(&open, session.digest(), now, "session").await?;
+        self.readable(&open, session.digest(), now, None).await?;
         self.state(&open.stored.record, &open.world)
     }
 
     /// Finds a session and reads its world.
-    pub(super) async fn open(&self, session: &SessionSecret, origin: Origin) -> Result<Open, Failure> {
-        let stored = self.by_session(session.digest()).await?;
+    pub(super) async fn open(
+        &self,
+        session: &SessionSecret,
+        origin: Origin,
+        operation: Option<&'static str>,
+    ) -> Result<Open, Failure> {
+        let stored = self.by_session(session.digest(), origin, operation).await?;
         let world = self.service.world(&stored.record, &device_key(&stored.record)).await?;
         let doer = Doer { actor: Actor::Enrollee(stored.record.id), origin };
         let open = Open { stored, world, doer };
         // Disabling a user closes what is open; a session that completed before may not even read any more (REQ-6).
         if !open.world.user.record.is_active() {
-            return Err(self.refuse(&open, "session", Rejection::TokenRevoked).await);
+            return Err(self.refuse_known(&open.stored, origin, operation, Rejection::TokenRevoked).await);
         }
         Ok(open)
     }
@@ -59,7 +64,7 @@ impl Enrollee<'_> {
         open: &Open,
         digest: Digest,
         now: Timestamp,
-        operation: &'static str,
+        operation: Option<&'static str>,
     ) -> Result<(), Failure> {
         let enrollment = &open.stored.record;
         let rejection = match (session_opens(enrollment, digest, now), &enrollment.phase) {
@@ -70,11 +75,11 @@ impl Enrollee<'_> {
             (Err(Rejection::AlreadyCompleted), _) => Rejection::SessionExpired,
             (Err(rejection), _) => rejection,
         };
-        Err(self.refuse(open, operation, rejection).await)
+        Err(self.refuse_known(&open.stored, open.doer.origin, operation, rejection).await)
     }
 
     pub(super) async fn refuse(&self, open: &Open, operation: &'static str, rejection: Rejection) -> Failure {
-        self.service.refuse(open.doer, open.stored.key(), open.stored.version, operation, rejection).await
+        self.refuse_known(&open.stored, open.doer.origin, Some(operation), rejection).await
     }
 
     /// Does one step in the shared loop. `make` is asked for the step in every turn, with the enrollment as it stands
@@ -87,7 +92,7 @@ impl Enrollee<'_> {
         make: impl Fn(&Enrollment, Timestamp) -> Result<Step<'static>, Failure> + Send + Sync,
     ) -> Result<Stepped, Failure> {
         for _ in 0..TURNS {
-            let open = self.open(session, origin).await?;
+            let open = self.open(session, origin, Some(operation)).await?;
             let now = self.service.now();
             let enrollment = &open.stored.record;
             let step = match session_opens(enrollment, session.digest(), now) {
@@ -118,16 +123,35 @@ impl Enrollee<'_> {
     }
 
     /// The enrollment that a session belongs to.
-    async fn by_session(&self, digest: Digest) -> Result<Stored<Enrollment>, Failure> {
+    pub(super) async fn by_session(
+        &self,
+        digest: Digest,
+        origin: Origin,
+        operation: Option<&'static str>,
+    ) -> Result<Stored<Enrollment>, Failure> {
         if let Some(current) = self.service.find::<Enrollment>(&UniqueKey::new(UniqueName::Session, digest)).await? {
             return Ok(current);
         }
         let past = self.service.find::<Enrollment>(&UniqueKey::new(UniqueName::PastSession, digest)).await?;
-        Err(match past.map(|stored| stored.record.phase) {
-            None => Rejection::InvalidSession,
-            Some(Phase::Closed(closed)) => closed.why.rejection(),
-            Some(_) => Rejection::SessionSuperseded,
-        }
-        .into())
+        let Some(past) = past else { return Err(Rejection::InvalidSession.into()) };
+        let rejection = match &past.record.phase {
+            Phase::Closed(closed) => closed.why.rejection(),
+            _ => Rejection::SessionSuperseded,
+        };
+        Err(self.refuse_known(&past, origin, operation, rejection).await)
+    }
+
+    /// Refuses something to somebody who holds, or held, a secret of this enrollment, and writes it down (ADM-8). A
+    /// refused look, which has no operation, writes nothing: no GET does (TOK-4).
+    pub(super) async fn refuse_known(
+        &self,
+        stored: &Stored<Enrollment>,
+        origin: Origin,
+        operation: Option<&'static str>,
+        rejection: Rejection,
+    ) -> Failure {
+        let Some(operation) = operation else { return rejection.into() };
+        let doer = Doer { actor: Actor::Enrollee(stored.record.id), origin };
+        self.service.refuse(doer, stored.key(), stored.version, operation, rejection).await
     }
 }

@@ -1,0 +1,78 @@
+//! One password at a time per enrollment.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use futures_channel::oneshot;
+
+use crate::id::EnrollmentId;
+
+/// Lets one submission per enrollment through at a time, in this process. Without it, many guesses at what an earlier
+/// holder chose could be tried before the first wrong one is written down and ends that chance (TOK-5), and one
+/// invitation could keep all hashing threads busy.
+#[derive(Debug, Default)]
+pub(super) struct PasswordGate(Mutex<HashMap<EnrollmentId, Vec<oneshot::Sender<()>>>>);
+
+/// The right to submit. Leaves with whoever holds it, also when their request is dropped.
+#[derive(Debug)]
+pub(super) struct Pass<'a> {
+    gate: &'a PasswordGate,
+    enrollment: EnrollmentId,
+}
+
+impl PasswordGate {
+    /// Waits until no other submission for this enrollment is under way.
+    pub(super) async fn enter(&self, enrollment: EnrollmentId) -> Pass<'_> {
+        loop {
+            let Some(turn) = self.queue(enrollment) else { return Pass { gate: self, enrollment } };
+            // An error says that the one before left without a word, which is a turn too.
+            let _ = turn.await;
+        }
+    }
+
+    /// A place behind whoever is inside; `None`: nobody was, and the caller is now.
+    fn queue(&self, enrollment: EnrollmentId) -> Option<oneshot::Receiver<()>> {
+        let mut inside = self.lock();
+        if let Some(waiting) = inside.get_mut(&enrollment) {
+            let (sender, turn) = oneshot::channel();
+            waiting.push(sender);
+            return Some(turn);
+        }
+        inside.insert(enrollment, Vec::new());
+        None
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<EnrollmentId, Vec<oneshot::Sender<()>>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        for waiting in self.gate.lock().remove(&self.enrollment).into_iter().flatten() {
+            // Whoever has gone meanwhile needs no word.
+            let _ = waiting.send(());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// TOK-5, PWD-1
+    #[tokio::test]
+    async fn one_submission_per_enrollment_at_a_time() {
+        let gate = PasswordGate::default();
+        let (one, other) = (EnrollmentId::from_uuid(Uuid::from_u128(1)), EnrollmentId::from_uuid(Uuid::from_u128(2)));
+        let inside = gate.enter(one).await;
+        let _elsewhere = gate.enter(other).await;
+        let turn = gate.queue(one).expect("somebody is inside");
+        drop(inside);
+        turn.await.expect("the turn is called");
+        drop(gate.enter(one).await);
+        assert!(gate.queue(one).is_none(), "nobody is left inside");
+    }
+}

@@ -1,0 +1,75 @@
+//! The first Owner, who is enrolled through the product itself (ADM-11).
+
+use std::io::{ErrorKind, IsTerminal as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use enrollment::core::service::Service;
+use enrollment::core::service::administrator::Issued;
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::config::Config;
+use super::{Error, commands, data};
+
+/// How often the link is looked after while nobody is enrolled.
+const EVERY: Duration = Duration::from_secs(60);
+
+/// Shows the first Owner's link on a terminal, and keeps it in a file only its owner can read where there is none: for
+/// as long as nobody is enrolled it is renewed, then the file goes. The link never enters a log.
+pub(crate) async fn greet(config: &Config, service: &Service) -> Result<JoinHandle<()>, Error> {
+    let file = config.data.join("owner-link");
+    let issued = commands::owner_link(service, None).await?;
+    match &issued {
+        Some(issued) if std::io::stdout().is_terminal() => welcome(config, issued),
+        Some(_) => {
+            tracing::info!(file = %file.display(), "nobody is enrolled yet; the first Owner's link lies in this file");
+        }
+        None => {}
+    }
+    keep(&file, issued.as_ref())?;
+    Ok(tokio::spawn(look_after(service.clone(), file, issued.is_some())))
+}
+
+async fn look_after(service: Service, file: PathBuf, mut waiting: bool) {
+    let mut ticks = interval(EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks.tick().await;
+    while waiting {
+        ticks.tick().await;
+        let kept = match commands::owner_link(&service, None).await {
+            Ok(issued) => {
+                waiting = issued.is_some();
+                keep(&file, issued.as_ref())
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = kept {
+            tracing::warn!(%error, "the first Owner's link could not be renewed; will be tried again");
+            waiting = true;
+        }
+    }
+}
+
+fn keep(file: &Path, issued: Option<&Issued>) -> Result<(), Error> {
+    let kept = match issued {
+        Some(issued) => data::write_private(file, format!("{}\n", issued.url.expose()).as_bytes()),
+        None => match std::fs::remove_file(file) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            other => other,
+        },
+    };
+    kept.map_err(|error| format!("{}: {error}", file.display()).into())
+}
+
+#[allow(clippy::print_stdout, reason = "the terminal is where the first Owner is greeted")]
+fn welcome(config: &Config, issued: &Issued) {
+    println!(
+        "\nWelcome. Nobody is enrolled yet. This link makes you the first Owner; it is valid until {}:\n\n  {}\n\n\
+         Enrollment: {}    Administration: http://{}/api/admin/v1    Stop: Ctrl-C\n",
+        issued.expires_at,
+        issued.url.expose(),
+        config.public_url,
+        config.internal
+    );
+}
