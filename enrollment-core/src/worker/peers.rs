@@ -53,14 +53,20 @@ impl PeerWorker {
     /// idempotent.
     ///
     /// # Errors
-    /// When the store cannot be asked; what was leased is free again after a minute.
+    /// When the store cannot be asked; what was leased is free again after a minute. A record that cannot be read is no
+    /// error: its entry waits like one whose gateway fails, and the others go on.
     pub async fn run_once(&self) -> Result<usize, Failure> {
         let now = self.service.now();
         let request = LeaseRequest { channels: vec![Channel::Peer], now, until: now.plus(LEASE), limit: BATCH };
         let leased = self.service.store().lease(&request).await?;
         let mut settled = 0;
         for entry in &leased {
-            if self.work(entry).await? {
+            let done = match self.work(entry).await {
+                // What cannot be read holds up nothing else.
+                Err(Failure::Broken(error)) => self.set_aside(entry, &*error).await?,
+                other => other?,
+            };
+            if done {
                 settled += 1;
             }
         }
@@ -160,6 +166,17 @@ impl PeerWorker {
             // Stale means that the intention changed: the new one is tried next, with its own outcome.
             let _outcome = self.service.write(draft).await?;
         }
+        self.retry(leased, why).await
+    }
+
+    /// Has an entry wait whose records cannot be read, until somebody has repaired them. The reason names the row and
+    /// never its content: what the error came from stays out.
+    async fn set_aside(&self, leased: &Leased, error: &(dyn std::error::Error + Send + Sync)) -> Result<bool, Failure> {
+        tracing::error!(%error, entry = %leased.entry.id, "a peer change cannot be worked on and will be tried again");
+        self.retry(leased, error.to_string()).await
+    }
+
+    async fn retry(&self, leased: &Leased, why: String) -> Result<bool, Failure> {
         let doublings = leased.tries.saturating_sub(1).min(16);
         let wait = FIRST_WAIT.saturating_mul(1 << doublings).min(LONGEST_WAIT);
         self.settle(leased, Settlement::Retry { at: self.service.now().plus(wait), why }).await

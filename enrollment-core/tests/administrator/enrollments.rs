@@ -161,6 +161,35 @@ async fn a_rotation_replaces_the_link_and_renews_the_time() {
     assert_eq!(state.map(|_| ()).map_err(code), Err("session_superseded"));
 }
 
+/// INV-8, ADM-4.
+#[tokio::test]
+async fn a_rotation_keeps_the_validity_that_was_chosen() {
+    let bench = Bench::new();
+    let alice = bench.user("alice").await;
+    let start = StartEnrollment { validity: Some(Span::minutes(30)), ..manual(Purpose::Onboarding) };
+    let issued = bench.admin().start(&CLI, alice.id, start).await.unwrap();
+    bench.clock.advance(Span::hours(1));
+    let rotated = bench.admin().rotate(&CLI, issued.id).await.unwrap();
+    assert_eq!(rotated.expires_at.since(bench.clock.now()), Span::minutes(30).duration());
+}
+
+#[tokio::test]
+async fn an_enrollment_has_at_most_a_hundred_links() {
+    let bench = Bench::new();
+    let alice = bench.user("alice").await;
+    let issued = bench.start(alice.id, Purpose::Onboarding).await.unwrap();
+    let mut last = issued.token;
+    for generation in 2..=100 {
+        let rotated = bench.admin().rotate(&CLI, issued.id).await.unwrap();
+        assert_eq!(rotated.generation, generation);
+        last = rotated.token;
+    }
+    let refused = bench.admin().rotate(&CLI, issued.id).await.map(|_| ());
+    let Err(Failure::Rejected(rejection)) = refused else { panic!("the hundredth rotation was accepted") };
+    assert_eq!(rejection.to_string(), "generation: at most 100 links; start a new enrollment instead");
+    assert_eq!(bench.look(&last).await, Ok(()), "the last link still opens");
+}
+
 /// ADM-5.
 #[tokio::test]
 async fn a_revoked_link_is_dead_at_once_and_the_user_can_be_sent_a_new_one() {

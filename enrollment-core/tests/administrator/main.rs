@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail the test")]
 
+mod access;
 mod api_keys;
 mod bench;
 mod enrollee;

@@ -67,10 +67,25 @@ async fn an_owner_who_waits_is_taken_before_another_is_made() {
     assert_eq!(bench.admin().enrollment(&CLI, issued.id).await.unwrap().user.id, waiting.id);
 }
 
+/// ADM-11: a server starts, whoever has the name.
 #[tokio::test]
-async fn nobody_becomes_owner_by_having_the_name() {
+async fn nobody_becomes_owner_by_having_the_name_and_nobody_is_kept_out_by_it() {
+    let bench = Bench::new();
+    for username in ["owner", "owner-2"] {
+        bench.user(username).await;
+    }
+    let issued = link(&bench).await.unwrap();
+    let owner = bench.admin().enrollment(&CLI, issued.id).await.unwrap().user.id;
+    let owner = bench.stored_user(owner).await;
+    assert_eq!((owner.username.as_str(), owner.role), ("owner-3", Some(Role::Owner)));
+    assert_eq!(link(&bench).await.unwrap().id, issued.id, "and stays the one");
+}
+
+#[tokio::test]
+async fn a_name_that_was_chosen_and_is_taken_is_refused() {
     let bench = Bench::new();
     bench.user("owner").await;
-    let refused = bench.admin().owner_link(&CLI, FirstOwner::default()).await;
+    let named = FirstOwner { username: Some("owner".parse().unwrap()), email: None };
+    let refused = bench.admin().owner_link(&CLI, named).await;
     assert_eq!(refused.map(|_| ()).map_err(code), Err("username_taken"));
 }

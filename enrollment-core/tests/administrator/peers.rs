@@ -5,8 +5,8 @@ use enrollment_core::domain::attachment::{Attachment, PeerState};
 use enrollment_core::domain::enrollment::Purpose;
 use enrollment_core::domain::user::UserStatus;
 use enrollment_core::id::{DeviceId, UserId};
-use enrollment_core::port::Clock;
-use enrollment_core::record::IndexName;
+use enrollment_core::port::{Clock, Op};
+use enrollment_core::record::{IndexName, Stored};
 use enrollment_core::service::administrator::{DeviceReport, PeerStatus, UserPatch};
 use enrollment_core::worker::PeerWorker;
 
@@ -69,6 +69,36 @@ async fn connected(bench: &Bench, gateway: &Arc<Gateway>) -> (UserId, DeviceId) 
     run(bench, gateway).await;
     assert_eq!(status(bench, alice.id).await, PeerStatus::Applied);
     (alice.id, device.id)
+}
+
+#[tokio::test]
+async fn a_peer_whose_record_is_damaged_waits_and_holds_up_no_other() {
+    let bench = Bench::new();
+    let gateway = Arc::new(Gateway::default());
+    let alice = bench.user("alice").await;
+    bench.enroll(alice.id).await;
+    bench.location("office", None).await;
+    let devices = [bench.device_of(alice.id, 1).await.id, bench.device_of(alice.id, 2).await.id];
+    let whole = bench.all::<Attachment>(IndexName::AttachmentsByDevice, &devices[0].to_string()).await.remove(0);
+    let whole = bench.record::<Attachment>(whole.id.uuid()).await.unwrap();
+    let mut damaged = whole.put(&whole.record);
+    let Op::Put { next, .. } = &mut damaged else { panic!("not written") };
+    let json = std::mem::replace(&mut next.body.json, r#"{"id":"a secret"}"#.to_owned());
+    bench.commit(vec![damaged]).await;
+
+    let worker = PeerWorker::new(bench.service.clone(), gateway.clone());
+    assert_eq!(worker.run_once().await.unwrap(), 2);
+    assert_eq!(attachments(&bench, devices[1]).await[0].state, PeerState::Applied);
+    assert_eq!(worker.run_once().await.unwrap(), 0, "it waits");
+
+    let damaged = Stored { record: whole.record.clone(), version: whole.version.next() };
+    let mut repaired = damaged.put(&damaged.record);
+    let Op::Put { next, .. } = &mut repaired else { panic!("not written") };
+    next.body.json = json;
+    bench.commit(vec![repaired]).await;
+    bench.clock.advance(enrollment_core::time::Span::seconds(5));
+    assert_eq!(worker.run_once().await.unwrap(), 1);
+    assert_eq!(attachments(&bench, devices[0]).await[0].state, PeerState::Applied);
 }
 
 /// DEV-5.

@@ -111,6 +111,61 @@ async fn disabling_a_user_ends_their_open_enrollments_and_their_session() {
     assert!(bench.audit().await.iter().any(|entry| entry.event == Event::UserDisabled));
 }
 
+/// ADM-7: whoever invited the user may by now be outranked by them.
+#[tokio::test]
+async fn a_role_that_is_given_or_raised_ends_open_enrollments_and_one_that_falls_does_not() {
+    let bench = Bench::new();
+    let (_, manager) = bench.administrator("manager", Role::UserManager).await;
+    let give_role = async |user, role| {
+        let patch = UserPatch { role: Some(role), ..UserPatch::default() };
+        bench.admin().change_user(&CLI, user, patch).await.unwrap();
+    };
+
+    let alice = bench.user("alice").await;
+    let issued = bench.admin().start(&manager, alice.id, manual(Purpose::Onboarding)).await.unwrap();
+    let session = bench.begin(&issued.token).await.unwrap();
+    bench.fill_in(&session).await;
+    give_role(alice.id, Some(Role::Owner)).await;
+    assert_eq!(bench.look(&issued.token).await, Err("token_revoked"));
+    let completed = bench.service.enrollee().complete(&session, CLI.origin).await;
+    assert_eq!(completed.map(|_| ()).map_err(code), Err("token_revoked"));
+    assert!(!bench.stored_user(alice.id).await.is_enrolled());
+
+    let bob = bench.user("bob").await;
+    bench.enroll(bob.id).await;
+    bench.location("office", None).await;
+    for (from, to) in [
+        (None, Role::HelpDesk),
+        (Some(Role::HelpDesk), Role::ApplicationManager),
+        (Some(Role::ApplicationManager), Role::UserManager),
+    ] {
+        give_role(bob.id, from).await;
+        let issued = bench.admin().start(&manager, bob.id, manual(Purpose::Device)).await.unwrap();
+        give_role(bob.id, Some(to)).await;
+        assert_eq!(bench.look(&issued.token).await, Err("token_revoked"), "{from:?} to {to}");
+    }
+    let issued = bench.admin().start(&manager, bob.id, manual(Purpose::Device)).await.unwrap();
+    for lower in [Some(Role::HelpDesk), None] {
+        give_role(bob.id, lower).await;
+        assert_eq!(bench.look(&issued.token).await, Ok(()), "to {lower:?}");
+    }
+}
+
+/// ADM-7, DEV-3.
+#[tokio::test]
+async fn a_device_that_was_staged_goes_with_the_enrollment_that_a_role_ends() {
+    let bench = Bench::new();
+    bench.location("office", None).await;
+    let alice = bench.user("alice").await;
+    let issued = bench.start(alice.id, Purpose::Onboarding).await.unwrap();
+    let session = bench.begin(&issued.token).await.unwrap();
+    bench.add_device(&session, 1).await;
+    assert_eq!(bench.admin().devices_of(&CLI, alice.id).await.unwrap().len(), 1);
+    let patch = UserPatch { role: Some(Some(Role::HelpDesk)), ..UserPatch::default() };
+    bench.admin().change_user(&CLI, alice.id, patch).await.unwrap();
+    assert!(bench.admin().devices_of(&CLI, alice.id).await.unwrap().is_empty());
+}
+
 /// ADM-7, ADM-8.
 #[tokio::test]
 async fn a_refusal_is_written_down_with_what_was_asked_for() {

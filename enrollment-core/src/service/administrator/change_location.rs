@@ -52,11 +52,14 @@ impl Administrator<'_> {
     ///
     /// The set of locations moves in the same change: an enrollment that completes at the same instant is judged
     /// against the location as it is then (REQ-3). Enrollments under way and configurations made from now on follow the
-    /// new values. Devices that exist keep their addresses and peers, also those of people whom a new `access` no
-    /// longer admits, and get none where it newly admits their owners.
+    /// new values. Devices that exist keep their addresses. With a new `access`, the peers of people whom it no longer
+    /// admits go out of force, and those it admits again come back; a device that never had an address here gets none.
+    /// Saying the same `access` again completes what was interrupted.
     ///
     /// # Errors
-    /// As [`Administrator::create_location`], and [`Rejection::NotFound`].
+    /// As [`Administrator::create_location`], [`Rejection::NotFound`], and [`Rejection::InvalidField`] when more peers
+    /// would move than fit into one change. [`Failure::OutcomeUnknown`] also when the location has changed and some
+    /// peers that came meanwhile are not aligned yet: the same request again goes on.
     pub async fn change_location(
         &self,
         by: &Principal,
@@ -65,6 +68,7 @@ impl Administrator<'_> {
     ) -> Result<LocationView, Failure> {
         self.audited(by, "change_location", RowKey::new(Kind::Location, id.uuid()), async {
             by.demand(Permission::ManageLocations)?;
+            let aligns = patch.access.is_some();
             for _ in 0..TURNS {
                 let guard = self.locations_guard().await?;
                 let Some(stored) = self.service.read::<Location>(id.uuid()).await? else {
@@ -73,16 +77,27 @@ impl Administrator<'_> {
                 let mut next = stored.record.clone();
                 let changed = patch.clone().apply(&mut next);
                 if changed.is_empty() {
+                    if aligns {
+                        self.align_rest(id).await?;
+                    }
                     return Ok((&next).into());
                 }
                 self.check_location(&next, guard.as_ref()).await?;
                 let mut draft = Draft::new(self.service.now());
                 draft.ops.push(stored.put(&next));
                 bump(&mut draft, guard.as_ref());
+                if aligns {
+                    self.align_location(&mut draft, &next).await?;
+                }
                 let event = Event::LocationChanged { fields: changed.0 };
                 self.service.audit(&mut draft, doer(by), stored.key(), stored.version, event);
                 match self.service.write(draft).await? {
-                    Written::Applied => return Ok((&next).into()),
+                    Written::Applied => {
+                        if aligns {
+                            self.align_rest(id).await.map_err(Failure::after_the_change)?;
+                        }
+                        return Ok((&next).into());
+                    }
                     Written::Taken(key) if key.name == UniqueName::LocationName => {
                         return Err(Rejection::LocationNameTaken.into());
                     }

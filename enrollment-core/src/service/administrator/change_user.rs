@@ -41,7 +41,9 @@ pub struct UserPatch {
 
 impl Administrator<'_> {
     /// Changes a user, with all that follows, in one change. Disabling ends their open enrollments and takes their peers
-    /// out of force; enabling puts those peers back where the user is admitted, and so does a change of groups.
+    /// out of force; enabling puts those peers back where the user is admitted, and so does a change of groups. A role
+    /// that is given or raised ends open enrollments too: their links are in the hands of people who had the right to
+    /// enroll the user as they were, not as they are (ADM-7).
     ///
     /// # Errors
     /// [`Rejection::Outranked`]; [`Rejection::Forbidden`] for a change of role by anybody but an Owner;
@@ -91,17 +93,23 @@ impl Administrator<'_> {
             }
             draft.ops.push(owners.with(after));
         }
-        if before.status == after.status && before.groups == after.groups {
+        let end = end_of_enrollments(before, after);
+        let moves_peers = before.status != after.status || before.groups != after.groups;
+        if end.is_none() && !moves_peers {
             return Ok(());
         }
         for purpose in [Purpose::Onboarding, Purpose::Device, Purpose::Factor] {
             let Some(open) = self.open_enrollment(before, purpose).await? else { continue };
-            if after.is_active() {
+            match end {
                 // Should it complete meanwhile, its device counts among those to be aligned.
-                draft.ops.push(open.check());
-            } else {
-                self.close(draft, by, &open, Closure::UserDisabled).await?;
+                None => draft.ops.push(open.check()),
+                Some(why) => {
+                    self.close(draft, by, &open, why).await?;
+                }
             }
+        }
+        if !moves_peers {
+            return Ok(());
         }
         self.align_peers(draft, world, after).await
     }
@@ -178,6 +186,21 @@ fn set<T: Clone + PartialEq>(field: &mut T, value: Option<&T>) -> bool {
         field.clone_from(value);
     }
     changed
+}
+
+/// Why the open enrollments of a user end with a change, if they do.
+///
+/// With a role that rises, or moves sideways to other permissions, they end too: whoever holds their links was judged
+/// against the role as it was, and could now act as somebody above them.
+fn end_of_enrollments(before: &User, after: &User) -> Option<Closure> {
+    let gains = after.role != before.role && after.role.is_some_and(|role| !role.is_outranked_by(before.role));
+    if !after.is_active() {
+        Some(Closure::UserDisabled)
+    } else if gains {
+        Some(Closure::Revoked)
+    } else {
+        None
+    }
 }
 
 /// Roles are given and taken by Owners, to nobody above themselves, and never up for themselves.

@@ -1,5 +1,7 @@
 //! Starting, rotating and revoking enrollments.
 
+use std::time::Duration;
+
 use super::issue::Minted;
 use super::{Administrator, Delivery, Issued, StartEnrollment, doer};
 use crate::domain::audit::Actor;
@@ -17,6 +19,9 @@ use crate::service::circumstances::World;
 use crate::service::turn::{Draft, TURNS, Written};
 use crate::service::{Failure, Principal};
 
+/// Every past token is remembered, so that its holder hears what became of it; this bounds the record.
+const MOST_GENERATIONS: u32 = 100;
+
 impl Administrator<'_> {
     /// Starts an enrollment, and shows its token this once. An open one of the same user and purpose ends in the same
     /// change, token and session both: there is never more than one, whatever comes in parallel (INV-5).
@@ -30,11 +35,11 @@ impl Administrator<'_> {
         self.audited(by, "start_enrollment", about, self.try_start(by, user, &start)).await
     }
 
-    /// Gives an open enrollment a new token, valid as long as the settings say from now on. The old one is dead, and
-    /// so is its session.
+    /// Gives an open enrollment a new token, valid from now on as long as the first one was, and after the first
+    /// rotation as long as the settings say. The old one is dead, and so is its session.
     ///
     /// # Errors
-    /// When it is completed or closed.
+    /// When it is completed or closed; [`Rejection::InvalidField`] after 100 tokens.
     pub async fn rotate(&self, by: &Principal, id: EnrollmentId) -> Result<Issued, Failure> {
         self.audited(by, "rotate_enrollment", key(id), self.try_rotate(by, id)).await
     }
@@ -91,9 +96,13 @@ impl Administrator<'_> {
         for _ in 0..TURNS {
             let (stored, world) = self.enrollment_of(by, id).await?;
             let enrollment = &stored.record;
+            if enrollment.generation >= MOST_GENERATIONS {
+                let reason = format!("at most {MOST_GENERATIONS} links; start a new enrollment instead");
+                return Err(Rejection::InvalidField { field: "generation", reason }.into());
+            }
             let mut draft = Draft::new(self.service.now());
             let Minted { token, seed } = self.mint(enrollment.purpose, id, enrollment.generation + 1)?;
-            let expires = draft.now.plus(world.settings.token_validity.duration());
+            let expires = draft.now.plus(validity(enrollment, &world.settings));
             let rotation = Rotation { token: token.digest(), seed, expires };
             let Decision::Changed(changed) = decide(enrollment, Command::Rotate(rotation), draft.now)? else {
                 return Err(Failure::Broken("a rotation that changes nothing".into()));
@@ -130,6 +139,16 @@ impl Administrator<'_> {
         let world = self.service.world(&stored.record, &[]).await?;
         by.demand_rank(world.user.record.role)?;
         Ok((stored, world))
+    }
+}
+
+/// How long a new token of an enrollment is valid. What was chosen for it is known of its first token alone, which was
+/// issued when the enrollment was made.
+fn validity(enrollment: &Enrollment, settings: &Settings) -> Duration {
+    if enrollment.generation == 1 {
+        enrollment.expires.since(enrollment.created)
+    } else {
+        settings.token_validity.duration()
     }
 }
 

@@ -1,5 +1,6 @@
 //! What an administrator does. Every call is judged by the permission table and the outranking rule (ADM-7).
 
+mod access;
 mod api_keys;
 mod audit;
 mod change_location;

@@ -9,14 +9,14 @@ use crate::domain::settings::Settings;
 use crate::domain::text::PersonName;
 use crate::domain::username::Username;
 use crate::id::UserId;
-use crate::record::UniqueName;
+use crate::record::{UniqueKey, UniqueName};
 use crate::service::turn::{Draft, INSTANCE, TURNS, Written};
 use crate::service::{Failure, Principal};
 
 /// Who the first Owner shall be. Only what matters when there is none yet.
 #[derive(Debug, Clone, Default)]
 pub struct FirstOwner {
-    /// Their username; `owner` when nobody chose.
+    /// Their username; `owner` when nobody chose, or the first free one of `owner-2`, `owner-3` and so on.
     pub username: Option<Username>,
     /// Where mail goes.
     pub email: Option<Email>,
@@ -33,7 +33,7 @@ impl Administrator<'_> {
     /// once, they make one.
     ///
     /// # Errors
-    /// [`Rejection::UsernameTaken`] when somebody else has the username.
+    /// [`Rejection::UsernameTaken`] when somebody else has the username that was chosen.
     pub async fn owner_link(&self, by: &Principal, first: FirstOwner) -> Result<Option<Issued>, Failure> {
         self.audited(by, "owner_link", INSTANCE, self.try_owner_link(by, &first)).await
     }
@@ -84,7 +84,7 @@ impl Administrator<'_> {
         let unnamed: PersonName = "".parse().map_err(|error| Failure::Broken(Box::new(error)))?;
         let username = match &first.username {
             Some(username) => username.clone(),
-            None => DEFAULT_USERNAME.parse().map_err(|error| Failure::Broken(Box::new(error)))?,
+            None => self.free_owner_name().await?,
         };
         let new = NewUser {
             username,
@@ -102,8 +102,23 @@ impl Administrator<'_> {
         self.add_user(&mut draft, by, &user).await?;
         match self.service.write(draft).await? {
             Written::Applied => Ok(Some(issued)),
-            Written::Taken(key) if key.name == UniqueName::Username => Err(Rejection::UsernameTaken.into()),
+            Written::Taken(key) if key.name == UniqueName::Username && first.username.is_some() => {
+                Err(Rejection::UsernameTaken.into())
+            }
             Written::Stale | Written::Taken(_) | Written::LeaseLost => Ok(None),
+        }
+    }
+    /// The first free one of `owner`, `owner-2`, `owner-3` and so on: a server starts, whoever has the name.
+    async fn free_owner_name(&self) -> Result<Username, Failure> {
+        let mut nth = 1_u32;
+        loop {
+            let text = if nth == 1 { DEFAULT_USERNAME.to_owned() } else { format!("{DEFAULT_USERNAME}-{nth}") };
+            let username: Username = text.parse().map_err(|error| Failure::Broken(Box::new(error)))?;
+            let key = UniqueKey::new(UniqueName::Username, username.as_str());
+            if self.service.store().find(&key).await?.is_none() {
+                return Ok(username);
+            }
+            nth += 1;
         }
     }
 }
