@@ -154,18 +154,27 @@ async fn every_change_to_the_locations_moves_their_guard() {
     }
 }
 
-/// REQ-3: of two locations that leave no factor together, added at the same instant, one is refused.
+/// REQ-3: two locations added at the same instant both move the guard, so that neither goes unseen.
 #[tokio::test]
 async fn a_location_is_judged_against_those_added_at_the_same_instant() {
     let bed = Bed::new();
-    let only =
-        |name: &str, kind| NewLocation { mfa: MfaMode::Internal, factors: Some(BTreeSet::from([kind])), ..new(name) };
-    let (first, mail) = (bed.service.clone(), only("By mail", FactorKind::Email));
-    let rival = async move { drop(first.administrator().create_location(&owner(), mail).await.expect("created")) };
+    let first = bed.service.clone();
+    let rival =
+        async move { drop(first.administrator().create_location(&owner(), new("First")).await.expect("created")) };
     let late = bed.service_on(RacedStore::new(Arc::clone(&bed.store), rival));
-    let created = late.administrator().create_location(&owner(), only("By app", FactorKind::Totp)).await;
+    late.administrator().create_location(&owner(), new("Second")).await.expect("created");
+    assert_eq!(bed.version(Guard::Locations.key()).await, Some(Version(2)));
+}
+
+/// REQ-3: one that takes no factor that can be set up here would stop every enrollment, also where it is the only one.
+#[tokio::test]
+async fn a_location_that_takes_codes_by_mail_alone_is_refused() {
+    let bed = Bed::new();
+    let mail = Some(BTreeSet::from([FactorKind::Email]));
+    let location = NewLocation { mfa: MfaMode::Internal, factors: mail, ..new("By mail") };
+    let created = bed.service.administrator().create_location(&owner(), location).await;
     assert!(matches!(refused(created), Rejection::InvalidField { field: "factors", .. }));
-    assert_eq!(bed.version(Guard::Locations.key()).await, Some(Version(1)));
+    assert_eq!(bed.version(Guard::Locations.key()).await, None);
 }
 
 #[tokio::test]
