@@ -4,10 +4,12 @@ mod clock;
 mod entropy;
 mod faulty;
 mod provisioner;
+mod raced;
 mod tracing;
 
 pub use clock::ManualClock;
 pub use entropy::SeededEntropy;
 pub use faulty::{FaultyStore, Moment, Trouble};
 pub use provisioner::{FakeProvisioner, Outage};
+pub use raced::RacedStore;
 pub use tracing::{Call, TracingStore};
