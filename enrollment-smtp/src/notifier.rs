@@ -5,7 +5,7 @@ use std::fmt;
 use async_trait::async_trait;
 use enrollment_core::port::{Channel, DeliveryError, DeliveryErrorKind, Message, Notifier, Receipt};
 use lettre::address::Envelope;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::compose::{ComposeError, compose};
 use crate::connection::Connection;
@@ -27,7 +27,7 @@ use crate::quote::without_quotations;
 pub struct SmtpNotifier {
     options: SmtpOptions,
     protection: Option<Protection>,
-    pool: Pool,
+    pool: Pool<Connection>,
 }
 
 impl SmtpNotifier {
@@ -58,7 +58,7 @@ impl SmtpNotifier {
 
     async fn send(&self, letter: &Letter) -> Result<String, Failure> {
         let place = self.pool.place().await;
-        let (connection, answer) = match place.idle_connection() {
+        let (connection, answer) = match place.idle_connection(Instant::now()) {
             Some(idle) => match self.converse(idle, letter).await {
                 (_, Err(failure)) if failure.is_stale_connection() => {
                     self.converse(self.connect().await?, letter).await
@@ -68,7 +68,7 @@ impl SmtpNotifier {
             None => self.converse(self.connect().await?, letter).await,
         };
         if let Some(connection) = connection {
-            place.give_back(connection);
+            place.give_back(connection, Instant::now());
         }
         answer
     }

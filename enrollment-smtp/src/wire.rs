@@ -33,12 +33,7 @@ pub(crate) async fn connect(
     protection: Option<&Protection>,
     hello: &ClientId,
 ) -> Result<Box<dyn AsyncTokioStream>, Failure> {
-    let connected = TcpStream::connect((host, port)).await.and_then(|socket| {
-        // A mail is written in two pieces. Without this the second waits until the relay confirms the first.
-        socket.set_nodelay(true)?;
-        Ok(socket)
-    });
-    let mut socket = connected.map_err(|error| Failure::broken(Step::Connect, error))?;
+    let mut socket = reach(host, port).await.map_err(|error| Failure::broken(Step::Connect, error))?;
     let Some(protection) = protection else { return Ok(Box::new(socket)) };
     let greeting: &[u8] = match tls {
         Tls::StartTls => {
@@ -51,6 +46,13 @@ pub(crate) async fn connect(
     let connector = TlsConnector::from(protection.config.clone());
     let stream = connector.connect(protection.name.clone(), socket).await.map_err(handshake)?;
     Ok(Box::new(Encrypted { greeting, stream }))
+}
+
+async fn reach(host: &str, port: u16) -> io::Result<TcpStream> {
+    let socket = TcpStream::connect((host, port)).await?;
+    // A mail is written in two pieces. Without this the second waits until the relay confirms the first.
+    socket.set_nodelay(true)?;
+    Ok(socket)
 }
 
 /// Everything up to the relay's consent to begin the handshake (RFC 3207).
@@ -145,5 +147,19 @@ impl AsyncWrite for Encrypted {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn no_mail_waits_for_the_algorithm_of_nagle() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let port = listener.local_addr().expect("a bound port").port();
+        assert!(reach("127.0.0.1", port).await.expect("reached").nodelay().expect("a socket option"));
     }
 }
