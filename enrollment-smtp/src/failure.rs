@@ -68,15 +68,21 @@ impl Failure {
                 let text = error.source().map(ToString::to_string).unwrap_or_default();
                 Cause::Answer { code: code.into(), text }
             }
+            // What could not be read is not passed on: nobody knows what it repeats.
+            None if error.is_response() => Cause::Broken("no whole answer came".into()),
             None => Cause::Broken(error.into()),
         };
         Self { step, cause }
     }
 
-    /// Whether the relay answered and so still listens.
-    pub(crate) const fn is_answer(&self) -> bool {
-        // 421: the relay closes the connection.
-        matches!(self.cause, Cause::Answer { code, .. } if code != 421)
+    /// Whether the relay still listens.
+    pub(crate) const fn leaves_the_connection(&self) -> bool {
+        match self.cause {
+            // With 421 the relay hangs up.
+            Cause::Answer { code, .. } => code != 421,
+            Cause::Missing(_) => true,
+            Cause::Untrusted(_) | Cause::Broken(_) | Cause::Late => false,
+        }
     }
 
     /// Whether a connection that had been idle was no longer good, and the relay cannot have taken the mail.

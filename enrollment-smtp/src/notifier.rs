@@ -86,7 +86,8 @@ impl SmtpNotifier {
         let usable = match &answer {
             Ok(_) => true,
             Err(failure) => {
-                failure.is_answer() && timeout(self.options.timeout, connection.reset()).await.unwrap_or(false)
+                let reset = timeout(self.options.timeout, connection.reset());
+                failure.leaves_the_connection() && reset.await.unwrap_or(false)
             }
         };
         (usable.then_some(connection), answer)

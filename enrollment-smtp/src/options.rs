@@ -61,6 +61,9 @@ impl SmtpOptions {
         if self.timeout.is_zero() || self.connections == 0 {
             return Err(InvalidOptions::Zero);
         }
+        if !AsRef::<str>::as_ref(&self.from.email).is_ascii() {
+            return Err(InvalidOptions::Sender);
+        }
         for mailbox in [Some(&self.from), self.reply_to.as_ref()].into_iter().flatten() {
             if mailbox.name.as_deref().unwrap_or_default().chars().any(char::is_control) {
                 return Err(InvalidOptions::Name);
@@ -158,6 +161,9 @@ pub enum InvalidOptions {
     /// A timeout of zero, or no connection at all.
     #[error("timeout and connections must not be zero")]
     Zero,
+    /// A sender that only some relays could take, in an id that none should see.
+    #[error("the address of the sender must be ASCII; a domain has such a form, which begins with xn--")]
+    Sender,
     /// A name that could not stand in a header.
     #[error("the name of a mailbox has a control character")]
     Name,
@@ -233,6 +239,10 @@ mod tests {
         assert!(matches!(refused(|options| options.host = "not a host".into()), InvalidOptions::Host(_)));
         assert!(matches!(refused(|options| options.host = String::new()), InvalidOptions::Host(_)));
         assert!(matches!(refused(|options| options.from.name = Some("a\r\nBcc: b".into())), InvalidOptions::Name));
+        assert!(matches!(
+            refused(|options| options.from = "a@żółw.pl".parse().expect("a mailbox")),
+            InvalidOptions::Sender
+        ));
         assert!(matches!(refused(|options| options.roots = Some("no PEM".into())), InvalidOptions::Pem(_)));
         let no_certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         let refused = refused(|options| options.roots = Some(no_certificate.into()));

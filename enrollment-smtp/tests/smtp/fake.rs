@@ -22,6 +22,8 @@ pub(crate) enum Habit {
     Silent,
     /// Says nothing more once it has a mail.
     SilentAfterTheMail,
+    /// Answers a mail with the mail.
+    EchoesTheMail,
     /// Says in the clear, together with its consent to encrypt, what should follow under TLS.
     SpeaksBeforeTls,
 }
@@ -115,11 +117,15 @@ async fn serve(socket: TcpStream, habit: Habit, heard: &Mutex<Heard>) -> std::io
             _ if command == "DATA" => {
                 client.write_all(b"354 go ahead\r\n").await?;
                 let mail = read_mail(&mut client).await?;
-                heard.lock().expect("nobody panicked").mails.push(mail);
+                heard.lock().expect("nobody panicked").mails.push(mail.clone());
                 taken += 1;
                 match habit {
                     Habit::CutsAfterTheMail(mails) if taken > mails => return Ok(()),
                     Habit::SilentAfterTheMail => return client.read_line(&mut line).await.map(drop),
+                    Habit::EchoesTheMail => {
+                        client.write_all(mail.as_bytes()).await?;
+                        b"\r\n"
+                    }
                     _ => b"250 2.0.0 taken\r\n",
                 }
             }

@@ -44,6 +44,18 @@ async fn a_relay_that_keeps_silent_is_transient_when_time_is_over() {
     }
 }
 
+/// An error is shown to administrators, who may not know what is in a mail.
+#[tokio::test]
+async fn an_answer_that_makes_no_sense_is_transient_and_not_repeated() {
+    let relay = FakeRelay::start(&[Habit::EchoesTheMail]).await;
+    let mail = message("anna@example.test");
+    let error = relay.notifier(|_| {}).deliver(&mail).await.expect_err("no answer");
+    assert_eq!(error.kind(), DeliveryErrorKind::Transient);
+    assert_eq!(error.why(), "the connection to the relay broke during the mail: no whole answer came");
+    let told = format!("{error:?}");
+    assert!(!told.contains("Hello") && !told.contains(&mail.id.to_string()), "{told}");
+}
+
 /// Whoever stands between us and the relay can take the offer to encrypt away, and must gain nothing by it.
 #[tokio::test]
 async fn a_relay_that_does_not_offer_to_encrypt_hears_nothing() {
@@ -81,6 +93,7 @@ async fn an_address_that_the_relay_does_not_understand_is_rejected() {
     let error = notifier.deliver(&message("żółw@example.test")).await.expect_err("no SMTPUTF8");
     assert_eq!(error.kind(), DeliveryErrorKind::Rejected, "{error}");
     notifier.deliver(&message("anna@example.test")).await.expect("the next is not concerned");
+    assert_eq!(relay.heard().connections, 1);
 }
 
 #[tokio::test]
