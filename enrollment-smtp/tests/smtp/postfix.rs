@@ -88,9 +88,11 @@ fn read(raw: &[u8], at: &str) -> Option<Arrived> {
     let (id, _) = id.trim_start_matches('<').split_once('@').expect("an id at a domain");
     let body = |part: &ParsedMail<'_>| part.get_body().expect("a decodable part").replace("\r\n", "\n");
     let (text, html) = match mail.subparts.as_slice() {
-        [] => (body(&mail), None),
         [text, html] => (body(text), Some(body(html))),
-        parts => panic!("{} parts", parts.len()),
+        parts => {
+            assert!(parts.is_empty(), "{} parts", parts.len());
+            (body(&mail), None)
+        }
     };
     let headers = mail.headers.iter().map(|header| (header.get_key(), header.get_value())).collect();
     Some(Arrived { id: id.parse().expect("the id of a message"), headers, text, html })
