@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use enrollment_core::port::{Channel, DeliveryErrorKind, Message};
+use enrollment_core::port::{Channel, DeliveryErrorKind, Message, Recipient};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
@@ -195,8 +195,8 @@ async fn a_subject_adds_no_recipients(desk: &Desk) -> Verdict {
     let (notifier, to, bystander) =
         (desk.open().await?, desk.recipient(Fate::Welcome, 1), desk.recipient(Fate::Welcome, 2));
     let address = match &bystander {
-        enrollment_core::port::Recipient::Email(email) => email.as_str().to_owned(),
-        enrollment_core::port::Recipient::Phone(phone) => phone.as_str().to_owned(),
+        Recipient::Email(email) => email.as_str().to_owned(),
+        Recipient::Phone(phone) => phone.as_str().to_owned(),
     };
     for line_break in ["\r\n", "\n", "\r"] {
         let subject = format!("hello{line_break}Bcc: {address}{line_break}To: {address}");
