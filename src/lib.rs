@@ -7,7 +7,7 @@
 //! | `memory` | [`core::memory`] | a store in memory: the reference for all others |
 //! | `system` | [`core::port`] | the operating system's clock and randomness |
 //! | `sqlite` | [`sqlx`] | a store on a SQLite file |
-//! | `smtp` | [`smtp`] | from a message to a MIME document |
+//! | `smtp` | [`smtp`] | mail, over SMTP |
 //! | `wireguard` | [`wireguard`] | peers in a wg-quick file |
 //! | `axum` | [`axum`] | HTTP routers for enrollees and administrators |
 
