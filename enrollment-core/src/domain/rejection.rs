@@ -136,6 +136,12 @@ pub enum Rejection {
     /// Mail is asked for and not configured.
     #[error("Sending mail is not configured. Choose manual delivery and hand the link over yourself.")]
     MailNotConfigured,
+    /// Mail is asked for, and there is nowhere to send it.
+    #[error("There is no e-mail address to send this to. Add one to the user, or choose another delivery.")]
+    NoEmailAddress,
+    /// The mail is on its way, or has ended well.
+    #[error("Only a mail that could not be delivered can be sent again.")]
+    MailNotDead,
     /// The device waits for its enrollment.
     #[error("This device belongs to an enrollment that is not complete. Revoke that enrollment instead.")]
     DeviceStaged,
@@ -206,6 +212,8 @@ impl Rejection {
             Self::NoLocation => "no_location",
             Self::LocationNameTaken => "location_name_taken",
             Self::MailNotConfigured => "mail_not_configured",
+            Self::NoEmailAddress => "no_email_address",
+            Self::MailNotDead => "mail_not_dead",
             Self::DeviceStaged => "device_staged",
             Self::Unauthorized => "unauthorized",
             Self::Forbidden => "forbidden",

@@ -1,25 +1,40 @@
 //! From what a decision causes to the steps of a change.
 
 use super::circumstances::World;
-use super::turn::Draft;
+use super::turn::{Doer, Draft};
 use super::{Failure, Service};
 use crate::domain::address::{Assignment, QUARANTINE, Standing};
 use crate::domain::attachment::{Attachment, PeerState};
-use crate::domain::command::Effect;
+use crate::domain::command::{Changed, Effect, Outcome};
 use crate::domain::device::Device;
+use crate::domain::enrollment::Enrollment;
+use crate::domain::rejection::Rejection;
 use crate::id::DeviceId;
 use crate::port::{Channel, Stream};
 use crate::record::{IndexName, Kind, RowKey, Stored};
 use crate::worker::PeerIntent;
 
 impl Service {
-    /// Adds everything a decision causes to a draft.
-    pub(crate) async fn add_effects(
+    /// Adds what was decided of an enrollment to a draft: the enrollment, what that causes, the mails that tell of it
+    /// and its audit entry. Gives back the enrollment as it becomes, and what the caller hears.
+    pub(crate) async fn add_changed(
         &self,
         draft: &mut Draft,
+        doer: Doer,
+        stored: &Stored<Enrollment>,
         world: Option<&World>,
-        effects: Vec<Effect>,
-    ) -> Result<(), Failure> {
+        changed: Changed,
+    ) -> Result<(Enrollment, Result<Outcome, Rejection>), Failure> {
+        let Changed { next, outcome, effects, event } = changed;
+        draft.ops.push(stored.put(&next));
+        self.add_effects(draft, world, effects).await?;
+        self.post_caused(draft, &event, &stored.record, &next).await?;
+        self.audit(draft, doer, stored.key(), stored.version, event);
+        Ok((next, outcome))
+    }
+
+    /// Adds everything a decision causes to a draft.
+    async fn add_effects(&self, draft: &mut Draft, world: Option<&World>, effects: Vec<Effect>) -> Result<(), Failure> {
         for effect in effects {
             match (effect, world) {
                 (Effect::ReleaseDevice(device), _) => self.release(draft, device).await?,

@@ -6,17 +6,32 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use super::circumstances::World;
 use super::{Failure, Service};
 use crate::record::{Stored, TemplateText, Version};
-use crate::template::{Rendered, Template, builtin};
+use crate::template::{Rendered, Subject, Template, builtin};
 
 /// The name of the onboarding page's text.
 pub(crate) const ONBOARDING: &str = "onboarding";
+/// The name of the onboarding mail's.
+const ONBOARDING_MAIL: &str = "onboarding_mail";
 
-/// Every text that an administrator may write anew, with its built-in source.
-pub(crate) const BUILT_IN: [(&str, &str); 1] = [(ONBOARDING, builtin::ONBOARDING)];
+/// A text that an administrator may write anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BuiltIn {
+    pub(crate) name: &'static str,
+    pub(crate) source: &'static str,
+    /// The subject of a mail: one line of plain text.
+    pub(crate) is_subject: bool,
+}
 
-/// The name and built-in source of a text, if there is a text of this name.
-pub(crate) fn built_in(name: &str) -> Option<(&'static str, &'static str)> {
-    BUILT_IN.into_iter().find(|(known, _)| *known == name)
+/// Every text that an administrator may write anew: the onboarding page, and subject and body of each mail.
+pub(crate) fn built_in() -> impl Iterator<Item = BuiltIn> {
+    let page = BuiltIn { name: ONBOARDING, source: builtin::ONBOARDING, is_subject: false };
+    let mails = builtin::MAILS.iter().flat_map(|mail| {
+        [
+            BuiltIn { name: mail.name, source: mail.body_source, is_subject: false },
+            BuiltIn { name: mail.subject_name, source: mail.subject_source, is_subject: true },
+        ]
+    });
+    std::iter::once(page).chain(mails)
 }
 
 impl Service {
@@ -33,6 +48,24 @@ impl Service {
             tracing::error!(%error, template = ONBOARDING, "a text did not render; the built-in one was shown");
         }
         Ok(rendered)
+    }
+
+    /// The administrator's own body of a mail. The onboarding mail is the page until it has a text of its own (MSG-1).
+    pub(crate) async fn mail_body(&self, name: &'static str) -> Result<Option<Arc<Template>>, Failure> {
+        match self.saved_text(name).await? {
+            None if name == ONBOARDING_MAIL => self.saved_text(ONBOARDING).await,
+            other => Ok(other),
+        }
+    }
+
+    /// The administrator's own subject of a mail.
+    pub(crate) async fn saved_subject(&self, name: &str) -> Result<Option<Subject>, Failure> {
+        let Some(stored) = self.read::<TemplateText>(TemplateText::key(name).id).await? else { return Ok(None) };
+        let subject = Subject::compile(&stored.record.source);
+        if let Err(error) = &subject {
+            tracing::error!(%error, template = name, "a saved subject does not compile; the built-in one is used");
+        }
+        Ok(subject.ok())
     }
 
     /// The saved text of this name, compiled once per version: checking a text renders it three times.

@@ -55,6 +55,11 @@ impl Draft {
         self
     }
 
+    /// Adds an entry to the outbox.
+    pub(crate) fn enqueue(&mut self, entry: OutboxEntry) {
+        self.enqueue.push(entry);
+    }
+
     /// The version a row has after this draft, if the draft writes it.
     fn version_after(&self, key: RowKey) -> Option<Version> {
         self.ops.iter().find_map(|op| match op {
@@ -85,7 +90,7 @@ impl Service {
 
     /// Adds an intent to a draft's outbox.
     pub(crate) fn enqueue(&self, draft: &mut Draft, channel: Channel, stream: Option<Stream>, body: String) {
-        draft.enqueue.push(OutboxEntry {
+        draft.enqueue(OutboxEntry {
             id: OutboxId::new(draft.now, self.entropy()),
             channel,
             stream,

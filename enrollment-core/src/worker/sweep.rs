@@ -52,9 +52,7 @@ impl Sweeper {
     async fn sweep(&self, stored: &Stored<Enrollment>) -> Result<bool, Failure> {
         let mut draft = Draft::new(self.service.now());
         let Decision::Changed(changed) = decide(&stored.record, Command::Sweep, draft.now)? else { return Ok(false) };
-        draft.ops.push(stored.put(&changed.next));
-        self.service.add_effects(&mut draft, None, changed.effects).await?;
-        self.service.audit(&mut draft, SYSTEM, stored.key(), stored.version, changed.event);
+        let (_, _outcome) = self.service.add_changed(&mut draft, SYSTEM, stored, None, *changed).await?;
         match self.service.write(draft).await? {
             Written::Applied => Ok(true),
             // Renewed or closed meanwhile, which settles its reservations too.

@@ -3,7 +3,7 @@
 use super::look::Known;
 use super::{Enrollee, SessionState};
 use crate::domain::audit::Actor;
-use crate::domain::command::{Begin, Changed, Command, Decision};
+use crate::domain::command::{Begin, Command, Decision};
 use crate::domain::decide;
 use crate::domain::enrollment::Enrollment;
 use crate::domain::rejection::Rejection;
@@ -80,11 +80,8 @@ impl Enrollee<'_> {
                     return self.begun(session, stored.record).await;
                 }
                 Ok(Decision::Changed(changed)) => {
-                    let Changed { next, effects, event, .. } = *changed;
                     let mut draft = Draft::new(now);
-                    draft.ops.push(stored.put(&next));
-                    self.service.add_effects(&mut draft, None, effects).await?;
-                    self.service.audit(&mut draft, doer, stored.key(), stored.version, event);
+                    let (next, _begun) = self.service.add_changed(&mut draft, doer, &stored, None, *changed).await?;
                     match self.service.write(draft).await? {
                         Written::Applied => {
                             return self.begun(secrets.next, next).await.map_err(Failure::after_the_change);

@@ -3,10 +3,9 @@
 use super::step::Open;
 use super::{DeviceConfig, Enrollee, SessionState};
 use crate::domain::attachment::Attachment;
-use crate::domain::command::{Changed, Command, Decision, Effect, Step};
+use crate::domain::command::{Command, Decision, Effect, Step};
 use crate::domain::decide;
 use crate::domain::enrollment::{Enrollment, Phase};
-use crate::domain::event::Event;
 use crate::domain::user::User;
 use crate::secret::SessionSecret;
 use crate::service::circumstances::World;
@@ -50,15 +49,18 @@ impl Enrollee<'_> {
                     return self.completion(&open.stored.record, &open.world, true).await;
                 }
                 Ok(Decision::Changed(changed)) => {
-                    let Changed { next, outcome, effects, event } = *changed;
                     let mut draft = Draft::new(now);
-                    draft.ops.push(open.stored.put(&next));
-                    let user = written_user(&effects);
-                    self.service.add_effects(&mut draft, Some(&open.world), effects).await?;
+                    let Open { stored, world, doer } = &open;
+                    let (user, event) = (written_user(&changed.effects), changed.event.clone());
+                    let added = self.service.add_changed(&mut draft, *doer, stored, Some(world), *changed);
+                    let (next, outcome) = added.await?;
                     if outcome.is_ok() {
-                        draft.ops.extend(open.world.holds());
+                        draft.ops.extend(world.holds());
                     }
-                    self.log(&mut draft, &open, event, user.is_some());
+                    // The versions of the user count without gaps, too.
+                    if user.is_some() {
+                        self.service.audit(&mut draft, *doer, world.user.key(), world.user.version, event);
+                    }
                     match self.service.write(draft).await? {
                         Written::Applied => {
                             outcome?;
@@ -74,14 +76,6 @@ impl Enrollee<'_> {
             }
         }
         Err(Failure::Busy)
-    }
-
-    /// One entry for the enrollment, and one for the user where they changed: the versions of both count without gaps.
-    fn log(&self, draft: &mut Draft, open: &Open, event: Event, user_changed: bool) {
-        if user_changed {
-            self.service.audit(draft, open.doer, open.world.user.key(), open.world.user.version, event.clone());
-        }
-        self.service.audit(draft, open.doer, open.stored.key(), open.stored.version, event);
     }
 
     async fn completion(&self, enrollment: &Enrollment, world: &World, repeated: bool) -> Result<Completion, Failure> {

@@ -109,11 +109,9 @@ impl Enrollee<'_> {
                 Ok(changed) => changed,
                 Err(rejection) => return Err(self.refuse(&open, OPERATION, rejection).await),
             };
-            let Changed { next, outcome, effects, event } = changed;
-            draft.ops.push(open.stored.put(&next));
-            self.service.add_effects(&mut draft, Some(&open.world), effects).await?;
-            draft.ops.extend(open.world.holds());
-            self.service.audit(&mut draft, open.doer, open.stored.key(), open.stored.version, event);
+            let Open { stored, world, doer } = &open;
+            let (_, outcome) = self.service.add_changed(&mut draft, *doer, stored, Some(world), changed).await?;
+            draft.ops.extend(world.holds());
             match self.service.write(draft).await? {
                 Written::Applied => {
                     outcome?;

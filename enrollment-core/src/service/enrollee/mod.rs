@@ -7,6 +7,7 @@ mod look;
 mod mfa;
 mod password;
 mod profile;
+mod report;
 mod state;
 mod step;
 

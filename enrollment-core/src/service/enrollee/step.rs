@@ -3,7 +3,7 @@
 use super::state::device_key;
 use super::{Enrollee, SessionState};
 use crate::domain::audit::Actor;
-use crate::domain::command::{Changed, Command, Decision, Outcome, Step};
+use crate::domain::command::{Command, Decision, Outcome, Step};
 use crate::domain::enrollment::{Enrollment, Phase};
 use crate::domain::rejection::Rejection;
 use crate::domain::{decide, session_opens};
@@ -105,11 +105,10 @@ impl Enrollee<'_> {
                     return Ok(Stepped { enrollment: open.stored.record, world: open.world, outcome });
                 }
                 Ok(Decision::Changed(changed)) => {
-                    let Changed { next, outcome, effects, event } = *changed;
                     let mut draft = Draft::new(now);
-                    draft.ops.push(open.stored.put(&next));
-                    self.service.add_effects(&mut draft, Some(&open.world), effects).await?;
-                    self.service.audit(&mut draft, open.doer, open.stored.key(), open.stored.version, event);
+                    let Open { stored, world, doer } = &open;
+                    let added = self.service.add_changed(&mut draft, *doer, stored, Some(world), *changed);
+                    let (next, outcome) = added.await?;
                     match self.service.write(draft).await? {
                         Written::Applied => {
                             return Ok(Stepped { enrollment: next, world: open.world, outcome: outcome? });
