@@ -3,11 +3,13 @@
 mod clock;
 mod entropy;
 mod faulty;
+mod notifier;
 mod provisioner;
 mod tracing;
 
 pub use clock::ManualClock;
 pub use entropy::SeededEntropy;
 pub use faulty::{FaultyStore, Moment, Trouble};
+pub use notifier::{Mishap, Recorded, RecordingNotifier};
 pub use provisioner::{FakeProvisioner, Outage};
 pub use tracing::{Call, TracingStore};
