@@ -25,7 +25,10 @@ async fn mails_are_listed_by_where_they_stand() {
     let queue = list(MailStanding::Queue).await;
     assert_eq!((queue.len(), queue[0].recipient, queue[0].state.as_str()), (1, Some(users[2].id), "retrying"));
     let dead = list(MailStanding::Dead).await.remove(0);
-    assert_eq!((dead.letter, dead.address, dead.user), ("invitation", Some(email("bob@private.example")), Some(users[1].id)));
+    assert_eq!(
+        (dead.letter, dead.address, dead.user),
+        ("invitation", Some(email("bob@private.example")), Some(users[1].id))
+    );
     assert_eq!(list(MailStanding::Sent).await[0].user, Some(users[0].id));
     let page = PageRequest { cursor: None, limit: Some(0) };
     let refused = bench.admin().mails(&CLI, MailStanding::Queue, &page).await;

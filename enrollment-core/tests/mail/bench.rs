@@ -146,7 +146,8 @@ impl Bench {
 
     pub(crate) async fn add_device(&self, session: &SessionSecret, tag: u8) {
         let public_key = enrollment_core::domain::device::PublicKey::from_bytes([tag + 9; 32]).unwrap();
-        let request = DeviceRequest { name: format!("laptop {tag}").parse().unwrap(), key: DeviceKey::Given(public_key) };
+        let request =
+            DeviceRequest { name: format!("laptop {tag}").parse().unwrap(), key: DeviceKey::Given(public_key) };
         self.service.enrollee().set_device(session, &request, HERE).await.unwrap();
     }
 

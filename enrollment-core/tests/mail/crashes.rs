@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use enrollment_core::domain::enrollment::Purpose;
 use enrollment_core::id::OutboxId;
 use enrollment_core::port::{
-    Channel, Change, CommitOutcome, DeliveryError, DeliveryErrorKind, LeaseRef, LeaseRequest, Leased, Message,
+    Change, Channel, CommitOutcome, DeliveryError, DeliveryErrorKind, LeaseRef, LeaseRequest, Leased, Message,
     Notifier, Page, Receipt, Retained, Scan, SettleOutcome, Settlement, Store, StoreError,
 };
 use enrollment_core::record::{Row, RowKey, UniqueKey};
@@ -92,7 +92,8 @@ async fn an_issue_and_its_mail_are_there_together_or_not_at_all() {
             bench.store.die_at(call, moment);
             let _outcome = bench.start(&CLI, alice.id, mailed(Purpose::Onboarding)).await;
             bench.store.revive();
-            let open = bench.admin().enrollments(&CLI, &Default::default(), &Default::default()).await.unwrap().items.len();
+            let open =
+                bench.admin().enrollments(&CLI, &Default::default(), &Default::default()).await.unwrap().items.len();
             bench.send().await;
             assert_eq!(bench.inbox("alice@example.com").len(), open, "{call} {moment:?}");
         }

@@ -75,7 +75,12 @@ async fn delivery_by_mail_without_an_address_creates_nothing_and_works_once_ther
         assert_eq!(refused.map(drop).map_err(code), Err("no_email_address"));
     }
     assert!(bench.mails().await.is_empty());
-    assert!(bench.all::<enrollment_core::domain::enrollment::Enrollment>(IndexName::EnrollmentsByCreated, "open").await.is_empty());
+    assert!(
+        bench
+            .all::<enrollment_core::domain::enrollment::Enrollment>(IndexName::EnrollmentsByCreated, "open")
+            .await
+            .is_empty()
+    );
     bench.readdress(alice.id, Some("alice@example.com")).await;
     bench.start(&CLI, alice.id, mailed(Purpose::Onboarding)).await.unwrap();
     bench.send().await;
@@ -100,7 +105,8 @@ async fn without_a_notifier_mail_is_refused_and_nothing_is_queued() {
 #[tokio::test]
 async fn a_mail_about_a_dead_token_is_not_sent() {
     let bench = Bench::new();
-    let users = [bench.user("alice").await, bench.user("bob").await, bench.user("carol").await, bench.user("dave").await];
+    let users =
+        [bench.user("alice").await, bench.user("bob").await, bench.user("carol").await, bench.user("dave").await];
     let mut issued = Vec::new();
     for user in &users {
         issued.push(bench.start(&CLI, user.id, mailed(Purpose::Onboarding)).await.unwrap());
@@ -108,7 +114,8 @@ async fn a_mail_about_a_dead_token_is_not_sent() {
     bench.admin().revoke(&CLI, issued[0].id).await.unwrap();
     bench.admin().rotate(&CLI, issued[1].id).await.unwrap();
     bench.start(&CLI, users[2].id, manual(Purpose::Onboarding)).await.unwrap();
-    let disabled = UserPatch { status: Some(enrollment_core::domain::user::UserStatus::Disabled), ..UserPatch::default() };
+    let disabled =
+        UserPatch { status: Some(enrollment_core::domain::user::UserStatus::Disabled), ..UserPatch::default() };
     bench.admin().change_user(&CLI, users[3].id, disabled).await.unwrap();
     bench.send().await;
     assert_eq!(bench.relay.count(), 0);

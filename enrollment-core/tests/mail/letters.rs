@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use enrollment_core::domain::enrollment::Purpose;
-use enrollment_core::domain::location::{FactorKind, MfaMode, Ownership};
 use enrollment_core::domain::group::Access;
+use enrollment_core::domain::location::{FactorKind, MfaMode, Ownership};
 use enrollment_core::domain::role::Role;
 use enrollment_core::service::administrator::{NewLocation, SettingsPatch};
 use enrollment_core::time::Span;
@@ -49,7 +49,11 @@ async fn a_completion_tells_the_user_what_came_of_it_and_the_initiator_that_it_d
     let again = bench.service.enrollee().complete(&session, HERE).await.unwrap();
     assert!(again.repeated);
     bench.send().await;
-    let told = ["Welcome to the VPN", "A device was added to your VPN account", "A second factor was set up for your VPN account"];
+    let told = [
+        "Welcome to the VPN",
+        "A device was added to your VPN account",
+        "A second factor was set up for your VPN account",
+    ];
     assert_eq!(bench.subjects("alice@example.com"), set(&told));
     assert_eq!(bench.inbox("alice@example.com").len(), 3, "each once");
     assert_eq!(bench.subjects("max@example.com"), set(&["alice completed their VPN enrollment"]));
@@ -107,7 +111,11 @@ async fn whoever_was_refused_hears_once_per_session_what_is_missing_when_the_ses
     bench.send_after(Span::minutes(10)).await;
     let told = bench.inbox("alice@example.com");
     assert_eq!(told.len(), 1);
-    assert!(told[0].text.contains("Choose a password.") && !told[0].text.contains("confirm your data"), "{}", told[0].text);
+    assert!(
+        told[0].text.contains("Choose a password.") && !told[0].text.contains("confirm your data"),
+        "{}",
+        told[0].text
+    );
     assert!(told[0].text.contains("It works until 2 January 2026, 00:00 UTC"), "{}", told[0].text);
 
     // Refused for the same reason in the next session, which is the last one. Then it is told again.
@@ -123,7 +131,10 @@ async fn whoever_was_refused_hears_once_per_session_what_is_missing_when_the_ses
     bench.fill_in(&session).await;
     bench.complete(&session).await;
     bench.send_after(Span::minutes(10)).await;
-    assert_eq!(bench.subjects("alice@example.com"), set(&["Your VPN enrollment is not finished", "Welcome to the VPN"]));
+    assert_eq!(
+        bench.subjects("alice@example.com"),
+        set(&["Your VPN enrollment is not finished", "Welcome to the VPN"])
+    );
     assert_eq!(bench.inbox("alice@example.com").len(), 3, "nobody is told of what was done after all");
 }
 

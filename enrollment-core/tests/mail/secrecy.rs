@@ -37,7 +37,10 @@ async fn neither_records_nor_outbox_nor_audit_nor_debug_hold_what_a_mail_says() 
     }
     seen.push(format!("{:?} {:?}", bench.worker(), bench.admin().enrollment(&CLI, issued.id).await.unwrap()));
     let secret = issued.token.expose()[4..].to_lowercase();
-    assert!(seen.iter().any(|text| text.contains("MailSent") || text.contains("mail_sent")), "the audit log is looked at");
+    assert!(
+        seen.iter().any(|text| text.contains("MailSent") || text.contains("mail_sent")),
+        "the audit log is looked at"
+    );
     for text in seen {
         assert!(!text.to_lowercase().contains(&secret), "a secret in {text:.300}");
         assert!(!text.contains("This is an automated message"), "a rendered text in {text:.300}");

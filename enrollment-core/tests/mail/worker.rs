@@ -6,7 +6,9 @@ use enrollment_core::domain::enrollment::Purpose;
 use enrollment_core::domain::event::Event;
 use enrollment_core::domain::mail::{Mail, MailState};
 use enrollment_core::id::{ChangeId, OutboxId};
-use enrollment_core::port::{Change, Channel, Clock, CommitOutcome, DeliveryErrorKind, LeaseRequest, OutboxEntry, Store};
+use enrollment_core::port::{
+    Change, Channel, Clock, CommitOutcome, DeliveryErrorKind, LeaseRequest, OutboxEntry, Store,
+};
 use enrollment_core::record::{Document, Kind, RowKey};
 use enrollment_core::time::Span;
 use enrollment_core::worker::OutboxWorker;
@@ -146,7 +148,8 @@ async fn a_mail_whose_records_are_damaged_waits_and_holds_up_no_other() {
         row.version = row.version.next();
         row.body = Document { layout: 1, json: json.to_owned() };
         let op = enrollment_core::port::Op::Put { expect, next: row };
-        let change = Change::new(ChangeId::new(bench.clock.now(), bench.entropy()), bench.clock.now(), vec![op], vec![], None);
+        let change =
+            Change::new(ChangeId::new(bench.clock.now(), bench.entropy()), bench.clock.now(), vec![op], vec![], None);
         assert_eq!(bench.memory.commit(&change.unwrap()).await.unwrap(), CommitOutcome::Applied);
         whole
     };
@@ -159,7 +162,8 @@ async fn a_mail_whose_records_are_damaged_waits_and_holds_up_no_other() {
         due: bench.clock.now(),
         body: Document { layout: 1, json: "[]".to_owned() },
     };
-    let change = Change::new(ChangeId::new(bench.clock.now(), bench.entropy()), bench.clock.now(), vec![], vec![poison], None);
+    let change =
+        Change::new(ChangeId::new(bench.clock.now(), bench.entropy()), bench.clock.now(), vec![], vec![poison], None);
     assert_eq!(bench.memory.commit(&change.unwrap()).await.unwrap(), CommitOutcome::Applied);
     queued(&bench, "bob").await;
     bench.send().await;
