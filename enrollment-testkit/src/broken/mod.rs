@@ -1,4 +1,5 @@
-//! Deliberately broken stores, provisioners and notifiers: each breaks one promise, and its conformance suite must notice.
+//! Deliberately broken stores, provisioners and notifiers: each breaks one promise, and its conformance suite must
+//! notice.
 //!
 //! They prove the suites, and they show what the cases are for: `caught_by` names the case.
 

@@ -72,9 +72,8 @@ pub struct BrokenNotifier {
 impl BrokenNotifier {
     /// A handle onto `inner`, broken by `fault`.
     #[must_use]
-    pub const fn new(fault: NotifierFault, inner: Arc<RecordingNotifier>) -> Self {
-        let (renamed, delivered, desk) = (AtomicU64::new(0), AtomicBool::new(false), Mutex::new(None));
-        Self { fault, inner, renamed, delivered, desk }
+    pub fn new(fault: NotifierFault, inner: Arc<RecordingNotifier>) -> Self {
+        Self { fault, inner, renamed: AtomicU64::default(), delivered: AtomicBool::default(), desk: Mutex::default() }
     }
 
     /// What is handed over in place of a message.
