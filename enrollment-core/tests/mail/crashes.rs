@@ -180,7 +180,7 @@ async fn two_workers_that_are_killed_all_the_time_send_a_thousand_mails() {
         });
         killed += usize::from(!done.await);
         // Their leases run out.
-        bench.clock.advance(Span::minutes(4).duration());
+        bench.clock.advance(Span::minutes(8).duration());
     }
     assert!(killed > 10, "{killed} workers died");
     let mut arrivals: BTreeMap<OutboxId, usize> = BTreeMap::new();
@@ -221,7 +221,7 @@ impl Store for Late {
 
     async fn lease(&self, request: &LeaseRequest) -> Result<Vec<Leased>, StoreError> {
         let leased = self.inner.lease(request).await;
-        self.clock.advance(Span::minutes(4).duration());
+        self.clock.advance(Span::minutes(8).duration());
         leased
     }
 

@@ -152,6 +152,7 @@ async fn a_link_queued_under_a_retired_key_is_sent_and_one_under_a_revoked_key_i
     let worker = |service| enrollment_core::worker::OutboxWorker::new(service, bench.relay.clone());
     worker(later).run_once().await.unwrap();
     assert!(bench.inbox("alice@example.com")[0].text.contains(issued.url.expose()), "the same link");
+    bench.clock.advance(Span::minutes(1).duration());
 
     bench.admin().resend(&CLI, issued.id).await.unwrap();
     let mut ring = enrollment_core::secret::KeyRing::from_text(&text).unwrap();

@@ -60,6 +60,7 @@ async fn a_completion_tells_the_user_what_came_of_it_and_the_initiator_that_it_d
     let device = bench.inbox("alice@example.com").into_iter().find(|mail| mail.subject.contains("device")).unwrap();
     assert!(device.text.contains("laptop 1") && device.text.contains("1 January 2026, 00:00 UTC"), "{}", device.text);
 
+    bench.clock.advance(Span::minutes(1).duration());
     let issued = bench.start(&by, alice.id, manual(Purpose::Device)).await.unwrap();
     let session = bench.begin(&issued.token).await.unwrap();
     bench.add_device(&session, 2).await;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::issue::Minted;
-use super::resend::{resent, sent_again};
-use super::{Administrator, Delivery, Issued, Resent, StartEnrollment, doer};
+use super::resend::sent_again;
+use super::{Administrator, Delivery, Issued, StartEnrollment, doer};
 use crate::domain::audit::Actor;
 use crate::domain::command::{Command, Decision, Rotation};
 use crate::domain::contact::Email;
@@ -45,19 +45,16 @@ impl Administrator<'_> {
     /// # Errors
     /// When it is completed or closed; [`Rejection::InvalidField`] after 100 tokens.
     pub async fn rotate(&self, by: &Principal, id: EnrollmentId) -> Result<Issued, Failure> {
-        self.audited(by, "rotate_enrollment", key(id), async { Ok(self.try_rotate(by, id, false).await?.0) }).await
+        self.audited(by, "rotate_enrollment", key(id), self.try_rotate(by, id, false)).await
     }
 
-    /// The same, with the new link sent by mail in place of being shown.
+    /// The same, with the new link sent by mail too. It is shown as well, unless the enrollment was started with delivery
+    /// by mail alone.
     ///
     /// # Errors
     /// Those of [`Administrator::rotate`] and [`Administrator::resend`].
-    pub async fn rotate_and_send(&self, by: &Principal, id: EnrollmentId) -> Result<Resent, Failure> {
-        self.audited(by, "rotate_enrollment", key(id), async {
-            let (_, resent) = self.try_rotate(by, id, true).await?;
-            resent.ok_or_else(|| Failure::Broken("a rotation that was not sent".into()))
-        })
-        .await
+    pub async fn rotate_and_send(&self, by: &Principal, id: EnrollmentId) -> Result<Issued, Failure> {
+        self.audited(by, "rotate_enrollment", key(id), self.try_rotate(by, id, true)).await
     }
 
     /// Ends an enrollment: its token is dead at once, the user stays and can be sent a new one (ADM-5). Revoking what
@@ -149,12 +146,7 @@ impl Administrator<'_> {
         self.service.post(draft, post)
     }
 
-    async fn try_rotate(
-        &self,
-        by: &Principal,
-        id: EnrollmentId,
-        send: bool,
-    ) -> Result<(Issued, Option<Resent>), Failure> {
+    async fn try_rotate(&self, by: &Principal, id: EnrollmentId, send: bool) -> Result<Issued, Failure> {
         by.demand(Permission::StartEnrollment)?;
         for _ in 0..TURNS {
             let (stored, world) = self.enrollment_of(by, id).await?;
@@ -170,19 +162,17 @@ impl Administrator<'_> {
             let Decision::Changed(mut changed) = decide(enrollment, Command::Rotate(rotation), draft.now)? else {
                 return Err(Failure::Broken("a rotation that changes nothing".into()));
             };
-            let mut sent = None;
             if send {
                 let to = self.resend_address(by, enrollment, &world.user.record, &world.settings)?;
                 let mail = OutboxId::new(draft.now, self.service.entropy());
                 changed.next.sending = sent_again(enrollment, mail);
                 self.post_invitation(&mut draft, &changed.next, mail, to)?;
-                sent = Some(resent(&changed.next, mail));
             }
             let issued = self.issued(&world.settings, &changed.next, token);
             draft.ops.push(world.user.check());
             self.add_changed(&mut draft, by, &stored, *changed).await?;
             if let Written::Applied = self.service.write(draft).await? {
-                return Ok((issued, sent));
+                return Ok(issued);
             }
         }
         Err(Failure::Busy)

@@ -49,6 +49,8 @@ pub struct Issued {
     pub expires_at: Timestamp,
     /// How it gets to its person.
     pub delivery: Delivery,
+    /// The mail with it, where one is part of that.
+    pub mail: Option<OutboxId>,
     /// What it is for.
     pub purpose: Purpose,
     /// One more with every rotation.
@@ -64,6 +66,7 @@ impl Issued {
             deep_link: matches!(front_end, FrontEnd::Desktop | FrontEnd::Both).then(|| instance.deep_link(&token)),
             token,
             delivery: enrollment.sending.delivery,
+            mail: enrollment.sending.mail.filter(|_| enrollment.sending.delivery.mails()),
             expires_at: enrollment.expires,
             purpose: enrollment.purpose,
             generation: enrollment.generation,

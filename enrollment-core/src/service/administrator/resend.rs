@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::enrollments::{demand_sending, key};
 use super::{Administrator, doer};
 use crate::domain::contact::Email;
-use crate::domain::enrollment::Enrollment;
+use crate::domain::enrollment::{Enrollment, Purpose};
 use crate::domain::event::Event;
 use crate::domain::mail::{Delivery, Mail, MailStanding, Sending};
 use crate::domain::rejection::Rejection;
@@ -25,6 +25,8 @@ use crate::time::Timestamp;
 pub struct Resent {
     /// Which enrollment.
     pub id: EnrollmentId,
+    /// What it is for.
+    pub purpose: Purpose,
     /// Its mail.
     pub mail: OutboxId,
     /// The first instant at which its token opens nothing.
@@ -160,6 +162,7 @@ pub(super) fn sent_again(enrollment: &Enrollment, mail: OutboxId) -> Sending {
     Sending { delivery, address: address.clone(), mail: Some(mail) }
 }
 
-pub(super) const fn resent(enrollment: &Enrollment, mail: OutboxId) -> Resent {
-    Resent { id: enrollment.id, mail, expires_at: enrollment.expires, generation: enrollment.generation }
+const fn resent(enrollment: &Enrollment, mail: OutboxId) -> Resent {
+    let Enrollment { id, purpose, expires: expires_at, generation, .. } = *enrollment;
+    Resent { id, purpose, mail, expires_at, generation }
 }

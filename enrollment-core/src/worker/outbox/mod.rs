@@ -38,9 +38,9 @@ pub struct OutboxWorker {
 const BATCH: u32 = 16;
 const AT_ONCE: u32 = 8;
 /// How long a notifier may take for one message before it has failed by its own timeout.
-const DELIVERY: Duration = Duration::from_secs(30);
+const DELIVERY: Duration = Duration::from_secs(60);
 /// A batch is done in a quarter of its lease, so that no second worker takes what the first is still sending.
-const LEASE: Duration = Duration::from_secs(240);
+const LEASE: Duration = Duration::from_secs(480);
 const _: () = assert!(BATCH.div_ceil(AT_ONCE) as u64 * DELIVERY.as_secs() * 4 <= LEASE.as_secs());
 /// Tries after which a relay that cannot take a mail for now is taken to mean it: some five days at the longest waits
 /// (RFC 5321, section 4.5.4.1).
@@ -57,7 +57,7 @@ struct Turn {
 }
 
 impl OutboxWorker {
-    /// A worker that sends by `notifier`. The service must know of its channels
+    /// A worker that sends by `notifier`, which fails by a timeout of its own within a minute. The service must know of its channels
     /// ([`ServiceBuilder::channels`](crate::service::ServiceBuilder::channels)), or nothing is ever queued.
     #[must_use]
     pub const fn new(service: Service, notifier: Arc<dyn Notifier>) -> Self {
@@ -66,7 +66,7 @@ impl OutboxWorker {
 
     /// Works off one batch of what is due, and says how many entries it settled. Call again until it says 0.
     ///
-    /// Killed at any instant it loses no mail: what was leased is free again after four minutes. Only a mail that the
+    /// Killed at any instant it loses no mail: what was leased is free again after eight minutes. Only a mail that the
     /// relay took in the instant before is sent twice, and then under the same id. While the channel is paused, one
     /// mail at a time finds out whether it takes messages again.
     ///
