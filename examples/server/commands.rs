@@ -15,7 +15,7 @@ use enrollment::core::service::{Principal, Service};
 
 use super::cli::{ApiKey, Audit, Command, Invite, Location, LocationAdd, Mfa, Purpose, User, UserAdd};
 use super::config::Config;
-use super::{Error, data, gateway};
+use super::{Error, data, gateway, mail};
 
 const BY: Principal = Principal::command_line();
 
@@ -44,6 +44,7 @@ pub(crate) async fn run(config: Config, command: Command) -> Result<(), Error> {
         Command::Location(Location::Add(location)) => add_location(&config, service, location).await?,
         Command::Location(Location::Gateway { name }) => gateway_section(service, &name).await?,
         Command::Audit(Audit::Verify) => verify_audit(service).await?,
+        Command::Mail(command) => mail::run(service, opened.notifier.as_ref(), command).await?,
     };
     opened.store.close().await;
     std::io::stdout().write_all(text.as_bytes())?;
@@ -81,8 +82,13 @@ async fn add_user(service: &Service, add: UserAdd) -> Result<String, Error> {
 
 async fn invite(service: &Service, invite: Invite) -> Result<String, Error> {
     let user = find(service, &invite.username).await?;
-    let issued = service.administrator().start(&BY, user.id, start(invite.purpose, invite.validity)).await?;
-    Ok(link(&issued))
+    let delivery = if invite.mail { Delivery::Email } else { Delivery::Manual };
+    let start = StartEnrollment { delivery, ..start(invite.purpose, invite.validity) };
+    let issued = service.administrator().start(&BY, user.id, start).await?;
+    Ok(match issued.mail {
+        Some(mail) => format!("The link is queued as mail {mail}\n"),
+        None => link(&issued),
+    })
 }
 
 fn start(purpose: Purpose, validity: Option<enrollment::core::time::Span>) -> StartEnrollment {

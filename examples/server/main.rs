@@ -11,6 +11,7 @@ mod data;
 mod gateway;
 mod http;
 mod log;
+mod mail;
 mod owner;
 mod serve;
 mod workers;
