@@ -312,12 +312,18 @@ pub fn caused_by(event: &Event, before: &Enrollment, after: &Enrollment) -> Vec<
             _ => Vec::new(),
         },
         Event::EnrollmentClosed { why } => match why {
-            Closure::Revoked => vec![at_once(Letter::Revoked)],
+            Closure::Revoked if opened_something(before, after) => vec![at_once(Letter::Revoked)],
             Closure::Locked => vec![at_once(Letter::InitiatorLocked)],
             Closure::Reported => vec![at_once(Letter::InitiatorReported)],
             // The new invitation is what there is to tell, or there is nobody to tell it to.
-            Closure::Restarted | Closure::UserDisabled => Vec::new(),
+            Closure::Revoked | Closure::Restarted | Closure::UserDisabled => Vec::new(),
         },
         _ => Vec::new(),
     }
+}
+
+/// Whether something could still have come of an enrollment when it was closed. Nobody is told that a link is dead which
+/// had expired before.
+fn opened_something(before: &Enrollment, after: &Enrollment) -> bool {
+    matches!(&after.phase, Phase::Closed(closed) if closed.at < before.ends())
 }

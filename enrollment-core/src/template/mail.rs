@@ -279,7 +279,7 @@ fn whole_text(parts: &[Rendered]) -> String {
 fn whole_html(parts: &[Rendered]) -> String {
     let body: String = parts.iter().map(|part| part.html.as_str()).collect();
     format!(
-        "<!doctype html>\n<html>\n<head><meta charset=\"utf-8\"></head>\n<body>\n{}\n</body>\n</html>\n",
+        "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"></head>\n<body>\n{}\n</body>\n</html>\n",
         body.trim_end()
     )
 }

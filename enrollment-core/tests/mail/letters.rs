@@ -203,6 +203,12 @@ async fn whoever_got_a_link_hears_that_it_was_withdrawn() {
     assert_eq!(bench.subjects("alice@example.com"), set(&[withdrawn]));
     assert_eq!(bench.subjects("bob@private.example"), set(&[withdrawn, "Your invitation to the VPN"]));
     assert!(bench.inbox("bob@example.com").is_empty() && bench.inbox("carol@example.com").is_empty());
+    let dave = bench.user("dave").await;
+    let expired = bench.start(&CLI, dave.id, manual(Purpose::Onboarding)).await.unwrap();
+    bench.clock.advance(Span::hours(24).duration());
+    bench.admin().revoke(&CLI, expired.id).await.unwrap();
+    bench.send().await;
+    assert!(bench.inbox("dave@example.com").is_empty(), "it had expired before");
 }
 
 /// ADM-7: an enrollment for somebody who can sign in is no secret from them.

@@ -251,8 +251,9 @@ impl Administrator<'_> {
         for row in self.service.store().get(&keys).await?.iter().flatten() {
             if row.key.kind == Kind::User {
                 users.insert(row.key.id, Stored::read(row)?.record);
-            } else {
-                mails.insert(row.key.id, Stored::<Mail>::read(row)?.record.state);
+            } else if let Ok(mail) = Stored::<Mail>::read(row) {
+                // One that cannot be read hides no enrollment.
+                mails.insert(row.key.id, mail.record.state);
             }
         }
         let now = self.service.now();

@@ -1,13 +1,13 @@
 //! Queueing mails: a row and its outbox entry, in the change that causes them (MSG-8).
 
-use crate::domain::contact::Email;
 use crate::domain::enrollment::Enrollment;
 use crate::domain::event::Event;
-use crate::domain::mail::{Addressee, Caused, Letter, Mail, MailState, caused_by};
+use crate::domain::mail::{Addressee, Caused, Delivery, Letter, Mail, MailState, caused_by};
+use crate::domain::settings::Settings;
 use crate::domain::user::User;
 use crate::id::{EnrollmentId, OutboxId, UserId};
 use crate::port::{Channel, OutboxEntry};
-use crate::record::{Document, Kind, RowKey, Stored, new_row};
+use crate::record::{Document, Kind, Row, RowKey, Stored, new_row};
 use crate::service::turn::Draft;
 use crate::service::{Failure, Service};
 use crate::time::Timestamp;
@@ -69,25 +69,22 @@ impl Service {
 
     async fn people(&self, enrollment: &Enrollment) -> Result<People, Failure> {
         let user = |id: UserId| RowKey::new(Kind::User, id.uuid());
-        let mut keys = vec![
-            crate::domain::settings::Settings::KEY,
-            user(enrollment.subject),
-            user(enrollment.initiator.unwrap_or(enrollment.subject)),
-        ];
+        let mut keys =
+            vec![Settings::KEY, user(enrollment.subject), user(enrollment.initiator.unwrap_or(enrollment.subject))];
         keys.extend(enrollment.sending.mail.map(|mail| RowKey::new(Kind::Mail, mail.uuid())));
         let mut rows = self.store().get(&keys).await?.into_iter();
         let mut next = || rows.next().flatten();
         let (settings, _) = self.settings_of(next())?;
-        let person = |row| -> Result<Option<User>, Failure> {
-            let user = Option::map(row, |row| Stored::<User>::read(&row)).transpose()?.map(|stored| stored.record);
+        let person = |row: Option<Row>| -> Result<Option<User>, Failure> {
+            let user = row.as_ref().map(Stored::<User>::read).transpose()?.map(|stored| stored.record);
             Ok(user.filter(User::is_active))
         };
         let subject = person(next())?;
         let initiator = person(next())?.filter(|_| enrollment.initiator.is_some());
-        let invitation = next().map(|row| Stored::<Mail>::read(&row)).transpose()?;
+        // A mail that cannot be read holds up nothing but itself.
+        let invitation = next().and_then(|row| Stored::<Mail>::read(&row).ok());
         let is_sent = |mail: &Stored<Mail>| matches!(mail.record.state, MailState::Sent { .. });
-        let invited = enrollment.sending.delivery != crate::domain::mail::Delivery::Email
-            || invitation.as_ref().is_some_and(is_sent);
+        let invited = enrollment.sending.delivery != Delivery::Email || invitation.as_ref().is_some_and(is_sent);
         Ok(People { subject, initiator, onboarding: settings.onboarding_mail, invited })
     }
 }
@@ -99,7 +96,7 @@ impl People {
             let user = user.as_ref().filter(|user| user.email.is_some())?;
             Some(Addressee::CurrentAddressOf(user.id))
         };
-        let explicit = || enrollment.sending.address.clone().map(|address: Email| Addressee::Explicit(address));
+        let explicit = || enrollment.sending.address.clone().map(Addressee::Explicit);
         match letter {
             _ if letter.is_to_initiator() => current(&self.initiator),
             Letter::Onboarding if !self.onboarding => None,

@@ -116,9 +116,9 @@ impl OutboxWorker {
     /// One entry; says whether it settled it.
     async fn work(&self, turn: &Turn, leased: &Leased) -> Result<bool, Failure> {
         match self.try_work(turn, leased).await {
-            // What cannot be read or rendered holds up nothing else. The reason names the row and never its content.
+            // What cannot be read holds up nothing else. The reason names the row and never its content.
             Err(Failure::Broken(error)) => {
-                tracing::error!(%error, entry = %leased.entry.id, "a mail cannot be made and will be tried again");
+                tracing::error!(%error, entry = %leased.entry.id, "a mail cannot be read and will be tried again");
                 self.retry(leased, None, &error.to_string()).await
             }
             other => other,
@@ -153,7 +153,15 @@ impl OutboxWorker {
     }
 
     async fn send(&self, turn: &Turn, leased: &Leased, stored: &Stored<Mail>) -> Result<bool, Failure> {
-        match self.service.prepare(&stored.record).await? {
+        let prepared = match self.service.prepare(&stored.record).await {
+            // Shown beside the mail as well: a missing key, a damaged record.
+            Err(Failure::Broken(error)) => {
+                tracing::error!(%error, mail = %stored.record.id, "a mail cannot be made and will be tried again");
+                return self.retry(leased, Some(stored), &error.to_string()).await;
+            }
+            prepared => prepared?,
+        };
+        match prepared {
             Prepared::Ready(message) => self.deliver(turn, leased, stored, &message).await,
             Prepared::Obsolete(why) => self.end(leased, stored, Ending::Obsolete, why).await,
             Prepared::Dead(why) => self.end(leased, stored, Ending::Dead, why).await,
