@@ -118,6 +118,24 @@ async fn a_relay_that_refuses_us_pauses_the_channel_instead_of_burning_the_queue
     assert!(bench.memory.lease(&request).await.unwrap().is_empty());
 }
 
+/// What is past its use asks nothing of the relay: a probe is a mail that goes.
+#[tokio::test]
+async fn mails_past_their_use_do_not_hold_up_the_probe() {
+    let bench = Bench::new();
+    for nth in 0..20 {
+        queued(&bench, &format!("user{nth}")).await;
+    }
+    bench.relay.fail(Mishap::Fails(DeliveryErrorKind::Refused), u32::MAX);
+    bench.send().await;
+    bench.clock.advance(Span::hours(24).duration());
+    bench.admin().send_test_mail(&CLI, Some(crate::bench::email("ops@example.com"))).await.unwrap();
+    bench.relay.recover();
+    bench.send().await;
+    assert_eq!(bench.inbox("ops@example.com").len(), 1);
+    assert_eq!(bench.states("invitation").await.iter().filter(|state| state.as_str() == "obsolete").count(), 20);
+    assert_eq!(bench.admin().mail_status(&CLI).await.unwrap().pause, None);
+}
+
 /// Of two workers that come to a paused channel at once one probes.
 #[tokio::test]
 async fn of_two_workers_one_probes() {

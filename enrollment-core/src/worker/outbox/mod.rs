@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::mail::{Mail, MailState};
+use crate::domain::mail::{Mail, MailState, Pause};
 use crate::id::OutboxId;
 use crate::port::{Channel, DeliveryErrorKind, LeaseRequest, Leased, Message, Notifier, SettleOutcome, Settlement};
 use crate::record::Stored;
@@ -50,15 +50,16 @@ const MOST_TRIES: u32 = 500;
 struct Turn {
     /// The end of its leases, exclusive.
     until: Timestamp,
-    /// The channel was paused, and this turn finds out whether it still refuses us.
-    probes: bool,
+    /// The channel is paused, and this turn finds out whether it still refuses us.
+    probe: Option<Stored<Pause>>,
     /// It refused us: what has not begun yet is given back.
     refused: AtomicBool,
 }
 
 impl OutboxWorker {
-    /// A worker that sends by `notifier`, which fails by a timeout of its own within a minute. The service must know of its channels
-    /// ([`ServiceBuilder::channels`](crate::service::ServiceBuilder::channels)), or nothing is ever queued.
+    /// A worker that sends by `notifier`, which fails by a timeout of its own within a minute. The service must know
+    /// of its channels ([`ServiceBuilder::channels`](crate::service::ServiceBuilder::channels)), or nothing is ever
+    /// queued.
     #[must_use]
     pub const fn new(service: Service, notifier: Arc<dyn Notifier>) -> Self {
         Self { service, notifier }
@@ -85,14 +86,7 @@ impl OutboxWorker {
         let until = now.plus(LEASE);
         let request = LeaseRequest { channels: vec![Channel::Email], now, until, limit };
         let leased = self.service.store().lease(&request).await?;
-        let turn = Turn { until, probes: pause.is_some(), refused: AtomicBool::new(false) };
-        if let Some(pause) = pause
-            && !leased.is_empty()
-            && !self.claim_probe(&pause).await?
-        {
-            // Another worker probes.
-            turn.refused.store(true, Ordering::Relaxed);
-        }
+        let turn = Turn { until, probe: pause, refused: AtomicBool::new(false) };
         self.work_all(&turn, &leased).await
     }
 
@@ -179,6 +173,12 @@ impl OutboxWorker {
         // Whoever woke up late leaves it to the worker who has it now.
         if self.service.now() >= turn.until {
             return Ok(false);
+        }
+        // Claimed here and no earlier: a mail that is past its use asks nothing of the relay, and is no probe.
+        if let Some(pause) = &turn.probe
+            && !self.claim_probe(pause).await?
+        {
+            return self.release(leased).await;
         }
         let error = match self.notifier.deliver(message).await {
             Ok(receipt) => {

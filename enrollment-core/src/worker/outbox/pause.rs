@@ -62,7 +62,7 @@ impl OutboxWorker {
 
     /// Ends the pause, when this turn was its probe.
     pub(super) async fn resume(&self, turn: &Turn) -> Result<(), Failure> {
-        if !turn.probes {
+        if turn.probe.is_none() {
             return Ok(());
         }
         for _ in 0..TURNS {
