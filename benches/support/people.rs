@@ -93,6 +93,7 @@ pub(crate) fn onboarding(user: &User, initiator: UserId, ring: &KeyRing, now: Ti
         wrong_codes: 0,
         takeovers: 0,
         last_refusal: None,
+        sending: enrollment::core::domain::mail::Sending::default(),
         phase: Phase::Invited,
     };
     (enrollment, token)

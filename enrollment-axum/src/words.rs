@@ -2,6 +2,7 @@
 
 use enrollment_core::domain::enrollment::{Closure, Purpose};
 use enrollment_core::domain::location::{FactorKind, MfaMode, Ownership};
+use enrollment_core::domain::mail::MailStanding;
 use enrollment_core::domain::settings::{DeviceStep, FrontEnd};
 use enrollment_core::domain::user::UserStatus;
 use enrollment_core::service::administrator::{Delivery, Standing};
@@ -59,6 +60,12 @@ words! { STANDINGS: Standing {
     "pending" = Standing::Open,
     "completed" = Standing::Completed,
     "closed" = Standing::Closed,
+}}
+words! { MAIL_STANDINGS: MailStanding {
+    "queue" = MailStanding::Queue,
+    "sent" = MailStanding::Sent,
+    "dead" = MailStanding::Dead,
+    "obsolete" = MailStanding::Obsolete,
 }}
 words! { CLOSURES: Closure {
     "revoked" = Closure::Revoked,

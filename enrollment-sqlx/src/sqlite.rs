@@ -100,8 +100,11 @@ pub(crate) async fn prepare(options: &SqliteConnectOptions) -> Result<SqliteConn
 
 fn migrator() -> Migrator {
     let tables = include_str!("../migrations/sqlite/0001_tables.sql").into_sql_str();
-    let mut migrator =
-        Migrator::with_migrations(vec![Migration::new(1, "tables".into(), MigrationType::Simple, tables, false)]);
+    let mails = include_str!("../migrations/sqlite/0002_mails.sql").into_sql_str();
+    let mut migrator = Migrator::with_migrations(vec![
+        Migration::new(1, "tables".into(), MigrationType::Simple, tables, false),
+        Migration::new(2, "mails".into(), MigrationType::Simple, mails, false),
+    ]);
     migrator.dangerous_set_table_name(MIGRATIONS_TABLE);
     migrator
 }

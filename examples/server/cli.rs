@@ -10,6 +10,7 @@ use enrollment::core::domain::group::GroupName;
 use enrollment::core::domain::role::Role;
 use enrollment::core::domain::text::PersonName;
 use enrollment::core::domain::username::Username;
+use enrollment::core::id::OutboxId;
 use enrollment::core::time::Span;
 
 /// Lets people into a VPN. Without a command: serve.
@@ -81,6 +82,43 @@ pub(crate) enum Command {
     /// The audit log
     #[command(subcommand)]
     Audit(Audit),
+    /// Mail: what waits, what died and why
+    #[command(subcommand)]
+    Mail(Mail),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Mail {
+    /// Send a mail that says that mail works, and tell what became of it
+    Test {
+        /// Where to
+        to: Email,
+    },
+    /// List mails
+    #[command(subcommand)]
+    List(MailList),
+    /// Try a mail again that could not be delivered
+    Retry {
+        /// Which one
+        id: OutboxId,
+    },
+    /// Drop a mail that was not sent
+    Drop {
+        /// Which one
+        id: OutboxId,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MailList {
+    /// Those on their way
+    Queue,
+    /// Those the relay took
+    Sent,
+    /// Those that could not be delivered
+    Dead,
+    /// Those nobody wanted any more
+    Obsolete,
 }
 
 #[derive(Debug, Subcommand)]
@@ -145,6 +183,9 @@ pub(crate) struct Invite {
     /// How long the link is valid, such as 24h [default: the setting]
     #[arg(long)]
     pub(crate) validity: Option<Span>,
+    /// Mail the link to their address instead of printing it
+    #[arg(long)]
+    pub(crate) mail: bool,
     /// The administrator the enrollee sees as the one to ask
     #[arg(long = "as", value_name = "USERNAME")]
     pub(crate) initiator: Option<Username>,

@@ -5,6 +5,7 @@ use std::io::Write as _;
 
 use enrollment::core::domain::group::Access;
 use enrollment::core::domain::location::{MfaMode, Ownership};
+use enrollment::core::domain::user::UserStatus;
 use enrollment::core::domain::username::Username;
 use enrollment::core::id::LocationId;
 use enrollment::core::service::administrator::{
@@ -15,7 +16,7 @@ use enrollment::core::service::{Principal, Service};
 
 use super::cli::{ApiKey, Audit, Command, Invite, Location, LocationAdd, Mfa, Purpose, User, UserAdd};
 use super::config::Config;
-use super::{Error, data, gateway};
+use super::{Error, data, gateway, mail};
 
 const BY: Principal = Principal::command_line();
 
@@ -44,6 +45,7 @@ pub(crate) async fn run(config: Config, command: Command) -> Result<(), Error> {
         Command::Location(Location::Add(location)) => add_location(&config, service, location).await?,
         Command::Location(Location::Gateway { name }) => gateway_section(service, &name).await?,
         Command::Audit(Audit::Verify) => verify_audit(service).await?,
+        Command::Mail(command) => mail::run(service, opened.notifier.as_ref(), command).await?,
     };
     opened.store.close().await;
     std::io::stdout().write_all(text.as_bytes())?;
@@ -83,16 +85,21 @@ async fn add_user(service: &Service, add: UserAdd) -> Result<String, Error> {
 async fn invite(service: &Service, invite: Invite) -> Result<String, Error> {
     let user = find(service, &invite.username).await?;
     let by = on_behalf_of(service, invite.initiator).await?;
-    let issued = service.administrator().start(&by, user.id, start(invite.purpose, invite.validity)).await?;
-    Ok(link(&issued))
+    let delivery = if invite.mail { Delivery::Email } else { Delivery::Manual };
+    let start = StartEnrollment { delivery, ..start(invite.purpose, invite.validity) };
+    let issued = service.administrator().start(&by, user.id, start).await?;
+    Ok(match issued.mail {
+        Some(mail) => format!("The link is queued as mail {mail}\n"),
+        None => link(&issued),
+    })
 }
 
 /// The command line, acting for an administrator where one is named: enrollees see whom to ask (INV-7).
 async fn on_behalf_of(service: &Service, initiator: Option<Username>) -> Result<Principal, Error> {
     let Some(username) = initiator else { return Ok(BY) };
     let user = find(service, &username).await?;
-    if user.role.is_none() {
-        return Err(format!("{username} is no administrator").into());
+    if user.role.is_none() || user.status != UserStatus::Active {
+        return Err(format!("{username} is no active administrator").into());
     }
     Ok(Principal { user: Some(user.id), ..BY })
 }

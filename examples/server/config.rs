@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::Error;
 use super::cli::Options;
+use super::mail::Smtp;
 
 /// The data folder when nobody names one.
 const DATA: &str = "data";
@@ -27,6 +28,7 @@ pub(crate) struct Config {
     pub(crate) rate_limits: bool,
     pub(crate) policy: Policy,
     pub(crate) hashing: Hashing,
+    pub(crate) smtp: Option<Smtp>,
     pub(crate) log: String,
     pub(crate) log_json: bool,
 }
@@ -46,6 +48,7 @@ struct File {
     rate_limits: Option<bool>,
     policy: PolicyTable,
     hashing: Hashing,
+    smtp: Option<Smtp>,
     log: LogTable,
 }
 
@@ -125,6 +128,7 @@ impl Config {
             rate_limits: file.rate_limits.unwrap_or(true),
             policy: policy(&file.policy)?,
             hashing: file.hashing,
+            smtp: file.smtp,
             log: options.log.clone().or(file.log.level).unwrap_or_else(|| "info".to_owned()),
             log_json: file.log.json,
         })

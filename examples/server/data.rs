@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt 
 use std::path::Path;
 use std::sync::Arc;
 
-use enrollment::core::port::{Clock as _, Entropy as _, SystemClock, SystemEntropy};
+use enrollment::core::port::{Clock as _, Entropy as _, Notifier, SystemClock, SystemEntropy};
 use enrollment::core::secret::{Argon2Params, HashingOptions, KeyRing};
 use enrollment::core::service::{Instance, Service, ServiceBuilder};
 use enrollment::sqlx::{SqliteOptions, SqlxStore};
@@ -14,13 +14,23 @@ use tokio::sync::Notify;
 
 use super::Error;
 use super::config::Config;
+use super::mail::Smtp;
 
 /// The opened data folder.
 pub(crate) struct Opened {
     pub(crate) store: Arc<SqlxStore>,
     pub(crate) service: Service,
     /// Rung when a change queued work.
-    pub(crate) bell: Arc<Notify>,
+    pub(crate) bells: Bells,
+    /// What sends mail, where it is configured.
+    pub(crate) notifier: Option<Arc<dyn Notifier>>,
+}
+
+/// One bell for each worker that need not wait for its next turn: a bell wakes one sleeper.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Bells {
+    pub(crate) peers: Arc<Notify>,
+    pub(crate) mail: Arc<Notify>,
 }
 
 /// Opens database and key ring, making both at the first start.
@@ -32,8 +42,9 @@ pub(crate) async fn open(config: &Config) -> Result<Opened, Error> {
         .map_err(|error| format!("{}: {error}", config.data.display()))?;
     let ring = key_ring(&config.key_file, &config.database)?;
     let store = Arc::new(SqlxStore::open_sqlite(&config.database, SqliteOptions::default()).await?);
-    let bell = Arc::new(Notify::new());
-    let ring_bell = Arc::clone(&bell);
+    let bells = Bells::default();
+    let ring_bells = bells.clone();
+    let notifier = config.smtp.as_ref().map(Smtp::notifier).transpose()?;
     let instance = Instance { url: config.public_url.clone(), version: env!("CARGO_PKG_VERSION").to_owned() };
     let params = Argon2Params { m_kib: config.hashing.memory_kib, t: config.hashing.passes, p: 1 };
     let budget = u64::from(config.hashing.budget_mib) * 1024 * 1024;
@@ -46,9 +57,13 @@ pub(crate) async fn open(config: &Config) -> Result<Opened, Error> {
     )
     .policy(config.policy.clone())
     .hashing(HashingOptions::new(params, budget))
-    .bell(Arc::new(move || ring_bell.notify_one()))
+    .channels(notifier.as_ref().map_or(&[], |notifier| notifier.channels()))
+    .bell(Arc::new(move || {
+        ring_bells.peers.notify_one();
+        ring_bells.mail.notify_one();
+    }))
     .build()?;
-    Ok(Opened { store, service, bell })
+    Ok(Opened { store, service, bells, notifier })
 }
 
 /// The key ring of this instance. Made at the first start only: with a database but without its ring nothing could be

@@ -12,6 +12,7 @@ mod face;
 mod gateway;
 mod http;
 mod log;
+mod mail;
 mod owner;
 mod serve;
 mod workers;

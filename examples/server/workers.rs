@@ -1,21 +1,25 @@
-//! The workers of this process: peers, audit seals, housekeeping. Any number of processes may run them.
+//! The workers of this process: peers, mail, audit seals, housekeeping. Any number of processes may run them.
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use enrollment::core::port::{PeerProvisioner, Retained};
+use enrollment::core::port::{Notifier, PeerProvisioner, Retained};
 use enrollment::core::service::{Failure, Service};
 use enrollment::core::time::Span;
-use enrollment::core::worker::{PeerWorker, Sealer, Sweeper};
+use enrollment::core::worker::{OutboxWorker, PeerWorker, Sealer, Sweeper};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
+
+use super::data::Bells;
 
 /// Entries are sealed within a second (ADM-8).
 const SEAL_EVERY: Duration = Duration::from_secs(1);
 /// The bell makes peers fast; this makes them certain.
 const PEERS_EVERY: Duration = Duration::from_secs(5);
+/// Likewise for mail, whose retries are due at their own times.
+const MAIL_EVERY: Duration = Duration::from_secs(5);
 const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(60);
 /// How long the ids of changes are kept (a day is what the store promises), and finished work of the outbox.
 const KEEP_CHANGES: Span = Span::hours(25);
@@ -29,16 +33,30 @@ pub(crate) struct Workers {
 
 impl Workers {
     /// Starts all of them.
-    pub(crate) fn start(service: &Service, bell: &Arc<Notify>, provisioner: Arc<dyn PeerProvisioner>) -> Self {
+    pub(crate) fn start(
+        service: &Service,
+        bells: &Bells,
+        provisioner: Arc<dyn PeerProvisioner>,
+        notifier: Option<Arc<dyn Notifier>>,
+    ) -> Self {
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
 
         let peers = PeerWorker::new(service.clone(), provisioner);
-        let bell = Arc::clone(bell);
+        let bell = Arc::clone(&bells.peers);
         tasks.spawn(repeat("peers", PEERS_EVERY, Some(bell), stopped.clone(), move || {
             let peers = peers.clone();
             async move { drain(|| peers.run_once()).await }
         }));
+
+        if let Some(notifier) = notifier {
+            let outbox = OutboxWorker::new(service.clone(), notifier);
+            let bell = Arc::clone(&bells.mail);
+            tasks.spawn(repeat("mail", MAIL_EVERY, Some(bell), stopped.clone(), move || {
+                let outbox = outbox.clone();
+                async move { drain(|| outbox.run_once()).await }
+            }));
+        }
 
         let sealer = Sealer::new(service.clone());
         tasks.spawn(repeat("sealer", SEAL_EVERY, None, stopped.clone(), move || {
@@ -103,10 +121,11 @@ async fn drain<F: Future<Output = Result<usize, Failure>>>(mut batch: impl FnMut
 
 async fn keep_house(service: &Service) -> Result<(), Failure> {
     let sweeper = Sweeper::new(service.clone());
-    drain(|| sweeper.run_once()).await?;
+    // What stands in the sweeper's way must not let the outbox grow.
+    let swept = drain(|| sweeper.run_once()).await;
     let now = service.now();
     for (what, keep) in [(Retained::Changes, KEEP_CHANGES), (Retained::Settled, KEEP_FINISHED)] {
         while service.store().prune(what, now.minus(keep.duration()), 1000).await? > 0 {}
     }
-    Ok(())
+    swept
 }

@@ -1,12 +1,15 @@
 //! Enrollments: the pending list, starting, sending again, revoking.
 
+use std::collections::BTreeMap;
+
 use axum::Json as Answered;
 use axum::extract::State;
 use axum::http::StatusCode;
 use enrollment_core::domain::enrollment::Refusal;
-use enrollment_core::domain::rejection::Rejection;
 use enrollment_core::id::{EnrollmentId, UserId};
-use enrollment_core::service::administrator::{EnrollmentFilter, EnrollmentView, Progress, Stage, SubjectView};
+use enrollment_core::service::administrator::{
+    Delivery, EnrollmentFilter, EnrollmentView, Issued, Progress, ResentAll, Stage, SubjectView,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -14,6 +17,7 @@ use uuid::Uuid;
 use super::auth::By;
 use super::invitation::{IssuedDto, StartRequest};
 use super::list::{List, PageQuery};
+use super::mail::MailStateDto;
 use crate::extract::{OptionalJson, PathId, Query};
 use crate::problem::Answer;
 use crate::state::EnrollmentState;
@@ -38,7 +42,7 @@ pub(super) struct EnrollmentDto {
     expires_at: String,
     /// Whether that instant has come, for one that is still pending.
     expired: bool,
-    /// How many more sessions its token opens; without one, the person needs a new link.
+    /// How many more sessions its token opens after the present one.
     sessions_left: u32,
     /// How far it is.
     progress: ProgressDto,
@@ -48,8 +52,10 @@ pub(super) struct EnrollmentDto {
     wrong_codes: u32,
     /// Why the last completion was refused.
     last_refusal: Option<RefusalDto>,
-    /// How the link got to the person: `manual`, `email` or `both`.
+    /// How the link gets to the person: `manual`, `email` or `both`.
     delivery: &'static str,
+    /// How far the latest mail with the link is; `null`: none was asked for yet.
+    mail: Option<MailStateDto>,
     /// The administrator who started it, if a person did.
     initiator: Option<Uuid>,
 }
@@ -111,6 +117,17 @@ pub(super) struct ResendRequest {
     /// A new link; the old one and its session are dead.
     #[serde(default)]
     rotate: bool,
+    /// How a new link gets to the person: `manual`, `email` or `both`. Default: as the first one did.
+    delivery: Option<String>,
+}
+
+/// What came of sending all again.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ResentAllDto {
+    /// How many are on their way.
+    sent: u64,
+    /// How many are not, by the code of the reason.
+    skipped: BTreeMap<&'static str, u64>,
 }
 
 /// Enrollments, the latest first; with `q` by username.
@@ -149,20 +166,37 @@ pub(super) async fn start(
     Ok((StatusCode::CREATED, Answered(issued.into())))
 }
 
-/// Sends the link again, or makes a new one. The new token is shown here only.
+/// Sends the link again by mail: the same one with the same expiry, to the address in force when it is sent; or makes a
+/// new one, which is shown here only and mailed where `delivery` says so.
 #[utoipa::path(post, path = "/enrollments/{id}/resend", operation_id = "resend_enrollment", tag = "enrollments", params(("id" = Uuid, Path)), responses((status = 200, body = IssuedDto)))]
 pub(super) async fn resend(
     State(state): State<EnrollmentState>,
     By(by): By,
     PathId(id): PathId<EnrollmentId>,
-    OptionalJson(ResendRequest { rotate }): OptionalJson<ResendRequest>,
+    OptionalJson(ResendRequest { rotate, delivery }): OptionalJson<ResendRequest>,
 ) -> Answer<Answered<IssuedDto>> {
     let administrator = state.service().administrator();
-    if rotate {
-        return Ok(Answered(administrator.rotate(&by, id).await?.into()));
+    let delivery = DELIVERIES.read_optional("delivery", delivery.as_deref())?;
+    if !rotate {
+        return Ok(Answered(administrator.resend(&by, id).await?.into()));
     }
-    administrator.enrollment(&by, id).await?;
-    Err(Rejection::MailNotConfigured.into())
+    let delivery = match delivery {
+        Some(delivery) => delivery,
+        None => administrator.enrollment(&by, id).await?.delivery,
+    };
+    let issued = match delivery {
+        Delivery::Manual => administrator.rotate(&by, id).await?,
+        Delivery::Email | Delivery::Both => administrator.rotate_and_send(&by, id).await?,
+    };
+    Ok(Answered(Issued { delivery, ..issued }.into()))
+}
+
+/// Sends every invitation again that can still be redeemed: the same links with the same expiries. Those whose mail is
+/// still on its way are not sent twice.
+#[utoipa::path(post, path = "/enrollments/resend", operation_id = "resend_enrollments", tag = "enrollments", responses((status = 200, body = ResentAllDto)))]
+pub(super) async fn resend_all(State(state): State<EnrollmentState>, By(by): By) -> Answer<Answered<ResentAllDto>> {
+    let ResentAll { sent, skipped } = state.service().administrator().resend_all(&by).await?;
+    Ok(Answered(ResentAllDto { sent, skipped }))
 }
 
 /// Revokes an enrollment: its token is dead at once, the user stays.
@@ -192,6 +226,7 @@ impl From<EnrollmentView> for EnrollmentDto {
             wrong_codes,
             last_refusal,
             delivery,
+            mail,
             initiator,
         } = enrollment;
         Self {
@@ -213,6 +248,7 @@ impl From<EnrollmentView> for EnrollmentDto {
             wrong_codes,
             last_refusal: last_refusal.map(|Refusal { at, missing }| RefusalDto { at: at.to_string(), missing }),
             delivery: DELIVERIES.word(delivery),
+            mail: mail.map(Into::into),
             initiator: initiator.map(UserId::uuid),
         }
     }

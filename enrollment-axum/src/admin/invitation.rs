@@ -1,7 +1,8 @@
 //! Starting an enrollment: what is asked, and what is shown this once.
 
 use enrollment_core::domain::enrollment::Purpose;
-use enrollment_core::service::administrator::{Issued, Link, StartEnrollment};
+use enrollment_core::id::OutboxId;
+use enrollment_core::service::administrator::{Delivery, Issued, Link, Resent, StartEnrollment};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -35,7 +36,7 @@ impl StartRequest {
     }
 }
 
-/// An issued invitation: the only time its token is shown.
+/// An issued invitation: the only time its token is shown, and only where it is handed over (`manual`, `both`).
 #[derive(Serialize, ToSchema)]
 pub(super) struct IssuedDto {
     /// Which enrollment.
@@ -43,11 +44,16 @@ pub(super) struct IssuedDto {
     /// What it is for.
     purpose: &'static str,
     /// The secret of the invitation, `enr_…`.
-    token: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
     /// Where the browser goes.
-    url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
     /// What opens the desktop client, where the settings lead to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     deep_link: Option<String>,
+    /// The mail with the link, where one is sent: see `GET mail`.
+    mail: Option<Uuid>,
     /// The first instant at which the token opens nothing (RFC 3339, UTC).
     #[schema(format = DateTime)]
     expires_at: String,
@@ -57,13 +63,32 @@ pub(super) struct IssuedDto {
 
 impl From<Issued> for IssuedDto {
     fn from(issued: Issued) -> Self {
-        let Issued { id, token, url, deep_link, expires_at, purpose, generation } = issued;
+        let Issued { id, token, url, deep_link, expires_at, delivery, mail, purpose, generation } = issued;
+        // What goes by mail alone is seen by its recipient alone.
+        let shown = |secret: &str| (delivery != Delivery::Email).then(|| secret.to_owned());
         Self {
             id: id.uuid(),
             purpose: purpose.as_str(),
-            token: token.expose().to_owned(),
-            url: url.expose().to_owned(),
-            deep_link: deep_link.as_ref().map(Link::expose).map(str::to_owned),
+            token: shown(token.expose()),
+            url: shown(url.expose()),
+            deep_link: deep_link.as_ref().map(Link::expose).and_then(shown),
+            mail: mail.map(OutboxId::uuid),
+            expires_at: expires_at.to_string(),
+            generation,
+        }
+    }
+}
+
+impl From<Resent> for IssuedDto {
+    fn from(resent: Resent) -> Self {
+        let Resent { id, purpose, mail, expires_at, generation } = resent;
+        Self {
+            id: id.uuid(),
+            purpose: purpose.as_str(),
+            token: None,
+            url: None,
+            deep_link: None,
+            mail: Some(mail.uuid()),
             expires_at: expires_at.to_string(),
             generation,
         }

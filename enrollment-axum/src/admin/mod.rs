@@ -10,6 +10,7 @@ mod enrollments;
 mod invitation;
 mod list;
 mod locations;
+mod mail;
 mod patch;
 mod settings;
 mod templates;
@@ -54,7 +55,13 @@ where
         .routes(routes!(devices::remove))
         .routes(routes!(enrollments::list))
         .routes(routes!(enrollments::get, enrollments::revoke))
+        .routes(routes!(enrollments::resend_all))
         .routes(routes!(enrollments::resend))
+        .routes(routes!(mail::list))
+        .routes(routes!(mail::status))
+        .routes(routes!(mail::test))
+        .routes(routes!(mail::retry))
+        .routes(routes!(mail::remove))
         .routes(routes!(locations::list, locations::create))
         .routes(routes!(locations::get, change_location::change))
         .routes(routes!(settings::get, settings::change))

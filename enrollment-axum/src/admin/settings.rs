@@ -37,6 +37,8 @@ pub(super) struct SettingsDto {
     sender: Option<String>,
     /// Whether the help desk may have invitations sent.
     help_desk_may_send: bool,
+    /// Whether the onboarding message is mailed after completion.
+    onboarding_mail: bool,
 }
 
 /// Changes to the settings: absent members stay as they are.
@@ -64,6 +66,8 @@ pub(super) struct ChangeSettingsRequest {
     sender: Option<Option<String>>,
     /// Whether the help desk may have invitations sent.
     help_desk_may_send: Option<bool>,
+    /// Whether the onboarding message is mailed after completion.
+    onboarding_mail: Option<bool>,
 }
 
 /// The settings in force.
@@ -96,6 +100,7 @@ impl ChangeSettingsRequest {
             front_end,
             sender,
             help_desk_may_send,
+            onboarding_mail,
         } = self;
         Ok(SettingsPatch {
             organization: optional("organization", organization.as_deref())?,
@@ -108,6 +113,7 @@ impl ChangeSettingsRequest {
             front_end: FRONT_ENDS.read_optional("front_end", front_end.as_deref())?,
             sender: sender.map(|sender| optional("sender", sender.as_deref())).transpose()?,
             help_desk_may_send,
+            onboarding_mail,
         })
     }
 }
@@ -125,6 +131,7 @@ impl From<Settings> for SettingsDto {
             front_end,
             sender,
             help_desk_may_send,
+            onboarding_mail,
         } = settings;
         Self {
             organization: organization.into(),
@@ -137,6 +144,7 @@ impl From<Settings> for SettingsDto {
             front_end: FRONT_ENDS.word(front_end),
             sender: sender.map(Into::into),
             help_desk_may_send,
+            onboarding_mail,
         }
     }
 }

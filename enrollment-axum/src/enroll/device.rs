@@ -32,7 +32,7 @@ pub(super) struct AddDeviceAnswer {
     device: OwnDeviceDto,
     /// One configuration per location.
     configs: Vec<ConfigDto>,
-    /// The private key, when the server made it: shown here only, kept nowhere.
+    /// The private key, when the server made it: shown to this session only, kept nowhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     private_key: Option<String>,
 }

@@ -1,10 +1,12 @@
-//! The enrollee's API, `/api/enroll/v1`, and the page an invitation leads to.
+//! The enrollee's API, `/api/enroll/v1`, and the pages an invitation leads to.
 
 mod begin;
 mod complete;
 mod device;
 mod inspect;
 mod mfa;
+mod report;
+mod report_page;
 mod steps;
 mod view;
 
@@ -19,7 +21,8 @@ use crate::state::EnrollmentState;
 /// Where the enrollee's API lies.
 pub(crate) const BASE: &str = "/api/enroll/v1";
 
-/// The routes of the public face: `/api/enroll/v1/…` and the page at `/enroll` and `/enroll/{token}`.
+/// The routes of the public face: `/api/enroll/v1/…`, the page at `/enroll` and `/enroll/{token}`, and the one at
+/// `/report/{token}` on which its holder says that an invitation was not meant for them.
 ///
 /// A session is shown as `Authorization: Bearer ens_…` or as the cookie that `POST sessions` sets. No GET or HEAD
 /// changes an enrollment (TOK-4).
@@ -28,7 +31,7 @@ where
     EnrollmentState: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
-    Router::new().merge(documented()).merge(landing::router())
+    Router::new().merge(documented()).merge(landing::router()).merge(report_page::router())
 }
 
 /// The API with its documentation.
@@ -39,6 +42,7 @@ where
 {
     let api = OpenApiRouter::default()
         .routes(routes!(inspect::inspect))
+        .routes(routes!(report::report))
         .routes(routes!(begin::begin))
         .routes(routes!(steps::session))
         .routes(routes!(steps::profile))

@@ -10,6 +10,7 @@ mod faces;
 mod journey;
 mod keys;
 mod logs;
+mod mail;
 mod openapi;
 mod tokens;
 mod world;

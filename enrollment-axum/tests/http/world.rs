@@ -14,12 +14,13 @@ use enrollment_core::domain::policy::Policy;
 use enrollment_core::domain::role::Role;
 use enrollment_core::id::EnrollmentId;
 use enrollment_core::memory::MemoryStore;
-use enrollment_core::port::Entropy;
+use enrollment_core::port::{Channel, Entropy};
 use enrollment_core::secret::{Argon2Params, HashingOptions, KeyRing};
 use enrollment_core::service::administrator::{Delivery, NewApiKey, NewUser, StartEnrollment};
 use enrollment_core::service::{Instance, Principal, Service, ServiceBuilder};
 use enrollment_core::time::Timestamp;
-use enrollment_testkit::fake::{FaultyStore, ManualClock, SeededEntropy, TracingStore};
+use enrollment_core::worker::OutboxWorker;
+use enrollment_testkit::fake::{FaultyStore, ManualClock, RecordingNotifier, SeededEntropy, TracingStore};
 use serde_json::{Value, json};
 
 use crate::client::{Answer, bearing, request, send, with_json};
@@ -32,6 +33,7 @@ pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) store: Arc<TracingStore>,
     pub(crate) faults: Arc<FaultyStore>,
+    pub(crate) relay: Arc<RecordingNotifier>,
 }
 
 /// The reference server's own way, with everything open to a test.
@@ -40,6 +42,16 @@ pub(crate) fn world() -> World {
 }
 
 pub(crate) fn world_with(options: HttpOptions, url: &str, policy: Policy) -> World {
+    world_by(&[], options, url, policy)
+}
+
+/// With something to send mail by.
+pub(crate) fn world_with_mail() -> World {
+    let options = HttpOptions { rates: None, ..HttpOptions::default() };
+    world_by(&[Channel::Email], options, "https://vpn.example.com", Policy::standard())
+}
+
+fn world_by(channels: &[Channel], options: HttpOptions, url: &str, policy: Policy) -> World {
     let clock = Arc::new(ManualClock::default());
     let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(1));
     let faults = Arc::new(FaultyStore::new(Arc::new(MemoryStore::new())));
@@ -50,6 +62,7 @@ pub(crate) fn world_with(options: HttpOptions, url: &str, policy: Policy) -> Wor
     let service = ServiceBuilder::new(store.clone(), clock.clone(), entropy, ring, instance)
         .policy(policy)
         .hashing(cheap)
+        .channels(channels)
         .build()
         .expect("a service");
     let state = EnrollmentState::new(service.clone(), options);
@@ -63,6 +76,7 @@ pub(crate) fn world_with(options: HttpOptions, url: &str, policy: Policy) -> Wor
         clock,
         store,
         faults,
+        relay: Arc::new(RecordingNotifier::new()),
     }
 }
 
@@ -85,6 +99,12 @@ impl World {
     pub(crate) async fn begin(&self, token: &str) -> String {
         let begun = self.post("/sessions", &json!({ "token": token })).await.ok();
         begun["session_token"].as_str().expect("a session token").to_owned()
+    }
+
+    /// Sends what is due.
+    pub(crate) async fn send_mail(&self) {
+        let worker = OutboxWorker::new(self.service.clone(), self.relay.clone());
+        while worker.run_once().await.expect("the store answers") > 0 {}
     }
 
     /// What was written since the last question.

@@ -172,6 +172,12 @@ impl Pool {
         free
     }
 
+    /// The address behind this one, which need not be a device's; behind the pool's end it is that end.
+    #[must_use]
+    pub fn behind(self, address: IpAddr) -> IpAddr {
+        self.address(self.place(address).map_or(self.end(), |place| (place + 1).min(self.end())))
+    }
+
     /// The lowest address for devices.
     #[must_use]
     pub fn lowest(self) -> IpAddr {

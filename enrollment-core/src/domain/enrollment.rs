@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::contact::Phone;
+use super::mail::Sending;
 use super::user::{ChosenPassword, TotpFactor};
 use super::username::Username;
 use crate::id::{DeviceId, EnrollmentId, UserId};
@@ -72,6 +73,9 @@ pub struct Enrollment {
     pub takeovers: u32,
     /// Why the last completion was refused (REQ-10).
     pub last_refusal: Option<Refusal>,
+    /// How its link gets to the person.
+    #[serde(default)]
+    pub sending: Sending,
     /// Where it stands.
     pub phase: Phase,
 }
@@ -238,6 +242,13 @@ impl Enrollment {
     #[must_use]
     pub const fn sessions_left(&self) -> u32 {
         self.terms.max_sessions.saturating_sub(self.sessions)
+    }
+
+    /// Whether a holder of the token could be in a session at `now`: in the one that lives, or in another that the
+    /// terms allow. Whether the token itself still opens anything is for [`super::token_opens`] to say.
+    #[must_use]
+    pub fn may_begin(&self, now: Timestamp) -> bool {
+        self.session().is_some_and(|session| now < session.deadline) || self.sessions_left() > 0
     }
 
     /// The first instant at which nothing can come of it any more.

@@ -14,6 +14,8 @@ use super::enrollment::Closure;
 pub enum Event {
     /// An enrollment was issued.
     EnrollmentIssued,
+    /// Its link was sent again.
+    InvitationResent,
     /// Its token was replaced.
     EnrollmentRotated,
     /// A session began.
@@ -98,6 +100,38 @@ pub enum Event {
     PeerApplied,
     /// A peer was taken out of force.
     PeerRemoved,
+    /// A relay took a mail. Neither address nor answer is part of it: both can be erased from the mail alone.
+    MailSent {
+        /// Which letter.
+        letter: String,
+    },
+    /// A mail cannot be delivered.
+    MailDied {
+        /// Which letter.
+        letter: String,
+    },
+    /// A mail was no longer wanted.
+    MailObsolete {
+        /// Which letter.
+        letter: String,
+    },
+    /// A mail that could not be delivered was queued again.
+    MailRevived {
+        /// Which letter.
+        letter: String,
+    },
+    /// A mail was asked for to see whether mail works.
+    TestMailQueued,
+    /// A channel refuses this instance, and its queue waits.
+    ChannelPaused {
+        /// Which one.
+        channel: String,
+    },
+    /// It takes messages again.
+    ChannelResumed {
+        /// Which one.
+        channel: String,
+    },
     /// Something was refused.
     Refused {
         /// What was asked for.

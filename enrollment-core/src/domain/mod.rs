@@ -14,6 +14,7 @@ pub mod enrollment;
 pub mod event;
 pub mod group;
 pub mod location;
+pub mod mail;
 pub mod policy;
 pub mod rejection;
 pub mod requirement;

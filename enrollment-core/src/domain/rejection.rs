@@ -26,15 +26,12 @@ pub enum Rejection {
     /// A newer one was sent.
     #[error("A newer link was sent to you. Use that one.")]
     TokenSuperseded,
-    /// Too many wrong codes.
-    #[error("Too many wrong codes were entered, so this invitation is locked. Ask your administrator for a new one.")]
+    /// Too many wrong codes, or far too many changes.
+    #[error("Too much was tried with this invitation, so it is locked. Ask your administrator for a new one.")]
     TokenLocked,
     /// The token opened as many sessions as it may.
     #[error("This link has been opened as often as it may. Ask your administrator for a new one.")]
     SessionsExhausted,
-    /// So much was changed under it that no more is written down.
-    #[error("This invitation was used for too many changes. Ask your administrator for a new one.")]
-    ChangesExhausted,
     /// The session secret opens nothing.
     #[error("You are not in an enrollment session. Open the link from your invitation again.")]
     InvalidSession,
@@ -139,6 +136,12 @@ pub enum Rejection {
     /// Mail is asked for and not configured.
     #[error("Sending mail is not configured. Choose manual delivery and hand the link over yourself.")]
     MailNotConfigured,
+    /// Mail is asked for, and there is nowhere to send it.
+    #[error("There is no e-mail address to send this to. Add one to the user, or choose another delivery.")]
+    NoEmailAddress,
+    /// The mail is on its way, or has ended well.
+    #[error("Only a mail that could not be delivered can be sent again.")]
+    MailNotDead,
     /// The device waits for its enrollment.
     #[error("This device belongs to an enrollment that is not complete. Revoke that enrollment instead.")]
     DeviceStaged,
@@ -208,8 +211,7 @@ impl Rejection {
             | Self::TokenCompleted
             | Self::TokenSuperseded
             | Self::TokenLocked
-            | Self::SessionsExhausted
-            | Self::ChangesExhausted => Class::Gone,
+            | Self::SessionsExhausted => Class::Gone,
             Self::AlreadyCompleted
             | Self::RequirementsMissing(_)
             | Self::MfaNotStarted
@@ -250,7 +252,6 @@ impl Rejection {
             Self::TokenSuperseded => "token_superseded",
             Self::TokenLocked => "token_locked",
             Self::SessionsExhausted => "sessions_exhausted",
-            Self::ChangesExhausted => "changes_exhausted",
             Self::InvalidSession => "invalid_session",
             Self::SessionExpired => "session_expired",
             Self::SessionSuperseded => "session_superseded",
@@ -278,6 +279,8 @@ impl Rejection {
             Self::NoLocation => "no_location",
             Self::LocationNameTaken => "location_name_taken",
             Self::MailNotConfigured => "mail_not_configured",
+            Self::NoEmailAddress => "no_email_address",
+            Self::MailNotDead => "mail_not_dead",
             Self::DeviceStaged => "device_staged",
             Self::Unauthorized => "unauthorized",
             Self::Forbidden => "forbidden",

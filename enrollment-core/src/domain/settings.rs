@@ -59,6 +59,13 @@ pub struct Settings {
     pub sender: Option<Email>,
     /// Whether the help desk may have invitations sent (ADM-7).
     pub help_desk_may_send: bool,
+    /// Whether the onboarding message is mailed after completion, beside being shown (MSG-1).
+    #[serde(default = "yes")]
+    pub onboarding_mail: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// A setting outside its policy.
@@ -87,6 +94,7 @@ impl Settings {
             front_end: FrontEnd::default(),
             sender: None,
             help_desk_may_send: false,
+            onboarding_mail: yes(),
         }
     }
 

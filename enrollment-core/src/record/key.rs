@@ -75,6 +75,10 @@ names! {
         Audit = "audit",
         /// The head of the audit chain, and one signed batch of it.
         Seal = "seals",
+        /// A message from the change that causes it to its end.
+        Mail = "mails",
+        /// A channel that takes nothing from us.
+        Pause = "pauses",
     }
 }
 
@@ -185,6 +189,12 @@ names! {
         AuditBySubject = "audit_by_subject",
         /// Signed batches by their last entry's position.
         SealsByNumber = "seals_by_number",
+        /// Mails of one standing (`queue`, `sent`, `dead`, `obsolete`) by the time since which they stand there.
+        MailsByState = "mails_by_state",
+        /// Mails that concern one user by time of queueing.
+        MailsByUser = "mails_by_user",
+        /// Mails about one enrollment by time of queueing.
+        MailsByEnrollment = "mails_by_enrollment",
     }
 }
 
@@ -206,6 +216,7 @@ impl IndexName {
             Self::ApiKeysByCreated => Kind::ApiKey,
             Self::AuditChain | Self::AuditByTime | Self::AuditBySubject => Kind::Audit,
             Self::SealsByNumber => Kind::Seal,
+            Self::MailsByState | Self::MailsByUser | Self::MailsByEnrollment => Kind::Mail,
         }
     }
 

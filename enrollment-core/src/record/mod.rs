@@ -5,6 +5,7 @@ mod codec;
 mod enrollment;
 mod guard;
 mod key;
+mod mail;
 mod network;
 mod people;
 mod row;

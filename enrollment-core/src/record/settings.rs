@@ -1,10 +1,11 @@
 //! Rows of settings and of administrators' own texts.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::codec::Record;
+use super::codec::{Record, RecordError};
 use super::key::{Kind, RowKey};
 use crate::domain::settings::Settings;
 
@@ -15,9 +16,18 @@ impl Settings {
 
 impl Record for Settings {
     const KIND: Kind = Kind::Settings;
+    /// 2: `onboarding_mail` is new, which a program of layout 1 refuses to read.
+    const LAYOUT: u16 = 2;
 
     fn row_id(&self) -> Uuid {
         Self::KEY.id
+    }
+
+    fn upcast(layout: u16, document: Value) -> Result<Value, RecordError> {
+        match layout {
+            1 => Ok(document),
+            _ => Err(RecordError::Layout { kind: Self::KIND, layout }),
+        }
     }
 }
 

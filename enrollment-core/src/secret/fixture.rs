@@ -8,10 +8,10 @@ use crate::time::Timestamp;
 
 /// Repeatable bytes that look random: SplitMix64.
 #[derive(Debug)]
-pub(super) struct Repeatable(AtomicU64);
+pub(crate) struct Repeatable(AtomicU64);
 
 impl Repeatable {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(AtomicU64::new(seed))
     }
 }
@@ -28,17 +28,17 @@ impl Entropy for Repeatable {
 }
 
 /// A ring that is the same in every run: what was derived and sealed with it must stay valid for ever.
-pub(super) const RING: &str = "\
+pub(crate) const RING: &str = "\
 enrollment key ring 1
 # an older key and today's
 n4x24j98 retired 2026-01-31T12:00:00Z 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f
 x1w1mcxs active 2026-07-31T12:00:00Z 202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f
 ";
 
-pub(super) fn ring() -> KeyRing {
+pub(crate) fn ring() -> KeyRing {
     KeyRing::from_text(RING).expect("the fixture is a key ring")
 }
 
-pub(super) fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     Timestamp::from_seconds(1_764_000_000)
 }

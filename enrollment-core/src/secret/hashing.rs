@@ -135,8 +135,18 @@ impl HashingPool {
     /// # Errors
     /// When the queue is full.
     pub async fn hash(&self, password: Password, salt: [u8; 16]) -> Result<PasswordHash, HashingError> {
+        self.hash_holding((), password, salt).await
+    }
+
+    /// The same, holding on to something until the work has ended, whoever waits for it by then.
+    pub(crate) async fn hash_holding(
+        &self,
+        held: impl Send + 'static,
+        password: Password,
+        salt: [u8; 16],
+    ) -> Result<PasswordHash, HashingError> {
         let params = self.params;
-        self.run(move |memory| PasswordHash::make(&password, salt, params, memory)).await
+        self.run(held, move |memory| PasswordHash::make(&password, salt, params, memory)).await
     }
 
     /// Compares `password` with a stored hash, in constant time once hashed.
@@ -144,12 +154,22 @@ impl HashingPool {
     /// # Errors
     /// When the queue is full, or the stored hash is costlier than allowed.
     pub async fn verify(&self, password: Password, against: &PasswordHash) -> Result<Verified, HashingError> {
+        self.verify_holding((), password, against).await
+    }
+
+    /// The same, holding on to something until the work has ended, whoever waits for it by then.
+    pub(crate) async fn verify_holding(
+        &self,
+        held: impl Send + 'static,
+        password: Password,
+        against: &PasswordHash,
+    ) -> Result<Verified, HashingError> {
         if !against.cost().within(&self.limit) {
             return Err(HashingError::TooCostly);
         }
         let needs_rehash = against.is_weaker_or_other_than(self.params);
         let against = against.clone();
-        let matches = self.run(move |memory| against.is_of(&password, memory)).await?;
+        let matches = self.run(held, move |memory| against.is_of(&password, memory)).await?;
         Ok(Verified { matches, needs_rehash })
     }
 
@@ -164,8 +184,14 @@ impl HashingPool {
 
     async fn run<T: Send + 'static>(
         &self,
+        held: impl Send + 'static,
         work: impl FnOnce(&mut Vec<Block>) -> Result<T, argon2::Error> + Send + 'static,
     ) -> Result<T, HashingError> {
+        let work = move |memory: &mut _| {
+            let done = work(memory);
+            drop(held);
+            done
+        };
         let answer = self.pool.submit(work).map_err(|full| self.overloaded(&full))?;
         answer.await.map_err(|_| HashingError::Stopped)?.map_err(HashingError::Argon2)
     }

@@ -87,6 +87,7 @@ pub(super) enum Purpose {
     Codes,
     Seal,
     Audit,
+    Devices,
 }
 
 impl KeyRing {
@@ -132,11 +133,17 @@ impl KeyRing {
     /// The key that makes everything new.
     #[must_use]
     pub fn active(&self) -> KeyId {
-        self.keys
-            .iter()
-            .find(|key| key.status == KeyStatus::Active)
-            .expect("every constructor leaves exactly one key active")
-            .id
+        self.active_key().id
+    }
+
+    fn active_key(&self) -> &Key {
+        let active = self.keys.iter().find(|key| key.status == KeyStatus::Active);
+        active.expect("every constructor leaves exactly one key active")
+    }
+
+    /// The subkey for `purpose` of the active key.
+    pub(super) fn active_subkey(&self, purpose: Purpose) -> Zeroizing<[u8; 32]> {
+        subkey(&self.active_key().material, purpose)
     }
 
     /// What the key may do; `None` when the ring does not have it.
@@ -199,6 +206,7 @@ fn subkey(material: &Material, purpose: Purpose) -> Zeroizing<[u8; 32]> {
         Purpose::Codes => b"codes",
         Purpose::Seal => b"seal",
         Purpose::Audit => b"audit",
+        Purpose::Devices => b"devices",
     };
     derive(material.as_slice(), b"enrollment key ring 1", &[purpose])
 }

@@ -22,7 +22,7 @@ mod code;
 mod crockford;
 mod digest;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 mod hashing;
 mod key_id;
 mod keyring;

@@ -5,7 +5,7 @@ use std::fmt;
 use data_encoding::BASE64;
 use zeroize::Zeroizing;
 
-use super::keyring::derive;
+use super::keyring::{KeyRing, Purpose, derive};
 use super::session::SessionSecret;
 use crate::domain::device::{InvalidPublicKey, PublicKey};
 use crate::domain::text::DeviceName;
@@ -24,24 +24,6 @@ impl PrivateKey {
         let mut bytes = Zeroizing::new([0; 32]);
         entropy.fill(bytes.as_mut_slice());
         Self::with_public(bytes)
-    }
-
-    /// The pair of a device that is made for the holder of a session: always the same for the same session, enrollment
-    /// and name, so that an answer that was lost can be given again although the key is kept nowhere. Only the secret of
-    /// the session gives it, which is not kept either.
-    ///
-    /// HKDF-SHA-256 (RFC 5869) of the session's secret.
-    ///
-    /// # Errors
-    /// As [`PrivateKey::pair`].
-    pub fn of_session(
-        session: &SessionSecret,
-        enrollment: EnrollmentId,
-        device: &DeviceName,
-    ) -> Result<(Self, PublicKey), InvalidPublicKey> {
-        let enrollment = enrollment.uuid();
-        let fields: [&[u8]; 2] = [enrollment.as_bytes(), device.as_str().as_bytes()];
-        Self::with_public(derive(session.expose().as_bytes(), b"enrollment device key 1", &fields))
     }
 
     fn with_public(bytes: Zeroizing<[u8; 32]>) -> Result<(Self, PublicKey), InvalidPublicKey> {
@@ -68,6 +50,28 @@ impl PrivateKey {
         let mut text = Zeroizing::new(String::with_capacity(BASE64.encode_len(self.0.len())));
         BASE64.encode_append(self.0.as_slice(), &mut text);
         text
+    }
+}
+
+impl KeyRing {
+    /// The pair of a device that is made for the holder of a session: the same for the same session, enrollment and name
+    /// as long as the active key is, so that an answer that was lost can be given again although the private key is kept
+    /// nowhere. It takes ring and session secret together, and of the latter only its digest is kept.
+    ///
+    /// HKDF-SHA-256 (RFC 5869) of the key's subkey for devices, salted with the session's secret.
+    ///
+    /// # Errors
+    /// As [`PrivateKey::pair`].
+    pub fn device_pair(
+        &self,
+        session: &SessionSecret,
+        enrollment: EnrollmentId,
+        device: &DeviceName,
+    ) -> Result<(PrivateKey, PublicKey), InvalidPublicKey> {
+        let enrollment = enrollment.uuid();
+        let fields: [&[u8]; 2] = [enrollment.as_bytes(), device.as_str().as_bytes()];
+        let subkey = self.active_subkey(Purpose::Devices);
+        PrivateKey::with_public(derive(subkey.as_slice(), session.expose().as_bytes(), &fields))
     }
 }
 

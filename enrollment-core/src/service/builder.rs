@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use super::refusals::Refusals;
 use super::{Parts, Service};
 use crate::domain::policy::Policy;
-use crate::port::{Clock, Entropy, Store};
+use crate::port::{Channel, Clock, Entropy, Store};
 use crate::secret::{Blocklist, BundledBlocklist, HashingOptions, HashingPool, KeyRing};
 
 /// How the instance presents itself.
@@ -29,6 +29,7 @@ pub struct ServiceBuilder {
     hashing: HashingOptions,
     blocklist: Arc<dyn Blocklist>,
     bell: Arc<dyn Fn() + Send + Sync>,
+    channels: Vec<Channel>,
 }
 
 impl std::fmt::Debug for ServiceBuilder {
@@ -62,6 +63,7 @@ impl ServiceBuilder {
             hashing: HashingOptions::default(),
             blocklist: Arc::new(BundledBlocklist),
             bell: Arc::new(|| ()),
+            channels: Vec::new(),
         }
     }
 
@@ -86,6 +88,15 @@ impl ServiceBuilder {
         self
     }
 
+    /// By which channels messages can be sent: those that the [`Notifier`](crate::port::Notifier) of the
+    /// [`OutboxWorker`](crate::worker::OutboxWorker) serves. Default: none. Then nothing is queued, and asking for
+    /// delivery by mail is refused.
+    #[must_use]
+    pub fn channels(mut self, channels: &[Channel]) -> Self {
+        self.channels = channels.to_vec();
+        self
+    }
+
     /// Called after every change that queued work, so that workers need not wait for their next turn. Must not block.
     #[must_use]
     pub fn bell(mut self, bell: Arc<dyn Fn() + Send + Sync>) -> Self {
@@ -98,7 +109,7 @@ impl ServiceBuilder {
     /// # Errors
     /// With every reason at once, when the parts contradict themselves or each other.
     pub fn build(self) -> Result<Service, InvalidService> {
-        let Self { store, clock, entropy, ring, instance, policy, hashing, blocklist, bell } = self;
+        let Self { store, clock, entropy, ring, instance, policy, hashing, blocklist, bell, channels } = self;
         let mut reasons = Vec::new();
         if let Err(error) = policy.check() {
             reasons.extend(error.0);
@@ -124,6 +135,7 @@ impl ServiceBuilder {
                 policy,
                 instance,
                 bell,
+                channels,
                 refusals: Refusals::default(),
                 passwords: super::password_gate::PasswordGate::default(),
                 locations: Mutex::new(None),

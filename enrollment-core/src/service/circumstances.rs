@@ -89,6 +89,12 @@ impl Service {
         }))
     }
 
+    /// The settings in force.
+    pub(crate) async fn settings(&self) -> Result<Settings, Failure> {
+        let row = self.store().get(&[Settings::KEY]).await?.pop().flatten();
+        Ok(self.settings_of(row)?.0)
+    }
+
     /// Settings from their row; the policy's defaults where nobody has saved any.
     pub(crate) fn settings_of(&self, row: Option<Row>) -> Result<(Settings, Option<Version>), Failure> {
         match row {

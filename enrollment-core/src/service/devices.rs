@@ -160,7 +160,9 @@ impl Service {
                     taken.push(address);
                 }
             }
-            let end = if page.next.is_some() { last } else { until };
+            // The last row of a page belongs to this page: the next one begins behind it.
+            let behind = last.map(|last| pool.behind(last));
+            let end = if page.next.is_some() { behind } else { until };
             let found = pool.gaps(from, end, &taken, CHOICES);
             if !found.is_empty() {
                 return Ok(found
@@ -171,10 +173,10 @@ impl Service {
                     })
                     .collect());
             }
-            match (page.next, last) {
-                (Some(next), Some(last)) => {
+            match (page.next, behind) {
+                (Some(next), Some(behind)) => {
                     scan.after = Some(next);
-                    from = last;
+                    from = behind;
                 }
                 _ => return Ok(Vec::new()),
             }

@@ -1,20 +1,50 @@
 //! From what a decision causes to the steps of a change.
 
 use super::circumstances::World;
-use super::turn::Draft;
+use super::turn::{Doer, Draft};
 use super::{Failure, Service};
 use crate::domain::address::{Assignment, QUARANTINE, Standing};
 use crate::domain::attachment::{Attachment, PeerState};
-use crate::domain::command::Effect;
+use crate::domain::command::{Changed, Effect, Outcome};
 use crate::domain::device::Device;
+use crate::domain::enrollment::Enrollment;
+use crate::domain::rejection::Rejection;
 use crate::id::DeviceId;
 use crate::port::{Channel, Stream};
 use crate::record::{IndexName, Kind, RowKey, Stored};
 use crate::worker::PeerIntent;
 
+/// What was added to a draft.
+pub(crate) struct Added {
+    /// The enrollment as it becomes.
+    pub(crate) next: Enrollment,
+    /// What the caller hears once the draft is written.
+    pub(crate) outcome: Result<Outcome, Rejection>,
+    /// The attachments that come into force.
+    pub(crate) promoted: Vec<Attachment>,
+}
+
 impl Service {
+    /// Adds what was decided of an enrollment to a draft: the enrollment, what that causes, the mails that tell of it
+    /// and its audit entry.
+    pub(crate) async fn add_changed(
+        &self,
+        draft: &mut Draft,
+        doer: Doer,
+        stored: &Stored<Enrollment>,
+        world: Option<&World>,
+        changed: Changed,
+    ) -> Result<Added, Failure> {
+        let Changed { next, outcome, effects, event } = changed;
+        draft.ops.push(stored.put(&next));
+        let promoted = self.add_effects(draft, world, effects).await?;
+        self.post_caused(draft, &event, &stored.record, &next).await?;
+        self.audit(draft, doer, stored.key(), stored.version, event);
+        Ok(Added { next, outcome, promoted })
+    }
+
     /// Adds everything a decision causes to a draft. Returns the attachments that come into force by it.
-    pub(crate) async fn add_effects(
+    async fn add_effects(
         &self,
         draft: &mut Draft,
         world: Option<&World>,

@@ -14,6 +14,8 @@ mod circumstances;
 mod devices;
 mod effects;
 mod failure;
+mod link;
+pub(crate) mod mail;
 mod origin;
 mod password_gate;
 mod refusals;
@@ -29,11 +31,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub use audit_verify::AuditReport;
 pub use builder::{Instance, InvalidService, ServiceBuilder};
 pub use failure::Failure;
+pub use link::Link;
 pub use origin::{Origin, Principal};
 
 use crate::domain::location::Location;
 use crate::domain::policy::Policy;
-use crate::port::{Clock, Entropy, Store};
+use crate::port::{Channel, Clock, Entropy, Store};
 use crate::record::Version;
 use crate::secret::{Blocklist, HashingPool, KeyRing};
 use crate::time::Timestamp;
@@ -58,6 +61,8 @@ struct Parts {
     policy: Policy,
     instance: Instance,
     bell: Arc<dyn Fn() + Send + Sync>,
+    /// Messages can be sent by these.
+    channels: Vec<Channel>,
     refusals: Refusals,
     passwords: password_gate::PasswordGate,
     /// All locations as of one version of their guard. Only a hint: what depends on it holds the guard in its change.
@@ -107,6 +112,12 @@ impl Service {
     #[must_use]
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.0.store
+    }
+
+    /// Whether mail can be sent.
+    #[must_use]
+    pub fn can_mail(&self) -> bool {
+        self.0.channels.contains(&Channel::Email)
     }
 
     /// The key ring.

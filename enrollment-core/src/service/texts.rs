@@ -5,56 +5,96 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 
 use super::circumstances::World;
 use super::{Failure, Service};
-use crate::record::{Row, Stored, TemplateText, Version};
-use crate::template::{Rendered, Template, builtin};
+use crate::record::{Document, Row, Stored, TemplateText};
+use crate::template::{Rendered, Subject, Template, builtin};
 
 /// The name of the onboarding page's text.
 pub(crate) const ONBOARDING: &str = "onboarding";
+/// The name of the onboarding mail's.
+const ONBOARDING_MAIL: &str = "onboarding_mail";
 
-/// Every text that an administrator may write anew, with its built-in source.
-pub(crate) const BUILT_IN: [(&str, &str); 1] = [(ONBOARDING, builtin::ONBOARDING)];
+/// A text that an administrator may write anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BuiltIn {
+    pub(crate) name: &'static str,
+    pub(crate) source: &'static str,
+    /// The subject of a mail: one line of plain text.
+    pub(crate) is_subject: bool,
+}
 
-/// The name and built-in source of a text, if there is a text of this name.
-pub(crate) fn built_in(name: &str) -> Option<(&'static str, &'static str)> {
-    BUILT_IN.into_iter().find(|(known, _)| *known == name)
+/// Every text that an administrator may write anew: the onboarding page, and subject and body of each mail.
+pub(crate) fn built_in() -> impl Iterator<Item = BuiltIn> {
+    let page = BuiltIn { name: ONBOARDING, source: builtin::ONBOARDING, is_subject: false };
+    let mails = builtin::MAILS.iter().flat_map(|mail| {
+        [
+            BuiltIn { name: mail.name, source: mail.body_source, is_subject: false },
+            BuiltIn { name: mail.subject_name, source: mail.subject_source, is_subject: true },
+        ]
+    });
+    std::iter::once(page).chain(mails)
 }
 
 impl Service {
     /// The onboarding message for the world's user, of a world that was read with the key of its text. A text that
     /// fails against all expectation is replaced by the built-in one and reported to the operator: no text holds anybody
     /// up.
-    pub(crate) fn onboarding(&self, world: &World) -> Result<Rendered, Failure> {
+    pub(crate) fn onboarding(&self, world: &World) -> Rendered {
         let builtin = builtin::onboarding();
         let tags = world.tags(self.instance());
-        let (rendered, error) = match self.saved_text(ONBOARDING, world.row(TemplateText::key(ONBOARDING)))? {
-            Some(saved) => saved.render_or(builtin, &tags),
-            None => builtin.render_or(builtin, &tags),
-        };
+        let (rendered, error) =
+            match world.row(TemplateText::key(ONBOARDING)).and_then(|row| self.compiled(ONBOARDING, row)) {
+                Some(saved) => saved.render_or(builtin, &tags),
+                None => builtin.render_or(builtin, &tags),
+            };
         if let Some(error) = error {
             tracing::error!(%error, template = ONBOARDING, "a text did not render; the built-in one was shown");
         }
-        Ok(rendered)
+        rendered
     }
 
-    /// The saved text of this name, compiled once per version: checking a text renders it three times.
-    fn saved_text(&self, name: &'static str, row: Option<&Row>) -> Result<Option<Arc<Template>>, Failure> {
-        let Some(row) = row else { return Ok(None) };
-        let mut known = self.known_texts();
-        if let Some((version, template)) = known.get(name)
-            && *version == row.version
-        {
-            return Ok(Some(Arc::clone(template)));
+    /// The administrator's own body of a mail. The onboarding mail is the page until it has a text of its own (MSG-1).
+    pub(crate) async fn mail_body(&self, name: &'static str) -> Result<Option<Arc<Template>>, Failure> {
+        match self.saved_text(name).await? {
+            None if name == ONBOARDING_MAIL => self.saved_text(ONBOARDING).await,
+            other => Ok(other),
         }
-        let stored = Stored::<TemplateText>::read(row)?;
-        let template = match Template::compile(&stored.record.source) {
-            Ok(template) => Arc::new(template),
-            Err(error) => {
-                tracing::error!(%error, template = name, "a saved text does not compile; the built-in one is shown");
-                return Ok(None);
-            }
-        };
-        known.insert(name, (row.version, Arc::clone(&template)));
-        Ok(Some(template))
+    }
+
+    /// The administrator's own subject of a mail.
+    pub(crate) async fn saved_subject(&self, name: &str) -> Result<Option<Subject>, Failure> {
+        let Some(stored) = self.read::<TemplateText>(TemplateText::key(name).id).await? else { return Ok(None) };
+        let subject = Subject::compile(&stored.record.source);
+        if let Err(error) = &subject {
+            tracing::error!(%error, template = name, "a saved subject does not compile; the built-in one is used");
+        }
+        Ok(subject.ok())
+    }
+
+    async fn saved_text(&self, name: &'static str) -> Result<Option<Arc<Template>>, Failure> {
+        let row = self.store().get(&[TemplateText::key(name)]).await?.pop().flatten();
+        Ok(row.and_then(|row| self.compiled(name, &row)))
+    }
+
+    /// The saved text of a row, compiled once as long as it stays the same: checking a text renders it three times. None
+    /// when it cannot be read or compiled, which the operator hears: no text holds anybody up.
+    fn compiled(&self, name: &'static str, row: &Row) -> Option<Arc<Template>> {
+        let mut known = self.known_texts();
+        // The version would not do: a text that was reset and written again starts anew.
+        if let Some((body, template)) = known.get(name)
+            && *body == row.body
+        {
+            return Some(Arc::clone(template));
+        }
+        let stored = Stored::<TemplateText>::read(row);
+        let stored = stored.inspect_err(|error| {
+            tracing::error!(%error, template = name, "a saved text cannot be read; the built-in one is shown");
+        });
+        let template = Template::compile(&stored.ok()?.record.source).inspect_err(|error| {
+            tracing::error!(%error, template = name, "a saved text does not compile; the built-in one is shown");
+        });
+        let template = Arc::new(template.ok()?);
+        known.insert(name, (row.body.clone(), Arc::clone(&template)));
+        Some(template)
     }
 
     fn known_texts(&self) -> MutexGuard<'_, KnownTexts> {
@@ -62,5 +102,5 @@ impl Service {
     }
 }
 
-/// Compiled texts by name, with the version of the row they were compiled from.
-pub(super) type KnownTexts = HashMap<&'static str, (Version, Arc<Template>)>;
+/// Compiled texts by name, with what they were compiled from.
+pub(super) type KnownTexts = HashMap<&'static str, (Document, Arc<Template>)>;

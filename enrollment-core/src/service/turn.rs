@@ -55,6 +55,11 @@ impl Draft {
         self
     }
 
+    /// Adds an entry to the outbox.
+    pub(crate) fn enqueue(&mut self, entry: OutboxEntry) {
+        self.enqueue.push(entry);
+    }
+
     /// Whether the draft writes or removes this row.
     pub(crate) fn writes(&self, key: RowKey) -> bool {
         self.version_after(key).is_some()
@@ -90,7 +95,7 @@ impl Service {
 
     /// Adds an intent to a draft's outbox.
     pub(crate) fn enqueue(&self, draft: &mut Draft, channel: Channel, stream: Option<Stream>, body: String) {
-        draft.enqueue.push(OutboxEntry {
+        draft.enqueue(OutboxEntry {
             id: OutboxId::new(draft.now, self.entropy()),
             channel,
             stream,

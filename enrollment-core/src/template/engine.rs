@@ -8,6 +8,7 @@ use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, Value};
 
 use super::error::{TemplateError, TemplateErrorKind};
 use super::gate;
+use super::mail;
 use super::markdown::Document;
 use super::tags::{TAGS, Tags};
 use super::value::{MAX_VALUE, single_line};
@@ -65,15 +66,21 @@ impl Template {
             let message = format!("a text has at most {} bytes; this one has {}", Self::MAX_SOURCE, source.len());
             return Err(TemplateError::new(TemplateErrorKind::TooLong, message));
         }
-        let admitted = admit(source)?;
+        let admitted = admit(source, &TAGS)?;
         for tags in [Tags::sample(), Tags::default(), longest_tags()] {
-            let filled = fill(&admitted, &tags).map_err(|error| refusal(&error))?;
+            let filled = fill(&admitted, tags.context()).map_err(|error| refusal(&error))?;
             if present(&filled).is_none() {
                 let message = format!("rendered, this text can be longer than {} bytes", Self::MAX_OUTPUT);
                 return Err(TemplateError::new(TemplateErrorKind::TooLong, message));
             }
         }
         Ok(Self { source: source.to_owned(), admitted })
+    }
+
+    /// A part of a mail that nobody edits, and that may use the tags of [`super::mail`] too. A test renders every one.
+    pub(super) fn part(source: &str) -> Result<Self, TemplateError> {
+        let tags: Vec<&'static str> = TAGS.iter().chain(&mail::TAGS).copied().collect();
+        Ok(Self { source: source.to_owned(), admitted: admit(source, &tags)? })
     }
 
     /// A text that was not looked at, to see what happens when it fails.
@@ -94,7 +101,12 @@ impl Template {
     /// [`RenderError::TooLong`] when a branch that [`Self::compile`] did not take grows past the limit; no other is
     /// known. Show another text then, or use [`Self::render_or`].
     pub fn render(&self, tags: &Tags) -> Result<Rendered, RenderError> {
-        let filled = fill(&self.admitted, tags).map_err(|error| RenderError::Engine(error.into()))?;
+        self.render_with(tags.context())
+    }
+
+    /// The text with these values of all the tags it may use.
+    pub(super) fn render_with(&self, values: Value) -> Result<Rendered, RenderError> {
+        let filled = fill(&self.admitted, values).map_err(|error| RenderError::Engine(error.into()))?;
         present(&filled).ok_or(RenderError::TooLong)
     }
 
@@ -153,18 +165,18 @@ impl Filled {
 }
 
 /// What the engine gets of `source`, when the gate and the engine's parser accept it.
-pub(super) fn admit(source: &str) -> Result<String, TemplateError> {
-    let admitted = gate::admit(source)?;
+pub(super) fn admit(source: &str, tags: &[&'static str]) -> Result<String, TemplateError> {
+    let admitted = gate::admit(source, tags)?;
     // The gate has named every unknown tag; should it have missed one, the engine has not.
     let used = environment().template_from_str(&admitted).map_err(|error| refusal(&error))?.undeclared_variables(false);
-    match used.into_iter().find(|name| !TAGS.contains(&name.as_str())) {
+    match used.into_iter().find(|name| !tags.contains(&name.as_str())) {
         None => Ok(admitted),
         Some(name) => Err(TemplateError::new(TemplateErrorKind::UnknownTag, format!("there is no tag `{name}`"))),
     }
 }
 
 /// Runs the engine. It writes a placeholder for every expression, so that no value is ever parsed.
-pub(super) fn fill(admitted: &str, tags: &Tags) -> Result<Filled, minijinja::Error> {
+pub(super) fn fill(admitted: &str, tags: Value) -> Result<Filled, minijinja::Error> {
     let values = Arc::new(Mutex::new(Vec::new()));
     let collected = Arc::clone(&values);
     let mut environment = environment();
@@ -182,7 +194,7 @@ pub(super) fn fill(admitted: &str, tags: &Tags) -> Result<Filled, minijinja::Err
         values.push(Filling { text: single_line(&value.to_string(), MAX_VALUE), is_instance_url });
         output.write_char(placeholder).map_err(minijinja::Error::from)
     });
-    let text = environment.template_from_str(admitted)?.render(tags.context())?;
+    let text = environment.template_from_str(admitted)?.render(tags)?;
     let values = std::mem::take(&mut *values.lock().unwrap_or_else(PoisonError::into_inner));
     Ok(Filled { text, values })
 }

@@ -8,7 +8,6 @@
 //! It reads tokens, not grammar: whether brackets and statements fit together is left to the engine.
 
 use super::error::{TemplateError, TemplateErrorKind};
-use super::tags::TAGS;
 
 /// The filters, in the order in which help lists them.
 pub(super) const FILTERS: [&str; 4] = ["default", "upper", "lower", "title"];
@@ -21,8 +20,9 @@ pub(super) const MAX_USES: usize = 100;
 /// Private-use characters that stand for values while Markdown is parsed; a text cannot contain them.
 pub(super) const PLACEHOLDERS: std::ops::RangeInclusive<char> = '\u{F0000}'..='\u{F00FF}';
 
-/// Admits a text, or says what is wrong with it and where. The answer is the text as the engine gets it.
-pub(super) fn admit(source: &str) -> Result<String, TemplateError> {
+/// Admits a text that uses these tags only, or says what is wrong with it and where. The answer is the text as the
+/// engine gets it.
+pub(super) fn admit(source: &str, tags: &[&'static str]) -> Result<String, TemplateError> {
     check_characters(source)?;
     let mut uses = 0;
     let mut at = 0;
@@ -41,13 +41,13 @@ pub(super) fn admit(source: &str) -> Result<String, TemplateError> {
                     return Err(TemplateError::new(TemplateErrorKind::TooLong, message).at(source, open));
                 }
                 let (tokens, end) = tokens(source, open, "}}")?;
-                check_expression(source, &tokens)?;
+                check_expression(source, &tokens, tags)?;
                 at = end;
                 continue;
             }
             Some("{%") => {
                 let (tokens, end) = tokens(source, open, "%}")?;
-                check_statement(source, open, &tokens)?;
+                check_statement(source, open, &tokens, tags)?;
                 end
             }
             _ => {
@@ -154,9 +154,16 @@ fn text_length(source: &str, at: usize, quote: char) -> Result<usize, TemplateEr
     Err(unclosed(source, at, &quote.to_string()))
 }
 
-fn check_statement(source: &str, open: usize, tokens: &[Located<'_>]) -> Result<(), TemplateError> {
+fn check_statement(
+    source: &str,
+    open: usize,
+    tokens: &[Located<'_>],
+    tags: &[&'static str],
+) -> Result<(), TemplateError> {
     match tokens.split_first() {
-        Some(((Token::Name(name), _), condition)) if STATEMENTS.contains(name) => check_expression(source, condition),
+        Some(((Token::Name(name), _), condition)) if STATEMENTS.contains(name) => {
+            check_expression(source, condition, tags)
+        }
         Some(((Token::Name("for"), at), _)) => {
             Err(not_allowed(source, *at, "loops cannot be used; the statements are if, elif, else and endif"))
         }
@@ -169,7 +176,7 @@ fn check_statement(source: &str, open: usize, tokens: &[Located<'_>]) -> Result<
     }
 }
 
-fn check_expression(source: &str, tokens: &[Located<'_>]) -> Result<(), TemplateError> {
+fn check_expression(source: &str, tokens: &[Located<'_>], tags: &[&'static str]) -> Result<(), TemplateError> {
     let token = |index: Option<usize>| index.and_then(|index| tokens.get(index)).map(|(token, _)| *token);
     for (index, (current, at)) in tokens.iter().enumerate() {
         let before = token(index.checked_sub(1));
@@ -177,8 +184,8 @@ fn check_expression(source: &str, tokens: &[Located<'_>]) -> Result<(), Template
             Token::Name(name) if before == Some(Token::Filter) => {
                 check_filter(source, *at, name, token(Some(index + 1)), token(Some(index + 2)))?;
             }
-            Token::Name(name) if !OPERATORS.contains(&name) && !TAGS.contains(&name) => {
-                return Err(unknown_tag(source, *at, name));
+            Token::Name(name) if !OPERATORS.contains(&name) && !tags.contains(&name) => {
+                return Err(unknown_tag(source, *at, name, tags));
             }
             Token::Other(character) => {
                 return Err(not_allowed(source, *at, &format!("`{character}` cannot be used inside a tag")));
@@ -214,14 +221,14 @@ fn check_filter(
     Ok(())
 }
 
-fn unknown_tag(source: &str, at: usize, name: &str) -> TemplateError {
+fn unknown_tag(source: &str, at: usize, name: &str, tags: &[&'static str]) -> TemplateError {
     let error =
-        TemplateError::new(TemplateErrorKind::UnknownTag, format!("there is no tag `{name}`")).suggesting(name, &TAGS);
+        TemplateError::new(TemplateErrorKind::UnknownTag, format!("there is no tag `{name}`")).suggesting(name, tags);
     let error = match error.suggestion() {
         Some(_) => error,
         None => TemplateError::new(
             TemplateErrorKind::UnknownTag,
-            format!("there is no tag `{name}`; the tags are {}", TAGS.join(", ")),
+            format!("there is no tag `{name}`; the tags are {}", tags.join(", ")),
         ),
     };
     error.at(source, at)

@@ -23,6 +23,7 @@ pub mod durations;
 mod engine;
 mod error;
 mod gate;
+pub mod mail;
 mod markdown;
 mod subject;
 mod tags;

@@ -2,7 +2,7 @@
 
 use super::engine::{self, Filled, RenderError};
 use super::error::{TemplateError, TemplateErrorKind};
-use super::tags::Tags;
+use super::tags::{TAGS, Tags};
 use super::value::single_line;
 
 /// The subject of a mail with tags: one line of plain text, no Markdown.
@@ -31,9 +31,9 @@ impl Subject {
         if let Some(offset) = source.find(['\n', '\r']) {
             return Err(TemplateError::new(TemplateErrorKind::NotAllowed, "a subject is one line").at(source, offset));
         }
-        let admitted = engine::admit(source)?;
+        let admitted = engine::admit(source, &TAGS)?;
         for tags in [Tags::sample(), Tags::default()] {
-            let filled = engine::fill(&admitted, &tags).map_err(|error| engine::refusal(&error))?;
+            let filled = engine::fill(&admitted, tags.context()).map_err(|error| engine::refusal(&error))?;
             if line(&filled).is_empty() {
                 let message = "a subject must say something, also when its tags have no value";
                 return Err(TemplateError::new(TemplateErrorKind::Empty, message));
@@ -53,7 +53,7 @@ impl Subject {
     /// # Errors
     /// None that is known; see [`RenderError`].
     pub fn render(&self, tags: &Tags) -> Result<String, RenderError> {
-        let filled = engine::fill(&self.admitted, tags).map_err(|error| RenderError::Engine(error.into()))?;
+        let filled = engine::fill(&self.admitted, tags.context()).map_err(|error| RenderError::Engine(error.into()))?;
         Ok(line(&filled))
     }
 }

@@ -83,7 +83,11 @@ impl Tags {
 
     /// The names and values for the engine.
     pub(super) fn context(&self) -> Value {
-        let values: BTreeMap<_, _> = TAGS.iter().filter_map(|tag| Some((*tag, self.value(tag)?))).collect();
-        Value::from(values)
+        Value::from(self.values())
+    }
+
+    /// The value of every tag.
+    pub(super) fn values(&self) -> BTreeMap<&'static str, Value> {
+        TAGS.iter().filter_map(|tag| Some((*tag, self.value(tag)?))).collect()
     }
 }

@@ -56,8 +56,8 @@ fn a_line_with_only_a_statement_leaves_nothing_and_no_other_line_loses_its_end()
         ("a{% if username %} b{% endif %}\nc{# note #}\n{# note #}\nd", "a b\nc\nd"),
         ("{% if username %}\na\n{% else %} \nb\n{%- endif -%}\nc", "a\nc"),
     ] {
-        let admitted = engine::admit(source).expect("accepted");
-        assert_eq!(engine::fill(&admitted, &Tags::sample()).expect("filled").text, expected, "{source:?}");
+        let admitted = engine::admit(source, &TAGS).expect("accepted");
+        assert_eq!(engine::fill(&admitted, Tags::sample().context()).expect("filled").text, expected, "{source:?}");
     }
 }
 
@@ -139,7 +139,7 @@ fn deep_nesting_is_refused_or_flattened_and_never_overflows_the_stack() {
 fn fuel_ends_a_loop_even_if_the_gate_let_it_through() {
     let digits = "['a','a','a','a','a','a','a','a','a','a']";
     let body = format!("{{% for x in {digits} %}}").repeat(8) + &"{% endfor %}".repeat(8);
-    let error = engine::fill(&body, &Tags::sample()).expect_err("stopped");
+    let error = engine::fill(&body, Tags::sample().context()).expect_err("stopped");
     assert_eq!(error.kind(), ErrorKind::OutOfFuel);
 }
 

@@ -16,6 +16,7 @@ use crate::port::{
 use crate::record::{Stored, UniqueKey, UniqueName};
 use crate::service::turn::{Doer, Draft, Written};
 use crate::service::{Answer, Failure, Origin, Service};
+use crate::worker::backoff;
 
 /// What an outbox entry for peers says: look at this attachment. What shall be is read from the attachment itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,9 +37,6 @@ pub struct PeerWorker {
 /// Entries leased at once, and for how long: a batch is done in a fraction of its lease.
 const BATCH: u32 = 32;
 const LEASE: Duration = Duration::from_secs(60);
-/// Waiting after the first failure, doubled with each further one up to the longest.
-const FIRST_WAIT: Duration = Duration::from_secs(5);
-const LONGEST_WAIT: Duration = Duration::from_secs(30 * 60);
 
 impl PeerWorker {
     /// A worker for all locations of `provisioner`.
@@ -181,8 +179,7 @@ impl PeerWorker {
     }
 
     async fn retry(&self, leased: &Leased, why: String) -> Result<bool, Failure> {
-        let doublings = leased.tries.saturating_sub(1).min(16);
-        let wait = FIRST_WAIT.saturating_mul(1 << doublings).min(LONGEST_WAIT);
+        let wait = backoff::wait(leased.tries, self.service.entropy());
         self.settle(leased, Settlement::Retry { at: self.service.now().plus(wait), why }).await
     }
 

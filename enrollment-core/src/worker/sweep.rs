@@ -5,7 +5,7 @@ use crate::domain::command::{Command, Decision};
 use crate::domain::decide;
 use crate::domain::enrollment::Enrollment;
 use crate::port::Scan;
-use crate::record::{IndexName, KeyValue, Stored};
+use crate::record::{IndexName, KeyValue, Row, Stored};
 use crate::service::turn::{Doer, Draft, Written};
 use crate::service::{Answer, Failure, Origin, Service};
 
@@ -44,21 +44,32 @@ impl Sweeper {
         let mut scan = Scan::all(IndexName::EnrollmentsReserving, "", BATCH);
         // Up to and with now: an end is the first instant at which nothing comes any more.
         scan.to = Some(KeyValue::Int(now.micros() + 1));
-        let mut swept = 0;
-        for row in &self.service.store().scan(&scan).await?.rows {
-            if self.sweep(&Stored::read(row)?).await? {
-                swept += 1;
+        loop {
+            let page = self.service.store().scan(&scan).await?;
+            let mut swept = 0;
+            for row in &page.rows {
+                match self.sweep(row).await {
+                    Ok(released) => swept += usize::from(released),
+                    // What cannot be read holds up nothing else.
+                    Err(Failure::Broken(error)) => {
+                        tracing::error!(%error, row = %row.key, "an enrollment cannot be swept and will be tried again");
+                    }
+                    Err(failure) => return Err(failure),
+                }
+            }
+            // A page of nothing but damaged ones must not hide those behind it.
+            match page.next {
+                Some(next) if swept == 0 => scan.after = Some(next),
+                _ => return Ok(swept),
             }
         }
-        Ok(swept)
     }
 
-    async fn sweep(&self, stored: &Stored<Enrollment>) -> Result<bool, Failure> {
+    async fn sweep(&self, row: &Row) -> Result<bool, Failure> {
+        let stored = &Stored::<Enrollment>::read(row)?;
         let mut draft = Draft::new(self.service.now());
         let Decision::Changed(changed) = decide(&stored.record, Command::Sweep, draft.now)? else { return Ok(false) };
-        draft.ops.push(stored.put(&changed.next));
-        self.service.add_effects(&mut draft, None, changed.effects).await?;
-        self.service.audit(&mut draft, SYSTEM, stored.key(), stored.version, changed.event);
+        self.service.add_changed(&mut draft, SYSTEM, stored, None, *changed).await?;
         match self.service.write(draft).await? {
             Written::Applied => Ok(true),
             // Renewed or closed meanwhile, which settles its reservations too.

@@ -65,6 +65,15 @@ impl Bench {
         self.through(Arc::new(RacedStore::new(store, rival(self.service.clone()))))
     }
 
+    /// The same instance after its key was stolen: another is active, and this one revoked.
+    pub(crate) fn with_its_key_revoked(&self) -> Service {
+        let mut ring = KeyRing::from_text(&self.ring.to_text()).unwrap();
+        let stolen = ring.active();
+        ring.rotate(self.clock.now(), &*self.entropy);
+        ring.revoke(&stolen).unwrap();
+        service(Arc::clone(&self.store) as Arc<dyn Store>, &self.clock, &self.entropy, &Arc::new(ring))
+    }
+
     pub(crate) fn entropy(&self) -> &SeededEntropy {
         &self.entropy
     }

@@ -4,19 +4,22 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use data_encoding::BASE32_NOPAD;
+use enrollment_core::domain::address::{Assignment, Pool, Standing};
 use enrollment_core::domain::enrollment::Purpose;
 use enrollment_core::domain::group::Access;
 use enrollment_core::domain::location::{MfaMode, Ownership};
 use enrollment_core::domain::role::Role;
 use enrollment_core::domain::user::User;
-use enrollment_core::id::UserId;
+use enrollment_core::id::{AttachmentId, UserId};
 use enrollment_core::port::Clock;
+use enrollment_core::record::new_row;
 use enrollment_core::secret::{Binding, Password, RecoveryCode};
 use enrollment_core::service::administrator::{NewLocation, UserPatch};
 use enrollment_core::service::enrollee::{DeviceKey, DeviceRequest};
 use enrollment_core::time::Span;
 use enrollment_core::worker::PeerWorker;
 use enrollment_testkit::fake::FakeProvisioner;
+use uuid::Uuid;
 
 use crate::bench::{Bench, CLI, code, manual, public_key};
 use crate::secrecy::everything_stored;
@@ -145,16 +148,13 @@ async fn a_key_belongs_to_one_device_whoever_shows_it() {
     try_to_add(&bench, bob.id, 2).await.unwrap();
 }
 
-/// DEV-2: a pool with one address for devices.
-#[tokio::test]
-async fn an_exhausted_pool_leaves_nothing_behind_until_an_address_has_rested() {
-    let bench = Bench::new();
-    let tiny = NewLocation {
-        name: "tiny".parse().unwrap(),
+fn network(pool: &str) -> NewLocation {
+    NewLocation {
+        name: "office".parse().unwrap(),
         endpoint: "vpn.example.com:51820".parse().unwrap(),
         public_key: Some(public_key(200)),
-        pools: vec!["10.9.0.0/30".parse().unwrap()],
-        allowed_ips: vec!["10.9.0.0/30".parse().unwrap()],
+        pools: vec![pool.parse().unwrap()],
+        allowed_ips: vec![pool.parse().unwrap()],
         dns: Vec::new(),
         keepalive: 25,
         mtu: None,
@@ -162,8 +162,56 @@ async fn an_exhausted_pool_leaves_nothing_behind_until_an_address_has_rested() {
         factors: None,
         access: Access::Everyone,
         ownership: Ownership::Shared,
+    }
+}
+
+/// DEV-2: a pool of several pages, of which one address is free and then none.
+#[tokio::test]
+async fn a_large_pool_gives_its_last_address_and_is_exhausted_then() {
+    for free in [0, 255, 256, 257, 400, 508] {
+        let bench = Bench::new();
+        let location = bench.admin().create_location(&CLI, network("10.9.0.0/23")).await.unwrap().location.id;
+        let pool: Pool = "10.9.0.0/23".parse().unwrap();
+        let (holder, mut all) =
+            (AttachmentId::from_uuid(Uuid::from_u128(1)), pool.gaps(pool.lowest(), None, &[], 1_000));
+        assert_eq!(all.len(), 509);
+        let last = all.remove(free);
+        let standing = Standing::Held(holder);
+        let taken = all.into_iter().map(|address| new_row(&Assignment { location, pool, address, standing }));
+        bench.commit(taken.collect()).await;
+        let (alice, bob) = (bench.user("alice").await, bench.user("bob").await);
+        for user in [alice.id, bob.id] {
+            bench.mark_enrolled(user).await;
+        }
+        assert_eq!(try_to_add(&bench, alice.id, 1).await, Ok(vec![last]), "{free}");
+        assert_eq!(try_to_add(&bench, bob.id, 2).await, Err("addresses_exhausted"), "{free}");
+    }
+}
+
+/// MSG-1: a text that was withdrawn is not shown any more, though the one after it begins with the same version.
+#[tokio::test]
+async fn a_text_that_was_reset_and_written_anew_is_the_new_one() {
+    let bench = Bench::new();
+    let message = async |username: &str| {
+        let user = bench.user(username).await;
+        let issued = bench.start(user.id, Purpose::Onboarding).await.unwrap();
+        let session = bench.begin(&issued.token).await.unwrap();
+        bench.fill_in(&session).await;
+        let done = bench.service.enrollee().complete(&session, CLI.origin).await.unwrap();
+        done.onboarding.text.trim().to_owned()
     };
-    bench.admin().create_location(&CLI, tiny).await.unwrap();
+    bench.admin().save_template(&CLI, "onboarding", "Call 1").await.unwrap();
+    assert_eq!(message("alice").await, "Call 1");
+    bench.admin().reset_template(&CLI, "onboarding").await.unwrap();
+    bench.admin().save_template(&CLI, "onboarding", "Call 2").await.unwrap();
+    assert_eq!(message("bob").await, "Call 2");
+}
+
+/// DEV-2: a pool with one address for devices.
+#[tokio::test]
+async fn an_exhausted_pool_leaves_nothing_behind_until_an_address_has_rested() {
+    let bench = Bench::new();
+    bench.admin().create_location(&CLI, network("10.9.0.0/30")).await.unwrap();
     let (alice, bob) = (bench.user("alice").await, bench.user("bob").await);
     for user in [alice.id, bob.id] {
         bench.mark_enrolled(user).await;

@@ -1,9 +1,10 @@
-use enrollment_core::domain::enrollment::Purpose;
+use enrollment_core::domain::enrollment::{Enrollment, Purpose};
 use enrollment_core::domain::settings::FrontEnd;
 use enrollment_core::domain::user::{TotpFactor, User, UserStatus};
 use enrollment_core::port::Clock;
-use enrollment_core::secret::Binding;
+use enrollment_core::secret::{Binding, SessionNonce, SessionSecret, Token};
 use enrollment_core::service::administrator::{Delivery, Standing, StartEnrollment, UserPatch};
+use enrollment_core::service::enrollee::BeginRequest;
 use enrollment_core::service::{Failure, Origin};
 use enrollment_core::time::Span;
 
@@ -175,30 +176,70 @@ async fn a_rotation_keeps_the_validity_that_was_chosen() {
     }
 }
 
-/// ADM-8: whoever holds a token cannot make the log grow without end, and a person who is nearly done still gets done.
+/// Changes something again and again, and says how often, and how it ended.
+async fn change_until_refused(bench: &Bench, session: &SessionSecret) -> (usize, &'static str) {
+    let phones = ["+48 600 100 200", "+48 600 100 201"].map(|phone| Some(phone.parse().unwrap()));
+    for written in 0..2_000 {
+        let phone = phones[written % 2].clone();
+        if let Err(failure) = bench.service.enrollee().confirm_profile(session, phone, Origin::default()).await {
+            return (written, code(failure));
+        }
+    }
+    panic!("never refused");
+}
+
+/// ADM-8, TOK-7: whoever holds a token cannot make the log grow without end, and what stops them is seen by everybody.
 #[tokio::test]
-async fn under_one_invitation_a_thousand_changes_are_written_and_completing() {
+async fn after_a_thousand_changes_an_invitation_locks_and_a_new_one_works() {
+    let bench = Bench::new();
+    let alice = bench.user("alice").await;
+    let issued = bench.start(alice.id, Purpose::Onboarding).await.unwrap();
+    let session = bench.begin(&issued.token).await.unwrap();
+    let (written, refused) = change_until_refused(&bench, &session).await;
+    // Issued and begun are changes too.
+    assert!((990..1_000).contains(&written), "{written}");
+    assert_eq!(refused, "token_locked");
+    assert_eq!(bench.look(&issued.token).await, Err("token_locked"));
+    assert_eq!(bench.begin(&issued.token).await.map(drop).map_err(code), Err("token_locked"));
+    assert_eq!(bench.admin().rotate(&CLI, issued.id).await.map(drop).map_err(code), Err("token_locked"));
+    assert_eq!(bench.enrollments(Standing::Closed).await.len(), 1);
+    let again = bench.start(alice.id, Purpose::Onboarding).await.unwrap();
+    assert!(bench.begin(&again.token).await.is_ok());
+}
+
+/// A person who is nearly done still gets done.
+#[tokio::test]
+async fn completing_is_possible_at_the_limit_of_changes() {
     let bench = Bench::new();
     let alice = bench.user("alice").await;
     let issued = bench.start(alice.id, Purpose::Onboarding).await.unwrap();
     let session = bench.begin(&issued.token).await.unwrap();
     bench.fill_in(&session).await;
-    let enrollee = bench.service.enrollee();
+    let mut stored = bench.record::<Enrollment>(issued.id.uuid()).await.unwrap();
     let phones = ["+48 600 100 200", "+48 600 100 201"].map(|phone| Some(phone.parse().unwrap()));
-    let mut written = 0;
-    let refused = loop {
-        let phone = phones[written % 2].clone();
-        match enrollee.confirm_profile(&session, phone, Origin::default()).await {
-            Ok(_) => written += 1,
-            Err(failure) => break code(failure),
-        }
-    };
-    // Issued, begun, and what was filled in are changes too.
-    assert!((990..1_000).contains(&written), "{written}");
-    assert_eq!(refused, "changes_exhausted");
-    assert_eq!(bench.begin(&issued.token).await.map(drop).map_err(code), Err("changes_exhausted"), "another holder");
-    assert!(enrollee.complete(&session, Origin::default()).await.is_ok());
-    assert_eq!(bench.enrollments(Standing::Completed).await.len(), 1);
+    while stored.version.0 < 1_000 {
+        let phone = phones[usize::from(stored.version.0 % 2 == 0)].clone();
+        bench.service.enrollee().confirm_profile(&session, phone, Origin::default()).await.unwrap();
+        stored = bench.record::<Enrollment>(issued.id.uuid()).await.unwrap();
+    }
+    assert!(bench.service.enrollee().complete(&session, Origin::default()).await.is_ok());
+}
+
+/// TOK-3: a token that a stolen key could have made opens nothing, however one begins with it.
+#[tokio::test]
+async fn a_token_of_a_revoked_key_opens_nothing() {
+    let bench = Bench::new();
+    let alice = bench.user("alice").await;
+    let issued = bench.start(alice.id, Purpose::Onboarding).await.unwrap();
+    let revoked = bench.with_its_key_revoked();
+    let look = revoked.enrollee().look(&issued.token).await;
+    assert_eq!(look.map(drop).map_err(code), Err("token_revoked"));
+    for nonce in [None, Some("a nonce of more than twenty-two characters".replace(' ', "-"))] {
+        let nonce = nonce.map(|nonce| SessionNonce::parse(&nonce).unwrap());
+        let request = BeginRequest { token: Token::parse(issued.token.expose()).unwrap(), nonce, resume: None };
+        let begun = revoked.enrollee().begin(&request, Origin::default()).await;
+        assert_eq!(begun.map(drop).map_err(code), Err("token_revoked"));
+    }
 }
 
 #[tokio::test]

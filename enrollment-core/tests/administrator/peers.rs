@@ -96,7 +96,7 @@ async fn a_peer_whose_record_is_damaged_waits_and_holds_up_no_other() {
     let Op::Put { next, .. } = &mut repaired else { panic!("not written") };
     next.body.json = json;
     bench.commit(vec![repaired]).await;
-    bench.clock.advance(enrollment_core::time::Span::seconds(5).duration());
+    bench.clock.advance(enrollment_core::time::Span::seconds(10).duration());
     assert_eq!(worker.run_once().await.unwrap(), 1);
     assert_eq!(attachments(&bench, devices[0]).await[0].state, PeerState::Applied);
 }

@@ -1,8 +1,9 @@
 use enrollment_core::domain::address::Assignment;
 use enrollment_core::domain::attachment::Attachment;
 use enrollment_core::domain::device::Device;
-use enrollment_core::domain::enrollment::Purpose;
+use enrollment_core::domain::enrollment::{Enrollment, Purpose};
 use enrollment_core::domain::event::Event;
+use enrollment_core::port::Op;
 use enrollment_core::record::IndexName;
 use enrollment_core::time::Span;
 use enrollment_core::worker::Sweeper;
@@ -59,6 +60,29 @@ async fn what_the_last_session_reserved_is_free_when_it_ends() {
     }
     assert_eq!(sweeper.run_once().await.unwrap(), 1);
     assert_eq!(bench.begin(&issued.token).await.map(drop).map_err(code), Err("sessions_exhausted"));
+}
+
+#[tokio::test]
+async fn an_enrollment_whose_record_is_damaged_holds_up_no_other() {
+    let bench = Bench::new();
+    bench.location("office", None).await;
+    let mut devices = Vec::new();
+    for (username, number) in [("alice", 1), ("bob", 2)] {
+        let user = bench.user(username).await;
+        let issued = bench.start(user.id, Purpose::Onboarding).await.unwrap();
+        let session = bench.begin(&issued.token).await.unwrap();
+        devices.push((issued.id, bench.add_device(&session, number).await.id));
+        bench.clock.advance(Span::seconds(1).duration());
+    }
+    let first = bench.record::<Enrollment>(devices[0].0.uuid()).await.unwrap();
+    let mut damaged = first.put(&first.record);
+    let Op::Put { next, .. } = &mut damaged else { panic!("not written") };
+    next.body.json = r#"{"id":"damaged"}"#.to_owned();
+    bench.commit(vec![damaged]).await;
+
+    bench.clock.advance(Span::hours(25).duration());
+    assert_eq!(Sweeper::new(bench.service.clone()).run_once().await.unwrap(), 1);
+    assert!(bench.record::<Device>(devices[1].1.uuid()).await.is_none());
 }
 
 #[tokio::test]

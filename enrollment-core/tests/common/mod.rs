@@ -158,6 +158,7 @@ pub(crate) fn invitation(purpose: Purpose, max_sessions: u32, wrong_codes: u32, 
         wrong_codes: 0,
         takeovers: 0,
         last_refusal: None,
+        sending: enrollment_core::domain::mail::Sending::default(),
         phase: Phase::Invited,
     }
 }

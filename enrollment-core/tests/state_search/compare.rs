@@ -37,7 +37,7 @@ pub(crate) fn same(model: &Model, enrollment: &Enrollment, values: &Values) -> R
     let noted = enrollment.last_refusal.as_ref().map(|refusal| refusal.missing.iter());
     match (noted, &model.noted) {
         (None, None) => {}
-        (Some(codes), Some(expected)) => ensure!(codes.eq(expected.iter()), "last refusal"),
+        (Some(codes), Some((_, expected))) => ensure!(codes.eq(expected.iter()), "last refusal"),
         _ => return Err("last refusal".to_owned()),
     }
     let open = matches!(model.stage, Stage::Invited | Stage::Session(_));

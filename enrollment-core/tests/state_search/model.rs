@@ -45,7 +45,8 @@ pub(crate) struct Model {
     pub(crate) takeovers: u32,
     /// Sessions that are over because of another, oldest first.
     pub(crate) fenced: Vec<u32>,
-    pub(crate) noted: Option<Vec<&'static str>>,
+    /// What the last refused completion lacked, and when that was.
+    pub(crate) noted: Option<(Timestamp, Vec<&'static str>)>,
     pub(crate) stage: Stage,
     /// The next value nobody has used.
     pub(crate) fresh: Tag,
@@ -283,10 +284,11 @@ impl Model {
                     mine.device.is_some(),
                 );
                 if !missing.is_empty() {
-                    if self.noted.as_ref() == Some(&missing) {
+                    let started = session.started;
+                    if self.noted.as_ref().is_some_and(|(at, noted)| *at >= started && *noted == missing) {
                         return Verdict::Refused("requirements_missing");
                     }
-                    self.noted = Some(missing);
+                    self.noted = Some((self.now, missing));
                     return Verdict::Noted("requirements_missing");
                 }
                 self.stage = Stage::Completed {

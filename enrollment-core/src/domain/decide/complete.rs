@@ -24,8 +24,10 @@ pub(super) fn complete(
     if !missing.is_empty() {
         let codes: Vec<String> = missing.iter().map(|requirement| requirement.code().to_owned()).collect();
         let rejection = Rejection::RequirementsMissing(missing);
-        // Said before and written down already: nothing new to write.
-        if state.last_refusal.as_ref().is_some_and(|refusal| refusal.missing == codes) {
+        // Said before in this session and written down already: nothing new to write. In another session it is new,
+        // since each that ends unfinished is told of (REQ-10).
+        let said = |refusal: &Refusal| refusal.at >= session.started && refusal.missing == codes;
+        if state.last_refusal.as_ref().is_some_and(said) {
             return Err(rejection);
         }
         let mut next = state.clone();

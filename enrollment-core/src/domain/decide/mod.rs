@@ -4,7 +4,7 @@ mod begin;
 mod close;
 mod complete;
 mod step;
-pub use step::session_opens;
+pub use step::{device_offered, session_opens};
 
 use super::command::{Changed, Command, Decision, Effect, Outcome};
 use super::enrollment::{Closure, Enrollment, PAST_SESSIONS, Phase};

@@ -182,14 +182,12 @@ fn wrong_code(state: &Enrollment, now: Timestamp) -> Decision {
     }))
 }
 
-fn stage_device(
-    state: &Enrollment,
-    session: &Session,
-    device: DeviceId,
-    displaces: bool,
-    circumstances: &Circumstances<'_>,
-) -> Result<Decision, Rejection> {
-    let requirements = circumstances.requirements(state.purpose);
+/// Whether a device can be added at all.
+///
+/// # Errors
+/// [`Rejection::StepNotOffered`], [`Rejection::NoLocation`].
+pub fn device_offered(purpose: Purpose, circumstances: &Circumstances<'_>) -> Result<(), Rejection> {
+    let requirements = circumstances.requirements(purpose);
     let offered = [&requirements.required, &requirements.optional]
         .into_iter()
         .any(|requirements| requirements.contains(&Requirement::Device));
@@ -199,6 +197,17 @@ fn stage_device(
     if circumstances.reachable().next().is_none() {
         return Err(Rejection::NoLocation);
     }
+    Ok(())
+}
+
+fn stage_device(
+    state: &Enrollment,
+    session: &Session,
+    device: DeviceId,
+    displaces: bool,
+    circumstances: &Circumstances<'_>,
+) -> Result<Decision, Rejection> {
+    device_offered(state.purpose, circumstances)?;
     if session.work.device == Some(device) {
         return Ok(Decision::Unchanged(Outcome::AlreadyDone));
     }

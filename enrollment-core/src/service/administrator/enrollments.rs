@@ -1,19 +1,23 @@
 //! Starting, rotating and revoking enrollments.
 
 use super::issue::Minted;
+use super::resend::sent_again;
 use super::{Administrator, Delivery, Issued, StartEnrollment, doer};
 use crate::domain::audit::Actor;
 use crate::domain::command::{Command, Decision, Rotation};
+use crate::domain::contact::Email;
 use crate::domain::decide;
 use crate::domain::enrollment::{Closure, Enrollment, Purpose};
 use crate::domain::event::Event;
+use crate::domain::mail::{Addressee, Letter};
 use crate::domain::rejection::Rejection;
 use crate::domain::role::Permission;
 use crate::domain::settings::Settings;
 use crate::domain::user::User;
-use crate::id::{EnrollmentId, UserId};
+use crate::id::{EnrollmentId, OutboxId, UserId};
 use crate::record::{Kind, RowKey, Stored};
 use crate::service::circumstances::World;
+use crate::service::mail::Post;
 use crate::service::turn::{Draft, TURNS, Written};
 use crate::service::{Answer, Failure, Principal};
 
@@ -27,7 +31,7 @@ impl Administrator<'_> {
     /// # Errors
     /// [`Rejection::UserDisabled`], [`Rejection::AlreadyEnrolled`], [`Rejection::NotEnrolled`],
     /// [`Rejection::NoLocation`], [`Rejection::FactorNotApplicable`], [`Rejection::OutOfRange`],
-    /// [`Rejection::MailNotConfigured`]; nothing is created.
+    /// [`Rejection::MailNotConfigured`], [`Rejection::NoEmailAddress`]; nothing is created.
     pub fn start<'a>(&'a self, by: &'a Principal, user: UserId, start: StartEnrollment) -> Answer<'a, Issued> {
         Box::pin(async move {
             let about = RowKey::new(Kind::User, user.uuid());
@@ -41,7 +45,16 @@ impl Administrator<'_> {
     /// # Errors
     /// When it is completed or closed; [`Rejection::InvalidField`] after 100 tokens.
     pub fn rotate<'a>(&'a self, by: &'a Principal, id: EnrollmentId) -> Answer<'a, Issued> {
-        Box::pin(async move { self.audited(by, "rotate_enrollment", key(id), self.try_rotate(by, id)).await })
+        Box::pin(async move { self.audited(by, "rotate_enrollment", key(id), self.try_rotate(by, id, false)).await })
+    }
+
+    /// The same, with the new link sent by mail too. It is shown as well, unless the enrollment was started with delivery
+    /// by mail alone.
+    ///
+    /// # Errors
+    /// Those of [`Administrator::rotate`] and [`Administrator::resend`].
+    pub fn rotate_and_send<'a>(&'a self, by: &'a Principal, id: EnrollmentId) -> Answer<'a, Issued> {
+        Box::pin(async move { self.audited(by, "rotate_enrollment", key(id), self.try_rotate(by, id, true)).await })
     }
 
     /// Ends an enrollment: its token is dead at once, the user stays and can be sent a new one (ADM-5). Revoking what
@@ -59,7 +72,7 @@ impl Administrator<'_> {
         for _ in 0..TURNS {
             let world = self.service.world_of(user, by.user, &[]).await?.ok_or(Rejection::NotFound { what: "user" })?;
             by.demand_rank(world.user.record.role)?;
-            demand_delivery(by, start, &world.settings)?;
+            self.demand_delivery(by, start, &world.settings, world.user.record.email.as_ref())?;
             let reaches = world.circumstances(self.service.policy()).reachable().next().is_some();
             demand_startable(&world.user.record, start.purpose, reaches)?;
             let mut draft = Draft::new(self.service.now());
@@ -69,6 +82,22 @@ impl Administrator<'_> {
             }
         }
         Err(Failure::Busy)
+    }
+
+    /// Whether the link can be delivered so, and by this principal. `on_file` is the user's own address.
+    pub(super) fn demand_delivery(
+        &self,
+        by: &Principal,
+        start: &StartEnrollment,
+        settings: &Settings,
+        on_file: Option<&Email>,
+    ) -> Result<(), Rejection> {
+        if !start.delivery.mails() {
+            return Ok(());
+        }
+        demand_sending(by, start.email.as_ref(), settings)?;
+        self.demand_mail()?;
+        if start.email.as_ref().or(on_file).is_some() { Ok(()) } else { Err(Rejection::NoEmailAddress) }
     }
 
     /// Adds a new enrollment to a draft in place of the open one, if any.
@@ -88,10 +117,36 @@ impl Administrator<'_> {
         if let Some(open) = self.open_enrollment(user, start.purpose).await? {
             self.close(draft, by, &open, Closure::Restarted).await?;
         }
-        self.issue(draft, by, user, &world.settings, start)
+        let issued = self.issue(draft, by, user, &world.settings, start)?;
+        self.tell_of_start(draft, user, start, &issued)?;
+        Ok(issued)
     }
 
-    async fn try_rotate(&self, by: &Principal, id: EnrollmentId) -> Result<Issued, Failure> {
+    /// Whoever can sign in already hears by mail that somebody started an enrollment for them (ADM-7). The invitation
+    /// itself tells them, when it goes to their own address.
+    fn tell_of_start(
+        &self,
+        draft: &mut Draft,
+        user: &User,
+        start: &StartEnrollment,
+        issued: &Issued,
+    ) -> Result<(), Failure> {
+        let hears_anyway = start.delivery.mails() && start.email.is_none();
+        if !self.service.can_mail() || !user.is_enrolled() || user.email.is_none() || hears_anyway {
+            return Ok(());
+        }
+        let post = Post {
+            id: OutboxId::new(draft.now, self.service.entropy()),
+            letter: Letter::Started { purpose: start.purpose },
+            user: Some(user.id),
+            enrollment: Some(issued.id),
+            to: Addressee::CurrentAddressOf(user.id),
+            due: None,
+        };
+        self.service.post(draft, post)
+    }
+
+    async fn try_rotate(&self, by: &Principal, id: EnrollmentId, send: bool) -> Result<Issued, Failure> {
         by.demand(Permission::StartEnrollment)?;
         for _ in 0..TURNS {
             let (stored, world) = self.enrollment_of(by, id).await?;
@@ -104,9 +159,15 @@ impl Administrator<'_> {
             let Minted { token, seed } = self.mint(enrollment.purpose, id, enrollment.generation + 1)?;
             let expires = draft.now.plus(enrollment.terms.validity.duration());
             let rotation = Rotation { token: token.digest(), seed, expires };
-            let Decision::Changed(changed) = decide(enrollment, Command::Rotate(rotation), draft.now)? else {
+            let Decision::Changed(mut changed) = decide(enrollment, Command::Rotate(rotation), draft.now)? else {
                 return Err(Failure::Broken("a rotation that changes nothing".into()));
             };
+            if send {
+                let to = self.resend_address(by, enrollment, &world.user.record, &world.settings)?;
+                let mail = OutboxId::new(draft.now, self.service.entropy());
+                changed.next.sending = sent_again(enrollment, mail);
+                self.post_invitation(&mut draft, &changed.next, mail, to)?;
+            }
             let issued = self.issued(&world.settings, &changed.next, token);
             draft.ops.push(world.user.check());
             self.add_changed(&mut draft, by, &stored, *changed).await?;
@@ -133,7 +194,11 @@ impl Administrator<'_> {
     }
 
     /// An enrollment and the world of its user, whom the principal may act upon.
-    async fn enrollment_of(&self, by: &Principal, id: EnrollmentId) -> Result<(Stored<Enrollment>, World), Failure> {
+    pub(super) async fn enrollment_of(
+        &self,
+        by: &Principal,
+        id: EnrollmentId,
+    ) -> Result<(Stored<Enrollment>, World), Failure> {
         let stored = self.service.read::<Enrollment>(id.uuid()).await?;
         let stored = stored.ok_or(Rejection::NotFound { what: "enrollment" })?;
         let world = self.service.world(&stored.record, &[]).await?;
@@ -142,7 +207,7 @@ impl Administrator<'_> {
     }
 }
 
-const fn key(id: EnrollmentId) -> RowKey {
+pub(super) const fn key(id: EnrollmentId) -> RowKey {
     RowKey::new(Kind::Enrollment, id.uuid())
 }
 
@@ -161,15 +226,12 @@ pub(super) fn demand_permission(
     }
 }
 
-/// Whether the link can be delivered so, and by this principal.
-pub(super) fn demand_delivery(by: &Principal, start: &StartEnrollment, settings: &Settings) -> Result<(), Rejection> {
-    if start.delivery == Delivery::Manual {
-        return Ok(());
-    }
-    // Who may send without seeing the token sends only where the settings allow it, and to the address on file.
-    let may_send =
-        by.demand(Permission::StartEnrollment).is_ok() || (settings.help_desk_may_send && start.email.is_none());
-    Err(if may_send { Rejection::MailNotConfigured } else { Rejection::Forbidden })
+/// Whether the principal may have a link sent to this address; `None`: the one on file.
+///
+/// Who may send without seeing the token sends only where the settings allow it, and to the address on file.
+pub(super) fn demand_sending(by: &Principal, address: Option<&Email>, settings: &Settings) -> Result<(), Rejection> {
+    let may_send = by.demand(Permission::StartEnrollment).is_ok() || (settings.help_desk_may_send && address.is_none());
+    if may_send { Ok(()) } else { Err(Rejection::Forbidden) }
 }
 
 /// Whether an enrollment for this purpose makes sense for the user (INV-6, INV-9).

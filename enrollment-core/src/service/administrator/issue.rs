@@ -1,25 +1,21 @@
 //! Issuing an enrollment: its token, its links, its terms.
 
-use std::fmt;
-
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
-
 use super::{Administrator, doer};
 use crate::domain::command::{Changed, Command, Decision};
 use crate::domain::contact::Email;
 use crate::domain::enrollment::{Closure, Enrollment, Phase, Purpose, Terms};
 use crate::domain::event::Event;
+use crate::domain::mail::{Addressee, Delivery, Letter, Sending};
 use crate::domain::rejection::Rejection;
 use crate::domain::settings::{FrontEnd, Settings};
 use crate::domain::user::User;
 use crate::domain::{decide, token_opens};
-use crate::id::EnrollmentId;
+use crate::id::{EnrollmentId, OutboxId};
 use crate::record::{Stored, Version, new_row};
 use crate::secret::{KeyError, Token, TokenSeed};
+use crate::service::mail::Post;
 use crate::service::turn::Draft;
-use crate::service::{Failure, Principal, Service};
+use crate::service::{Failure, Link, Principal, Service};
 use crate::time::{Span, Timestamp};
 
 /// What kind of enrollment to start, and how its link reaches the person.
@@ -35,32 +31,10 @@ pub struct StartEnrollment {
     pub validity: Option<Span>,
 }
 
-/// How a link gets to the person it is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Delivery {
-    /// The administrator hands it over.
-    #[default]
-    Manual,
-    /// It is sent by mail; the administrator does not see it.
-    Email,
-    /// Both.
-    Both,
-}
-
-impl Delivery {
-    /// The stable name.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Manual => "manual",
-            Self::Email => "email",
-            Self::Both => "both",
-        }
-    }
-}
-
 /// An issued invitation, for personal hand-over: the only time its token is shown (INV-2).
+///
+/// With [`Delivery::Email`] its token reaches its person by mail alone: whoever asked does not see it, and a host does
+/// not show it to them.
 #[derive(Debug)]
 pub struct Issued {
     /// Which enrollment.
@@ -73,46 +47,26 @@ pub struct Issued {
     pub deep_link: Option<Link>,
     /// The first instant at which the token opens nothing.
     pub expires_at: Timestamp,
+    /// How it gets to its person.
+    pub delivery: Delivery,
+    /// The mail with it, where one is part of that.
+    pub mail: Option<OutboxId>,
     /// What it is for.
     pub purpose: Purpose,
     /// One more with every rotation.
     pub generation: u32,
 }
 
-/// A link with a token in it, and therefore a secret.
-pub struct Link(Zeroizing<String>);
-
-impl Link {
-    /// The link.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Link {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Link(…)")
-    }
-}
-
-/// All but the unreserved characters of RFC 3986.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
 impl Issued {
     fn new(service: &Service, front_end: FrontEnd, enrollment: &Enrollment, token: Token) -> Self {
-        let instance = service.instance().url.as_str();
-        let secret = token.expose();
-        let url = Link(Zeroizing::new(format!("{instance}/enroll/{secret}")));
-        let deep_link = matches!(front_end, FrontEnd::Desktop | FrontEnd::Both).then(|| {
-            let [token, url] = [secret, instance].map(|text| utf8_percent_encode(text, RESERVED));
-            Link(Zeroizing::new(format!("defguard://addinstance?token={token}&url={url}")))
-        });
+        let instance = service.instance();
         Self {
             id: enrollment.id,
+            url: instance.invitation(&token),
+            deep_link: matches!(front_end, FrontEnd::Desktop | FrontEnd::Both).then(|| instance.deep_link(&token)),
             token,
-            url,
-            deep_link,
+            delivery: enrollment.sending.delivery,
+            mail: enrollment.sending.mail.filter(|_| enrollment.sending.delivery.mails()),
             expires_at: enrollment.expires,
             purpose: enrollment.purpose,
             generation: enrollment.generation,
@@ -141,6 +95,7 @@ impl Administrator<'_> {
         let generation = 1;
         let Minted { token, seed } = self.mint(start.purpose, id, generation)?;
         let validity = start.validity.unwrap_or(settings.token_validity);
+        let mail = start.delivery.mails().then(|| OutboxId::new(draft.now, self.service.entropy()));
         let enrollment = Enrollment {
             id,
             purpose: start.purpose,
@@ -166,13 +121,32 @@ impl Administrator<'_> {
             wrong_codes: 0,
             takeovers: 0,
             last_refusal: None,
+            sending: Sending { delivery: start.delivery, address: start.email.clone(), mail },
             phase: Phase::Invited,
         };
+        if let Some(mail) = mail {
+            self.post_invitation(draft, &enrollment, mail, enrollment.sending.address.clone())?;
+        }
         let row = new_row(&enrollment);
         let key = row.key();
         draft.ops.push(row);
         self.service.audit(draft, doer(by), key, Version::FIRST, Event::EnrollmentIssued);
         Ok(Issued::new(self.service, settings.front_end, &enrollment, token))
+    }
+
+    /// Adds the mail with the link of an enrollment as it will be; `to` in place of the address its user has then.
+    pub(super) fn post_invitation(
+        &self,
+        draft: &mut Draft,
+        enrollment: &Enrollment,
+        mail: OutboxId,
+        to: Option<Email>,
+    ) -> Result<(), Failure> {
+        let Enrollment { id, purpose, subject, generation, .. } = *enrollment;
+        let letter = Letter::Invitation { purpose, generation };
+        let to = to.map_or(Addressee::CurrentAddressOf(subject), Addressee::Explicit);
+        let post = Post { id: mail, letter, user: Some(subject), enrollment: Some(id), to, due: None };
+        self.service.post(draft, post)
     }
 
     /// A new token under the ring's active key.
@@ -196,12 +170,8 @@ impl Administrator<'_> {
         enrollment: &Enrollment,
         now: Timestamp,
     ) -> Result<Option<Issued>, Failure> {
-        let in_session = enrollment.session().is_some_and(|session| now < session.deadline);
-        let sessions_left = in_session || enrollment.sessions_left() > 0;
-        let Some(seed) = enrollment.seed.as_ref().filter(|_| sessions_left && token_opens(enrollment, now).is_ok())
-        else {
-            return Ok(None);
-        };
+        let opens = enrollment.may_begin(now) && token_opens(enrollment, now).is_ok();
+        let Some(seed) = enrollment.seed.as_ref().filter(|_| opens) else { return Ok(None) };
         let ring = self.service.ring();
         match ring.token(seed, enrollment.purpose.as_str(), enrollment.id, enrollment.generation) {
             Ok(token) => Ok(Some(self.issued(settings, enrollment, token))),
@@ -244,9 +214,8 @@ impl Administrator<'_> {
         stored: &Stored<Enrollment>,
         changed: Changed,
     ) -> Result<(), Failure> {
-        draft.ops.push(stored.put(&changed.next));
-        self.service.add_effects(draft, None, changed.effects).await?;
-        self.service.audit(draft, doer(by), stored.key(), stored.version, changed.event);
+        // What an administrator does to an enrollment is never refused by its own outcome.
+        self.service.add_changed(draft, doer(by), stored, None, changed).await?;
         Ok(())
     }
 

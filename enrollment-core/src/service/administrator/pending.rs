@@ -8,6 +8,7 @@ use super::listing::{self, Listing, PageRequest};
 use super::{Administrator, Delivery};
 use crate::domain::contact::Email;
 use crate::domain::enrollment::{Closure, Enrollment, Phase, Purpose, Refusal};
+use crate::domain::mail::{Mail, MailState};
 use crate::domain::rejection::Rejection;
 use crate::domain::role::Permission;
 use crate::domain::text::PersonName;
@@ -70,7 +71,8 @@ pub struct EnrollmentView {
     pub expires_at: Timestamp,
     /// Whether that instant has come, for one that is still open.
     pub expired: bool,
-    /// How many more sessions its token opens; a link that has none left needs a new one, though it has not expired.
+    /// How many more sessions its token opens after the present one; none when it is over. A link that has none left
+    /// needs a new one once its session is over, though it has not expired.
     pub sessions_left: u32,
     /// How far it is.
     pub progress: Progress,
@@ -80,8 +82,11 @@ pub struct EnrollmentView {
     pub wrong_codes: u32,
     /// Why the last completion was refused (REQ-10).
     pub last_refusal: Option<Refusal>,
-    /// How the link got to the person.
+    /// How the link gets to the person.
     pub delivery: Delivery,
+    /// How far the latest mail with the link is; `None`: none was ever asked for, so that sending it is not sending it
+    /// again (ADM-4).
+    pub mail: Option<MailState>,
     /// The administrator who started it, if a person did.
     pub initiator: Option<UserId>,
 }
@@ -241,25 +246,33 @@ impl Administrator<'_> {
 
     /// Enrollments with their users as they are now.
     async fn views(&self, enrollments: Vec<Enrollment>) -> Result<Vec<EnrollmentView>, Failure> {
-        let mut keys: Vec<RowKey> =
-            enrollments.iter().map(|enrollment| RowKey::new(Kind::User, enrollment.subject.uuid())).collect();
+        let user = |enrollment: &Enrollment| RowKey::new(Kind::User, enrollment.subject.uuid());
+        let mail = |enrollment: &Enrollment| enrollment.sending.mail.map(|id| RowKey::new(Kind::Mail, id.uuid()));
+        let mut keys: Vec<RowKey> = enrollments.iter().map(user).chain(enrollments.iter().filter_map(mail)).collect();
         keys.sort();
         keys.dedup();
         let mut users: HashMap<Uuid, User> = HashMap::new();
+        let mut mails: HashMap<Uuid, MailState> = HashMap::new();
         for row in self.service.store().get(&keys).await?.iter().flatten() {
-            users.insert(row.key.id, Stored::read(row)?.record);
+            if row.key.kind == Kind::User {
+                users.insert(row.key.id, Stored::read(row)?.record);
+            } else if let Ok(mail) = Stored::<Mail>::read(row) {
+                // One that cannot be read hides no enrollment.
+                mails.insert(row.key.id, mail.record.state);
+            }
         }
         let now = self.service.now();
         let view = |enrollment: Enrollment| {
             let user = users.get(&enrollment.subject.uuid())?;
-            Some(EnrollmentView::new(enrollment, user, now))
+            let mail = enrollment.sending.mail.and_then(|id| mails.get(&id.uuid()).cloned());
+            Some(EnrollmentView::new(enrollment, user, mail, now))
         };
         Ok(enrollments.into_iter().filter_map(view).collect())
     }
 }
 
 impl EnrollmentView {
-    fn new(enrollment: Enrollment, user: &User, now: Timestamp) -> Self {
+    fn new(enrollment: Enrollment, user: &User, mail: Option<MailState>, now: Timestamp) -> Self {
         Self {
             id: enrollment.id,
             user: SubjectView {
@@ -273,12 +286,13 @@ impl EnrollmentView {
             created: enrollment.created,
             expires_at: enrollment.expires,
             expired: enrollment.is_open() && now >= enrollment.expires,
-            sessions_left: enrollment.sessions_left(),
+            sessions_left: if enrollment.is_open() { enrollment.sessions_left() } else { 0 },
             progress: Progress::of(&enrollment),
             takeovers: enrollment.takeovers,
             wrong_codes: enrollment.wrong_codes,
             last_refusal: enrollment.last_refusal,
-            delivery: Delivery::Manual,
+            delivery: enrollment.sending.delivery,
+            mail,
             initiator: enrollment.initiator,
         }
     }

@@ -36,6 +36,8 @@ pub struct SettingsPatch {
     pub sender: Option<Option<Email>>,
     /// See [`Settings::help_desk_may_send`].
     pub help_desk_may_send: Option<bool>,
+    /// See [`Settings::onboarding_mail`].
+    pub onboarding_mail: Option<bool>,
 }
 
 impl Administrator<'_> {
@@ -109,6 +111,7 @@ impl SettingsPatch {
             front_end,
             sender,
             help_desk_may_send,
+            onboarding_mail,
         } = self;
         let mut changed = Changed::default();
         changed.set(&mut to.organization, organization, "organization");
@@ -121,6 +124,7 @@ impl SettingsPatch {
         changed.set(&mut to.front_end, front_end, "front_end");
         changed.set(&mut to.sender, sender, "sender");
         changed.set(&mut to.help_desk_may_send, help_desk_may_send, "help_desk_may_send");
+        changed.set(&mut to.onboarding_mail, onboarding_mail, "onboarding_mail");
         changed
     }
 }

@@ -5,17 +5,18 @@ use crate::domain::event::Event;
 use crate::domain::rejection::Rejection;
 use crate::domain::role::Permission;
 use crate::record::{Stored, TemplateText, Version, new_row};
-use crate::service::texts::{BUILT_IN, built_in};
+use crate::service::texts::{BuiltIn, built_in};
 use crate::service::turn::{Draft, INSTANCE, TURNS, Written};
 use crate::service::{Answer, Failure, Principal};
-use crate::template::{Rendered, Tags, Template};
+use crate::template::{Rendered, Subject, Tags, Template};
 
 /// A text as it is in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TemplateView {
     /// Its name.
     pub name: &'static str,
-    /// Its source: Markdown with [tags](crate::template::TAGS).
+    /// Its source: Markdown with [tags](crate::template::TAGS); for the subject of a mail one line of plain text with
+    /// tags.
     pub source: String,
     /// It is an administrator's own, in place of the built-in one.
     pub is_own: bool,
@@ -30,10 +31,10 @@ impl Administrator<'_> {
         Box::pin(async move {
             self.audited(by, "templates", INSTANCE, async {
                 by.demand(Permission::ReadSettings)?;
-                let keys: Vec<_> = BUILT_IN.iter().map(|(name, _)| TemplateText::key(name)).collect();
+                let keys: Vec<_> = built_in().map(|text| TemplateText::key(text.name)).collect();
                 let rows = self.service.store().get(&keys).await?;
                 let own = rows.iter().map(|row| row.as_ref().map(Stored::<TemplateText>::read).transpose());
-                BUILT_IN.iter().zip(own).map(|((name, source), own)| Ok(view(name, source, own?))).collect()
+                built_in().zip(own).map(|(text, own)| Ok(view(text, own?))).collect()
             })
             .await
         })
@@ -47,8 +48,8 @@ impl Administrator<'_> {
         Box::pin(async move {
             self.audited(by, "template", INSTANCE, async {
                 by.demand(Permission::ReadSettings)?;
-                let (name, source) = known(name)?;
-                Ok(view(name, source, self.own_text(name).await?))
+                let text = known(name)?;
+                Ok(view(text, self.own_text(name).await?))
             })
             .await
         })
@@ -68,20 +69,20 @@ impl Administrator<'_> {
     async fn try_save_template(&self, by: &Principal, name: &str, source: &str) -> Result<TemplateView, Failure> {
         self.audited(by, "save_template", TemplateText::key(name), async {
             by.demand(Permission::ManageSettings)?;
-            let (name, built_in) = known(name)?;
-            compile(source)?;
+            let text = known(name)?;
+            Compiled::new(text, source)?;
             let next = TemplateText { name: name.to_owned(), source: source.to_owned() };
             for _ in 0..TURNS {
                 let own = self.own_text(name).await?;
                 if own.as_ref().is_some_and(|own| own.record == next) {
-                    return Ok(view(name, built_in, own));
+                    return Ok(view(text, own));
                 }
                 let mut draft = Draft::new(self.service.now());
                 draft.ops.push(own.map_or_else(|| new_row(&next), |own| own.put(&next)));
                 let event = Event::TemplateChanged { name: name.to_owned() };
                 self.service.audit(&mut draft, doer(by), TemplateText::key(name), Version::FIRST, event);
                 match self.service.write(draft).await? {
-                    Written::Applied => return Ok(TemplateView { name, source: next.source, is_own: true }),
+                    Written::Applied => return Ok(TemplateView { name: text.name, source: next.source, is_own: true }),
                     Written::Stale | Written::Taken(_) | Written::LeaseLost => {}
                 }
             }
@@ -101,15 +102,15 @@ impl Administrator<'_> {
     async fn try_reset_template(&self, by: &Principal, name: &str) -> Result<TemplateView, Failure> {
         self.audited(by, "reset_template", TemplateText::key(name), async {
             by.demand(Permission::ManageSettings)?;
-            let (name, built_in) = known(name)?;
+            let text = known(name)?;
             for _ in 0..TURNS {
-                let Some(own) = self.own_text(name).await? else { return Ok(view(name, built_in, None)) };
+                let Some(own) = self.own_text(name).await? else { return Ok(view(text, None)) };
                 let mut draft = Draft::new(self.service.now());
                 draft.ops.push(own.delete());
                 let event = Event::TemplateReset { name: name.to_owned() };
                 self.service.audit(&mut draft, doer(by), own.key(), own.version, event);
                 match self.service.write(draft).await? {
-                    Written::Applied => return Ok(view(name, built_in, None)),
+                    Written::Applied => return Ok(view(text, None)),
                     Written::Stale | Written::Taken(_) | Written::LeaseLost => {}
                 }
             }
@@ -118,7 +119,8 @@ impl Administrator<'_> {
         .await
     }
 
-    /// What `source` would look like as the text `name`, with sample people and this instance's own address. Writes
+    /// What `source` would look like as the text `name`, with sample people and this instance's own address; a subject
+    /// is in the text alone. Writes
     /// nothing, not even that a text was not accepted: previews come with every pause in typing.
     ///
     /// # Errors
@@ -126,14 +128,20 @@ impl Administrator<'_> {
     pub fn preview_template<'a>(&'a self, by: &'a Principal, name: &'a str, source: &'a str) -> Answer<'a, Rendered> {
         Box::pin(async move {
             self.audited(by, "preview_template", INSTANCE, async { Ok(by.demand(Permission::ReadSettings)?) }).await?;
-            known(name)?;
+            let text = known(name)?;
             let instance = self.service.instance();
             let tags = Tags {
                 instance_url: instance.url.clone(),
                 instance_version: instance.version.clone(),
                 ..Tags::sample()
             };
-            compile(source)?.render(&tags).map_err(|error| Failure::Broken(error.into()))
+            match Compiled::new(text, source)? {
+                Compiled::Text(template) => template.render(&tags),
+                Compiled::Subject(subject) => {
+                    subject.render(&tags).map(|text| Rendered { text, ..Rendered::default() })
+                }
+            }
+            .map_err(|error| Failure::Broken(error.into()))
         })
     }
 
@@ -142,16 +150,30 @@ impl Administrator<'_> {
     }
 }
 
-fn view(name: &'static str, built_in: &str, own: Option<Stored<TemplateText>>) -> TemplateView {
+fn view(text: BuiltIn, own: Option<Stored<TemplateText>>) -> TemplateView {
     let is_own = own.is_some();
-    TemplateView { name, source: own.map_or_else(|| built_in.to_owned(), |own| own.record.source), is_own }
+    let source = own.map_or_else(|| text.source.to_owned(), |own| own.record.source);
+    TemplateView { name: text.name, source, is_own }
 }
 
-fn known(name: &str) -> Result<(&'static str, &'static str), Rejection> {
-    built_in(name).ok_or(Rejection::NotFound { what: "text" })
+fn known(name: &str) -> Result<BuiltIn, Rejection> {
+    built_in().find(|text| text.name == name).ok_or(Rejection::NotFound { what: "text" })
 }
 
-fn compile(source: &str) -> Result<Template, Rejection> {
-    Template::compile(source)
-        .map_err(|error| Rejection::InvalidTemplate { line: error.line().unwrap_or(1), message: error.message() })
+/// A text that was accepted for its place.
+enum Compiled {
+    Text(Template),
+    Subject(Subject),
+}
+
+impl Compiled {
+    fn new(text: BuiltIn, source: &str) -> Result<Self, Rejection> {
+        let compiled = if text.is_subject {
+            Subject::compile(source).map(Self::Subject)
+        } else {
+            Template::compile(source).map(Self::Text)
+        };
+        compiled
+            .map_err(|error| Rejection::InvalidTemplate { line: error.line().unwrap_or(1), message: error.message() })
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::enrollments::{demand_delivery, demand_permission, demand_startable};
+use super::enrollments::{demand_permission, demand_startable};
 use super::listing::{self, Listing, PageRequest};
 use super::owners::concerns_owners;
 use super::{Administrator, Issued, StartEnrollment, doer};
@@ -173,7 +173,7 @@ impl Administrator<'_> {
             let issued = match &new.enrollment {
                 None => None,
                 Some(start) => {
-                    demand_delivery(by, start, &settings)?;
+                    self.demand_delivery(by, start, &settings, user.email.as_ref())?;
                     demand_startable(&user, start.purpose, false)?;
                     Some(self.issue(&mut draft, by, &user, &settings, start)?)
                 }

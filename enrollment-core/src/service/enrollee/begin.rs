@@ -4,7 +4,7 @@ use super::look::Known;
 use super::state::device_key;
 use super::{Enrollee, SessionState, roomy};
 use crate::domain::audit::Actor;
-use crate::domain::command::{Begin, Changed, Command, Decision};
+use crate::domain::command::{Begin, Command, Decision};
 use crate::domain::decide;
 use crate::domain::enrollment::Enrollment;
 use crate::domain::rejection::Rejection;
@@ -75,7 +75,8 @@ impl Enrollee<'_> {
                     return Err(self.refuse_known(&stored, origin, Some("begin"), rejection).await);
                 }
             };
-            match decide(enrollment, Command::Begin(secrets.begin), now).and_then(|decision| roomy(&stored, decision)) {
+            let decision = decide(enrollment, Command::Begin(secrets.begin), now);
+            match decision.and_then(|decision| roomy(&stored, decision, now)) {
                 Err(rejection) => {
                     return Err(self.refuse_known(&stored, origin, Some("begin"), rejection).await);
                 }
@@ -84,15 +85,13 @@ impl Enrollee<'_> {
                     return self.begun(session, stored.record).await;
                 }
                 Ok(Decision::Changed(changed)) => {
-                    let Changed { next, effects, event, .. } = *changed;
                     let mut draft = Draft::new(now);
-                    draft.ops.push(stored.put(&next));
-                    self.service.add_effects(&mut draft, None, effects).await?;
-                    let doer = Doer { actor: Actor::Enrollee(next.id), origin };
-                    self.service.audit(&mut draft, doer, stored.key(), stored.version, event);
+                    let doer = Doer { actor: Actor::Enrollee(stored.record.id), origin };
+                    let added = self.service.add_changed(&mut draft, doer, &stored, None, *changed).await?;
                     match self.service.write(draft).await? {
                         Written::Applied => {
-                            return self.begun(secrets.next, next).await.map_err(Failure::after_the_change);
+                            added.outcome?;
+                            return self.begun(secrets.next, added.next).await.map_err(Failure::after_the_change);
                         }
                         Written::Stale | Written::Taken(_) | Written::LeaseLost => {}
                     }

@@ -4,14 +4,14 @@ use super::state::device_of;
 use super::step::Open;
 use super::{DeviceConfig, Enrollee, SessionState};
 use crate::domain::attachment::Attachment;
-use crate::domain::command::{Changed, Command, Decision, Effect, Step};
+use crate::domain::command::{Command, Decision, Effect, Step};
 use crate::domain::decide;
 use crate::domain::enrollment::Enrollment;
-use crate::domain::event::Event;
 use crate::domain::user::User;
 use crate::record::TemplateText;
 use crate::secret::SessionSecret;
 use crate::service::circumstances::World;
+use crate::service::effects::Added;
 use crate::service::texts::ONBOARDING;
 use crate::service::turn::{Draft, TURNS, Written};
 use crate::service::{Answer, Failure, Origin};
@@ -65,15 +65,18 @@ impl Enrollee<'_> {
                     return self.completion(enrollment, &open.world, &attachments, true);
                 }
                 Ok(Decision::Changed(changed)) => {
-                    let Changed { next, outcome, effects, event } = *changed;
                     let mut draft = Draft::new(now);
-                    draft.ops.push(open.stored.put(&next));
-                    let user = written_user(&effects);
-                    let attachments = self.service.add_effects(&mut draft, Some(&open.world), effects).await?;
+                    let Open { stored, world, doer } = &open;
+                    let (user, event) = (written_user(&changed.effects), changed.event.clone());
+                    let added = self.service.add_changed(&mut draft, *doer, stored, Some(world), *changed);
+                    let Added { next, outcome, promoted } = added.await?;
                     if outcome.is_ok() {
-                        draft.ops.extend(open.world.holds());
+                        draft.ops.extend(world.holds());
                     }
-                    self.log(&mut draft, &open, event, user.is_some());
+                    // The versions of the user count without gaps, too.
+                    if user.is_some() {
+                        self.service.audit(&mut draft, *doer, world.user.key(), world.user.version, event);
+                    }
                     match self.service.write(draft).await? {
                         Written::Applied => {
                             outcome?;
@@ -81,7 +84,7 @@ impl Enrollee<'_> {
                             if let Some(user) = user {
                                 world.user.record = user;
                             }
-                            let completion = self.completion(&next, &world, &attachments, false);
+                            let completion = self.completion(&next, &world, &promoted, false);
                             return completion.map_err(Failure::after_the_change);
                         }
                         Written::Stale | Written::Taken(_) | Written::LeaseLost => {}
@@ -90,14 +93,6 @@ impl Enrollee<'_> {
             }
         }
         Err(Failure::Busy)
-    }
-
-    /// One entry for the enrollment, and one for the user where they changed: the versions of both count without gaps.
-    fn log(&self, draft: &mut Draft, open: &Open, event: Event, user_changed: bool) {
-        if user_changed {
-            self.service.audit(draft, open.doer, open.world.user.key(), open.world.user.version, event.clone());
-        }
-        self.service.audit(draft, open.doer, open.stored.key(), open.stored.version, event);
     }
 
     fn completion(
@@ -109,7 +104,7 @@ impl Enrollee<'_> {
     ) -> Result<Completion, Failure> {
         Ok(Completion {
             state: self.state(enrollment, world)?,
-            onboarding: self.service.onboarding(world)?,
+            onboarding: self.service.onboarding(world),
             configs: Self::configs(world, attachments),
             repeated,
         })

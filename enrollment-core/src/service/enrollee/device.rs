@@ -8,7 +8,7 @@ use crate::domain::device::{Device, PublicKey};
 use crate::domain::enrollment::{Enrollment, Purpose};
 use crate::domain::rejection::Rejection;
 use crate::domain::text::DeviceName;
-use crate::domain::{decide, session_opens};
+use crate::domain::{decide, device_offered, session_opens};
 use crate::id::{DeviceId, EnrollmentId};
 use crate::record::{Record, UniqueName};
 use crate::secret::{PrivateKey, SessionSecret};
@@ -81,9 +81,17 @@ impl Enrollee<'_> {
             let open = self.open(session, origin, Some(OPERATION)).await?;
             let now = self.service.now();
             let enrollment = &open.stored.record;
+            let live = session_opens(enrollment, session.digest(), now).map(|_| ());
+            if let Err(rejection) = &live
+                && *rejection != Rejection::AlreadyCompleted
+            {
+                return Err(self.refuse(&open, OPERATION, rejection.clone()).await);
+            }
             let pair = match self.pair(session, enrollment.id, request) {
                 Ok(pair) => pair,
-                Err(rejection) => return Err(self.refuse(&open, OPERATION, rejection).await),
+                Err(rejection) => {
+                    return Err(self.refuse(&open, OPERATION, live.err().unwrap_or(rejection)).await);
+                }
             };
             let present = super::state::device(enrollment, &open.world)?;
             let replaced = match &present {
@@ -97,7 +105,8 @@ impl Enrollee<'_> {
                 self.readable(&open, session.digest(), now, Some(OPERATION)).await?;
                 return Ok(pair.answer(&device, Self::configs(&open.world, &replaced)));
             }
-            if let Err(rejection) = session_opens(enrollment, session.digest(), now) {
+            let offered = device_offered(enrollment.purpose, &open.world.circumstances(self.service.policy()));
+            if let Err(rejection) = live.and(offered) {
                 return Err(self.refuse(&open, OPERATION, rejection).await);
             }
             let mut draft = Draft::new(now);
@@ -123,14 +132,12 @@ impl Enrollee<'_> {
                 Ok(changed) => changed,
                 Err(rejection) => return Err(self.refuse(&open, OPERATION, rejection).await),
             };
-            let Changed { next, outcome, effects, event } = changed;
-            draft.ops.push(open.stored.put(&next));
-            self.service.add_effects(&mut draft, Some(&open.world), effects).await?;
-            draft.ops.extend(open.world.holds());
-            self.service.audit(&mut draft, open.doer, open.stored.key(), open.stored.version, event);
+            let Open { stored, world, doer } = &open;
+            let added = self.service.add_changed(&mut draft, *doer, stored, Some(world), changed).await?;
+            draft.ops.extend(world.holds());
             match self.service.write(draft).await? {
                 Written::Applied => {
-                    outcome?;
+                    added.outcome?;
                     return Ok(pair.answer(&new.device, Self::configs(&open.world, &new.attachments)));
                 }
                 Written::Taken(key) if key.name == UniqueName::PublicKey => {
@@ -157,12 +164,15 @@ impl Enrollee<'_> {
         let enrollment = &open.stored.record;
         let command = |step| Command::Step { session: session.digest(), step };
         let decision = decide(enrollment, command(Step::StageDevice { device, displaces, circumstances }), now)?;
-        let staged = match roomy(&open.stored, decision)? {
+        // Where adding the device completes, there is always room.
+        let completes = enrollment.purpose == Purpose::Device;
+        let decision = if completes { decision } else { roomy(&open.stored, decision, now)? };
+        let staged = match decision {
             Decision::Changed(changed) => *changed,
             // The device is new, so staging it always changes something.
             Decision::Unchanged(_) => return Err(Rejection::AlreadyCompleted),
         };
-        if enrollment.purpose != Purpose::Device {
+        if !completes {
             return Ok(staged);
         }
         match decide(&staged.next, command(Step::Complete(circumstances)), now)? {
@@ -185,7 +195,10 @@ impl Enrollee<'_> {
         match request.key {
             DeviceKey::Given(public) => Ok(Pair { public, private: None }),
             DeviceKey::MakeHere if self.service.policy().server_made_keys => {
-                let (private, public) = PrivateKey::of_session(session, enrollment, &request.name)
+                let (private, public) = self
+                    .service
+                    .ring()
+                    .device_pair(session, enrollment, &request.name)
                     .map_err(|_| Rejection::PublicKeyNeeded)?;
                 Ok(Pair { public, private: Some(private) })
             }

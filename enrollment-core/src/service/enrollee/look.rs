@@ -7,7 +7,7 @@ use crate::domain::settings::{FrontEnd, Settings};
 use crate::domain::text::Label;
 use crate::domain::token_opens;
 use crate::record::{Stored, UniqueKey, UniqueName};
-use crate::secret::Token;
+use crate::secret::{KeyStatus, Token};
 use crate::service::{Answer, Failure};
 use crate::time::Timestamp;
 
@@ -60,6 +60,11 @@ impl Enrollee<'_> {
     pub(super) async fn by_token(&self, token: &Token) -> Result<Known, Failure> {
         let digest = token.digest();
         if let Some(current) = self.service.find::<Enrollment>(&UniqueKey::new(UniqueName::Token, digest)).await? {
+            // Whoever stole the key that made the token could have made it, too.
+            let key = current.record.seed.as_ref().map(|seed| &seed.key);
+            if key.is_some_and(|key| self.service.ring().status(key) == Some(KeyStatus::Revoked)) {
+                return Ok(Known::Past(current, Rejection::TokenRevoked));
+            }
             return Ok(Known::Current(current));
         }
         let past = self.service.find::<Enrollment>(&UniqueKey::new(UniqueName::PastToken, digest)).await?;
@@ -77,6 +82,6 @@ impl Enrollee<'_> {
 pub(super) enum Known {
     /// Of the present generation.
     Current(Stored<Enrollment>),
-    /// Of an earlier one, with what its holder is told.
+    /// Of an earlier one, or made with a key that was revoked since; with what its holder is told.
     Past(Stored<Enrollment>, Rejection),
 }

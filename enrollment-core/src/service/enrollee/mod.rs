@@ -7,6 +7,7 @@ mod look;
 mod mfa;
 mod password;
 mod profile;
+mod report;
 mod state;
 mod step;
 
@@ -18,20 +19,29 @@ pub use mfa::{RecoveryCodes, TotpOffer};
 pub use state::{Contact, DeviceConfig, DeviceView, Person, SessionState};
 
 use super::Service;
-use crate::domain::command::Decision;
-use crate::domain::enrollment::Enrollment;
+use crate::domain::command::{Command, Decision};
+use crate::domain::decide;
+use crate::domain::enrollment::{Closure, Enrollment};
 use crate::domain::rejection::Rejection;
 use crate::record::Stored;
+use crate::time::Timestamp;
 
-/// Changes under one invitation, its restarts of sessions included: hundreds of times what a person needs, and the bound
-/// for what whoever holds a token can make the audit log grow by.
+/// Changes under one invitation: hundreds of times what a person needs, and the bound for what whoever holds a token can
+/// make the audit log grow by.
 const MOST_CHANGES: u64 = 1_000;
 
-/// A decision, as long as one more change may be written. Completing always may.
-fn roomy(stored: &Stored<Enrollment>, decision: Decision) -> Result<Decision, Rejection> {
-    match decision {
-        Decision::Changed(_) if stored.version.0 >= MOST_CHANGES => Err(Rejection::ChangesExhausted),
-        decision => Ok(decision),
+/// A decision, as long as there is room for one more change; at the limit the enrollment locks instead, as it does at too
+/// many wrong codes, where everybody sees it. Completing always may.
+fn roomy(stored: &Stored<Enrollment>, decision: Decision, now: Timestamp) -> Result<Decision, Rejection> {
+    if stored.version.0 < MOST_CHANGES || matches!(decision, Decision::Unchanged(_)) {
+        return Ok(decision);
+    }
+    match decide(&stored.record, Command::Close(Closure::Locked), now)? {
+        Decision::Changed(mut locked) => {
+            locked.outcome = Err(Closure::Locked.rejection());
+            Ok(Decision::Changed(locked))
+        }
+        unchanged @ Decision::Unchanged(_) => Ok(unchanged),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Choosing a password.
 
+use std::sync::Arc;
+
 use super::{Enrollee, SessionState};
 use crate::domain::command::Step;
 use crate::domain::enrollment::{Enrollment, Purpose};
@@ -7,6 +9,7 @@ use crate::domain::rejection::Rejection;
 use crate::domain::session_opens;
 use crate::domain::user::ChosenPassword;
 use crate::secret::{Digest, Password, PasswordContext, PasswordHash, SessionSecret, check};
+use crate::service::password_gate::Pass;
 use crate::service::{Answer, Failure, Origin};
 
 /// What the audit log calls it.
@@ -38,10 +41,11 @@ impl Enrollee<'_> {
         origin: Origin,
     ) -> Answer<'a, SessionState> {
         Box::pin(async move {
-            let _pass = self.service.0.passwords.enter(session.digest()).await;
-            match self.try_choose_password(session, password.again(), origin).await {
+            let enrollment = self.by_session(session.digest(), origin, Some(OPERATION)).await?.record.id;
+            let pass = Arc::new(self.service.0.passwords.enter(enrollment).await);
+            match self.try_choose_password(session, password.again(), origin, &pass).await {
                 // Another process took a password while this one was hashed. Most often it is the same one, sent twice.
-                Err(Failure::Busy) => self.try_choose_password(session, password, origin).await,
+                Err(Failure::Busy) => self.try_choose_password(session, password, origin, &pass).await,
                 other => other,
             }
         })
@@ -52,6 +56,7 @@ impl Enrollee<'_> {
         session: &SessionSecret,
         password: Password,
         origin: Origin,
+        pass: &Arc<Pass>,
     ) -> Result<SessionState, Failure> {
         let open = self.open(session, origin, Some(OPERATION)).await?;
         let enrollment = &open.stored.record;
@@ -80,11 +85,11 @@ impl Enrollee<'_> {
         let exhausted = live.passwords >= enrollment.terms.passwords;
         let current = live.work.password.as_ref().map(|chosen| chosen.hash.clone());
         let held = live.held.as_ref().and_then(|held| Some((held.by, held.work.password.as_ref()?.hash.clone())));
-        let finding = match self.repeats(&password, current.as_ref()).await? {
+        let finding = match self.repeats(&password, current.as_ref(), pass).await? {
             Some(repeats) => repeats,
             // Counted out before any further hash is made; only the password chosen already may be sent again.
             None if exhausted => return Err(self.refuse(&open, OPERATION, Rejection::PasswordsExhausted).await),
-            None => self.find_out(password, strength.long_enough_alone, current, held).await?,
+            None => self.find_out(password, strength.long_enough_alone, current, held, pass).await?,
         };
 
         let make = |enrollment: &Enrollment, _| step_for(&finding, enrollment);
@@ -92,9 +97,15 @@ impl Enrollee<'_> {
         self.state(&stepped.enrollment, &stepped.world)
     }
 
-    async fn repeats(&self, password: &Password, current: Option<&PasswordHash>) -> Result<Option<Finding>, Failure> {
+    async fn repeats(
+        &self,
+        password: &Password,
+        current: Option<&PasswordHash>,
+        pass: &Arc<Pass>,
+    ) -> Result<Option<Finding>, Failure> {
         let Some(hash) = current else { return Ok(None) };
-        let matches = self.service.0.hashing.verify(password.again(), hash).await?.matches;
+        let verified = self.service.0.hashing.verify_holding(Arc::clone(pass), password.again(), hash).await?;
+        let matches = verified.matches;
         Ok(matches.then(|| Finding::Repeats(hash.clone())))
     }
 
@@ -104,13 +115,14 @@ impl Enrollee<'_> {
         long_enough_alone: bool,
         instead_of: Option<PasswordHash>,
         held: Option<(Digest, PasswordHash)>,
+        pass: &Arc<Pass>,
     ) -> Result<Finding, Failure> {
         let hashing = &self.service.0.hashing;
         // Hashed first, whatever comes of it: once a guess has been compared, nothing but the commit that counts it
         // stands between it and its answer.
-        let hash = hashing.hash(password.again(), self.service.random()).await?;
+        let hash = hashing.hash_holding(Arc::clone(pass), password.again(), self.service.random()).await?;
         if let Some((by, earlier)) = held
-            && hashing.verify(password, &earlier).await?.matches
+            && hashing.verify_holding(Arc::clone(pass), password, &earlier).await?.matches
         {
             return Ok(Finding::Proves(by));
         }

@@ -3,13 +3,14 @@
 use super::state::device_key;
 use super::{Enrollee, SessionState, roomy};
 use crate::domain::audit::Actor;
-use crate::domain::command::{Changed, Command, Decision, Outcome, Step};
+use crate::domain::command::{Command, Decision, Outcome, Step};
 use crate::domain::enrollment::{Enrollment, Phase};
 use crate::domain::rejection::Rejection;
 use crate::domain::{decide, session_opens};
 use crate::record::{RowKey, Stored, UniqueKey, UniqueName};
 use crate::secret::{Digest, SessionSecret};
 use crate::service::circumstances::World;
+use crate::service::effects::Added;
 use crate::service::turn::{Doer, Draft, TURNS, Written};
 use crate::service::{Answer, Failure, Origin};
 use crate::time::Timestamp;
@@ -114,17 +115,16 @@ impl Enrollee<'_> {
                 Err(rejection) => return Err(self.refuse(&open, operation, rejection).await),
             };
             let decision = decide(enrollment, Command::Step { session: session.digest(), step }, now);
-            match decision.and_then(|decision| roomy(&open.stored, decision)) {
+            match decision.and_then(|decision| roomy(&open.stored, decision, now)) {
                 Err(rejection) => return Err(self.refuse(&open, operation, rejection).await),
                 Ok(Decision::Unchanged(outcome)) => {
                     return Ok(Stepped { enrollment: open.stored.record, world: open.world, outcome });
                 }
                 Ok(Decision::Changed(changed)) => {
-                    let Changed { next, outcome, effects, event } = *changed;
                     let mut draft = Draft::new(now);
-                    draft.ops.push(open.stored.put(&next));
-                    self.service.add_effects(&mut draft, Some(&open.world), effects).await?;
-                    self.service.audit(&mut draft, open.doer, open.stored.key(), open.stored.version, event);
+                    let Open { stored, world, doer } = &open;
+                    let added = self.service.add_changed(&mut draft, *doer, stored, Some(world), *changed);
+                    let Added { next, outcome, .. } = added.await?;
                     match self.service.write(draft).await? {
                         Written::Applied => {
                             return Ok(Stepped { enrollment: next, world: open.world, outcome: outcome? });

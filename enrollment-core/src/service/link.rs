@@ -1,0 +1,48 @@
+//! Links with a token in them. They come from the configured address alone (SYS-5).
+
+use std::fmt;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use zeroize::Zeroizing;
+
+use super::Instance;
+use crate::secret::Token;
+
+/// A link with a token in it, and therefore a secret.
+pub struct Link(Zeroizing<String>);
+
+impl Link {
+    /// The link.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Link(…)")
+    }
+}
+
+/// All but the unreserved characters of RFC 3986.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+impl Instance {
+    /// Where the browser goes with an invitation.
+    pub(crate) fn invitation(&self, token: &Token) -> Link {
+        Link(Zeroizing::new(format!("{}/enroll/{}", self.url, token.expose())))
+    }
+
+    /// What opens the desktop client with an invitation.
+    pub(crate) fn deep_link(&self, token: &Token) -> Link {
+        let [token, url] = [token.expose(), &self.url].map(|text| utf8_percent_encode(text, RESERVED));
+        Link(Zeroizing::new(format!("defguard://addinstance?token={token}&url={url}")))
+    }
+
+    /// Where the holder of an invitation says that it was not meant for them (TOK-10). The page changes nothing; the
+    /// button on it does.
+    pub(crate) fn report(&self, token: &Token) -> Link {
+        Link(Zeroizing::new(format!("{}/report/{}", self.url, token.expose())))
+    }
+}

@@ -1,0 +1,7 @@
+//! Mails: queued in the change that causes them, made when they are sent.
+
+mod post;
+mod prepare;
+
+pub(crate) use post::{Post, encode};
+pub(crate) use prepare::Prepared;

@@ -1,0 +1,285 @@
+//! Mails: a header nobody edits, the text of an administrator or the built-in one, and the facts nobody edits either.
+//!
+//! So whatever an administrator writes, a mail says that it is automatic and whom to ask (MSG-6), has its link, and
+//! names the validity that is in force (MSG-5).
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use minijinja::Value;
+
+use super::builtin::{self, MailText};
+use super::engine::{RenderError, Rendered, Template};
+use super::subject::Subject;
+use super::tags::Tags;
+use crate::domain::enrollment::Purpose;
+
+/// The tags that the parts nobody edits may use beyond [`super::TAGS`].
+pub(super) const TAGS: [&str; 14] = [
+    "organization",
+    "support_contact",
+    "purpose",
+    "link",
+    "report_link",
+    "token",
+    "browser",
+    "desktop",
+    "validity",
+    "expires",
+    "at",
+    "device",
+    "missing",
+    "may_return",
+];
+
+/// What one mail says, beside the people it names. Some of it is secret, so `Debug` shows its name only.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Facts {
+    /// An invitation and its link.
+    Invitation {
+        /// What it is for.
+        purpose: Purpose,
+        /// Where the browser goes.
+        link: String,
+        /// Where its holder says that it was not meant for them.
+        report_link: String,
+        /// The secret itself, for the desktop client.
+        token: String,
+        /// Whether it leads to the browser.
+        browser: bool,
+        /// Whether it leads to the desktop client.
+        desktop: bool,
+        /// How long the link is valid from when the mail was queued, in words.
+        validity: String,
+        /// The instant at which it opens nothing any more.
+        expires: String,
+    },
+    /// The onboarding message.
+    Onboarding,
+    /// A device was added.
+    DeviceAdded {
+        /// Its name.
+        device: String,
+        /// When.
+        at: String,
+    },
+    /// A second factor was set up.
+    MfaEnabled {
+        /// When.
+        at: String,
+    },
+    /// A session ended before everything was done.
+    Unfinished {
+        /// What is missing, in sentences.
+        missing: String,
+        /// Until when the link opens another session; `None`: it opens none.
+        expires: Option<String>,
+    },
+    /// The invitation was withdrawn.
+    Revoked {
+        /// When.
+        at: String,
+    },
+    /// Somebody started an enrollment.
+    Started {
+        /// What it is for.
+        purpose: Purpose,
+        /// When.
+        at: String,
+    },
+    /// To the initiator: it completed.
+    InitiatorCompleted {
+        /// When.
+        at: String,
+    },
+    /// To the initiator: it is locked.
+    InitiatorLocked {
+        /// When.
+        at: String,
+    },
+    /// To the initiator: it was reported.
+    InitiatorReported {
+        /// When.
+        at: String,
+    },
+    /// Mail works.
+    Test {
+        /// When it was asked for.
+        at: String,
+    },
+}
+
+impl fmt::Debug for Facts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Facts({})", self.text().name)
+    }
+}
+
+impl Facts {
+    /// The texts of this mail.
+    #[must_use]
+    pub fn text(&self) -> &'static MailText {
+        match self {
+            Self::Invitation { purpose: Purpose::Onboarding, .. } => &builtin::INVITATION,
+            Self::Invitation { purpose: Purpose::Device, .. } => &builtin::DEVICE_ACTIVATION,
+            Self::Invitation { purpose: Purpose::Factor, .. } => &builtin::FACTOR_INVITATION,
+            Self::Onboarding => &builtin::ONBOARDING_MAIL,
+            Self::DeviceAdded { .. } => &builtin::DEVICE_ADDED,
+            Self::MfaEnabled { .. } => &builtin::MFA_ENABLED,
+            Self::Unfinished { .. } => &builtin::ENROLLMENT_UNFINISHED,
+            Self::Revoked { .. } => &builtin::ENROLLMENT_REVOKED,
+            Self::Started { .. } => &builtin::ENROLLMENT_STARTED,
+            Self::InitiatorCompleted { .. } => &builtin::INITIATOR_COMPLETED,
+            Self::InitiatorLocked { .. } => &builtin::INITIATOR_LOCKED,
+            Self::InitiatorReported { .. } => &builtin::INITIATOR_REPORTED,
+            Self::Test { .. } => &builtin::TEST,
+        }
+    }
+
+    /// Every mail with sample values, those of each purpose too.
+    #[must_use]
+    pub fn samples() -> Vec<Self> {
+        let at = || "31 January 2026, 12:00 UTC".to_owned();
+        let invitation = |purpose| Self::Invitation {
+            purpose,
+            link: "https://vpn.example.com/enroll/enr_SAMPLE".to_owned(),
+            report_link: "https://vpn.example.com/report/enr_SAMPLE".to_owned(),
+            token: "enr_SAMPLE".to_owned(),
+            browser: true,
+            desktop: true,
+            validity: "24 hours".to_owned(),
+            expires: at(),
+        };
+        let missing = "Choose a password. Add your device.".to_owned();
+        vec![
+            invitation(Purpose::Onboarding),
+            invitation(Purpose::Device),
+            invitation(Purpose::Factor),
+            Self::Onboarding,
+            Self::DeviceAdded { device: "Anna's laptop".to_owned(), at: at() },
+            Self::MfaEnabled { at: at() },
+            Self::Unfinished { missing: missing.clone(), expires: Some(at()) },
+            Self::Unfinished { missing, expires: None },
+            Self::Revoked { at: at() },
+            Self::Started { purpose: Purpose::Device, at: at() },
+            Self::InitiatorCompleted { at: at() },
+            Self::InitiatorLocked { at: at() },
+            Self::InitiatorReported { at: at() },
+            Self::Test { at: at() },
+        ]
+    }
+
+    /// The values of the tags that are this mail's own. All others have none.
+    fn values(&self) -> Vec<(&'static str, Value)> {
+        let text = |text: &str| Value::from(text);
+        // Marked as what may choose where a link leads: both begin with the instance's own address.
+        let address = |text: &str| Value::from_safe_string(text.to_owned());
+        let yes = |yes: bool| Value::from(if yes { "yes" } else { "" });
+        match self {
+            Self::Invitation { purpose, link, report_link, token, browser, desktop, validity, expires } => vec![
+                ("purpose", text(purpose.as_str())),
+                ("link", address(link)),
+                ("report_link", address(report_link)),
+                ("token", text(token)),
+                ("browser", yes(*browser)),
+                ("desktop", yes(*desktop)),
+                ("validity", text(validity)),
+                ("expires", text(expires)),
+            ],
+            Self::Onboarding => Vec::new(),
+            Self::DeviceAdded { device, at } => vec![("device", text(device)), ("at", text(at))],
+            Self::Unfinished { missing, expires } => vec![
+                ("missing", text(missing)),
+                ("may_return", yes(expires.is_some())),
+                ("expires", text(expires.as_deref().unwrap_or_default())),
+            ],
+            Self::Started { purpose, at } => vec![("purpose", text(purpose.as_str())), ("at", text(at))],
+            Self::MfaEnabled { at }
+            | Self::Revoked { at }
+            | Self::InitiatorCompleted { at }
+            | Self::InitiatorLocked { at }
+            | Self::InitiatorReported { at }
+            | Self::Test { at } => vec![("at", text(at))],
+        }
+    }
+}
+
+/// Everything a mail is made from.
+#[derive(Debug, Clone)]
+pub struct MailContext {
+    /// The people and the instance it names.
+    pub people: Tags,
+    /// Whose instance it is; may be empty.
+    pub organization: String,
+    /// Whom to ask; may be empty.
+    pub support_contact: String,
+    /// What it says.
+    pub facts: Facts,
+}
+
+/// A mail as it is sent. It may hold a secret such as an invitation's link, so `Debug` shows nothing.
+pub struct RenderedMail {
+    /// One line.
+    pub subject: String,
+    /// Plain text.
+    pub text: String,
+    /// A whole HTML document; it loads nothing from anywhere.
+    pub html: String,
+}
+
+impl fmt::Debug for RenderedMail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RenderedMail(…)")
+    }
+}
+
+impl MailContext {
+    /// The mail, with an administrator's own subject and body where there are any. One that fails against all
+    /// expectation is replaced by the built-in one; the reason comes along, to be logged.
+    ///
+    /// # Errors
+    /// When a part that nobody edits does not render. A test renders every one of them.
+    pub fn render(
+        &self,
+        subject: Option<&Subject>,
+        body: Option<&Template>,
+    ) -> Result<(RenderedMail, Option<RenderError>), RenderError> {
+        let text = self.facts.text();
+        let (subject, subject_error) = match subject.map(|own| own.render(&self.people)) {
+            Some(Ok(subject)) => (subject, None),
+            Some(Err(error)) => (text.subject().render(&self.people)?, Some(error)),
+            None => (text.subject().render(&self.people)?, None),
+        };
+        let (body, body_error) = body.unwrap_or_else(|| text.body()).render_or(text.body(), &self.people);
+        let mut parts = vec![builtin::mail_header().render_with(self.values())?, body];
+        if let Some(facts) = text.facts() {
+            parts.push(facts.render_with(self.values())?);
+        }
+        Ok((RenderedMail { subject, text: whole_text(&parts), html: whole_html(&parts) }, subject_error.or(body_error)))
+    }
+
+    /// The value of every tag there is.
+    fn values(&self) -> Value {
+        let nothing = TAGS.iter().map(|tag| (*tag, Value::from("")));
+        let mut values: BTreeMap<&'static str, Value> = nothing.collect();
+        values.extend(self.people.values());
+        values.insert("organization", Value::from(self.organization.as_str()));
+        values.insert("support_contact", Value::from(self.support_contact.as_str()));
+        values.extend(self.facts.values());
+        Value::from(values)
+    }
+}
+
+fn whole_text(parts: &[Rendered]) -> String {
+    let parts: Vec<&str> = parts.iter().map(|part| part.text.trim_end()).filter(|part| !part.is_empty()).collect();
+    parts.join("\n\n") + "\n"
+}
+
+fn whole_html(parts: &[Rendered]) -> String {
+    let body: String = parts.iter().map(|part| part.html.as_str()).collect();
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"></head>\n<body>\n{}\n</body>\n</html>\n",
+        body.trim_end()
+    )
+}

@@ -1,0 +1,122 @@
+//! How a try ends: the mail's own record, and its entry in the outbox.
+
+use crate::domain::audit::Actor;
+use crate::domain::event::Event;
+use crate::domain::mail::{Mail, MailState};
+use crate::port::{Leased, Settlement};
+use crate::record::Stored;
+use crate::service::turn::{Doer, Draft, TURNS, Written};
+use crate::service::{Failure, Origin};
+use crate::worker::backoff;
+
+use super::{LEASE, OutboxWorker};
+
+pub(super) const SYSTEM: Doer = Doer { actor: Actor::System, origin: Origin { source: None } };
+
+/// An end other than having been sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// It cannot be delivered.
+    Dead,
+    /// It is no longer wanted.
+    Obsolete,
+}
+
+/// The reason stands in the mail alone, from where it can be erased with the person.
+pub(super) fn dead() -> Settlement {
+    Settlement::Dead { why: "the mail says why".to_owned() }
+}
+
+pub(super) fn obsolete() -> Settlement {
+    Settlement::Obsolete { why: "the mail says why".to_owned() }
+}
+
+impl OutboxWorker {
+    /// Writes down that the relay has taken a mail and ends its entry, in one change. Whatever others wrote about it
+    /// meanwhile, it is sent.
+    pub(super) async fn record_sent(
+        &self,
+        leased: &Leased,
+        stored: &Stored<Mail>,
+        receipt: &str,
+    ) -> Result<bool, Failure> {
+        let mut newer = None;
+        for _ in 0..TURNS {
+            let stored = newer.as_ref().unwrap_or(stored);
+            let mut draft = Draft::new(self.service.now()).settling(leased.lease);
+            let state = MailState::Sent { at: draft.now, receipt: receipt.to_owned() };
+            self.put(&mut draft, stored, state, |letter| Event::MailSent { letter });
+            match self.service.write(draft).await? {
+                Written::Applied => return Ok(true),
+                Written::LeaseLost => return Ok(false),
+                Written::Stale | Written::Taken(_) => {}
+            }
+            newer = self.service.read::<Mail>(stored.record.id.uuid()).await?;
+            if newer.is_none() {
+                return self.settle(leased, Settlement::Done).await;
+            }
+        }
+        Err(Failure::Busy)
+    }
+
+    /// Ends a mail that was not sent: its record first, where people see it, then its entry. Whoever dies between the
+    /// two leaves an entry that is ended by what the record says.
+    pub(super) async fn end(
+        &self,
+        leased: &Leased,
+        stored: &Stored<Mail>,
+        ending: Ending,
+        why: &str,
+    ) -> Result<bool, Failure> {
+        // The record is only for whoever holds the lease, and holds it until the entry has ended as well.
+        let until = self.service.now().plus(LEASE);
+        if !self.settle(leased, Settlement::Extend { until }).await? {
+            return Ok(false);
+        }
+        let mut draft = Draft::new(self.service.now());
+        let (at, why) = (draft.now, why.to_owned());
+        match ending {
+            Ending::Dead => {
+                tracing::warn!(mail = %stored.record.id, letter = stored.record.letter.as_str(), "a mail cannot be delivered");
+                self.put(&mut draft, stored, MailState::Dead { why, at }, |letter| Event::MailDied { letter });
+            }
+            Ending::Obsolete => {
+                self.put(&mut draft, stored, MailState::Obsolete { why, at }, |letter| Event::MailObsolete { letter });
+            }
+        }
+        match self.service.write(draft).await? {
+            Written::Applied => self.settle(leased, if ending == Ending::Dead { dead() } else { obsolete() }).await,
+            // Somebody dropped it meanwhile. The next turn ends the entry by what the record says.
+            Written::Stale | Written::Taken(_) | Written::LeaseLost => {
+                self.settle(leased, Settlement::Release { at }).await
+            }
+        }
+    }
+
+    /// Has a mail wait for its next try. The entry first: only whoever holds the lease says what the record shows.
+    pub(super) async fn retry(
+        &self,
+        leased: &Leased,
+        stored: Option<&Stored<Mail>>,
+        why: &str,
+    ) -> Result<bool, Failure> {
+        let at = self.service.now().plus(backoff::wait(leased.tries, self.service.entropy()));
+        if !self.settle(leased, Settlement::Retry { at, why: "the mail says why".to_owned() }).await? {
+            return Ok(false);
+        }
+        if let Some(stored) = stored {
+            let mut draft = Draft::new(self.service.now());
+            let state = MailState::Retrying { why: why.to_owned(), tries: leased.tries, at };
+            draft.ops.push(stored.put(&Mail { state, ..stored.record.clone() }));
+            // Stale: somebody dropped it, which counts for more.
+            let _: Written = self.service.write(draft).await?;
+        }
+        Ok(true)
+    }
+
+    fn put(&self, draft: &mut Draft, stored: &Stored<Mail>, state: MailState, event: impl FnOnce(String) -> Event) {
+        draft.ops.push(stored.put(&Mail { state, ..stored.record.clone() }));
+        let event = event(stored.record.letter.as_str().to_owned());
+        self.service.audit(draft, SYSTEM, stored.key(), stored.version, event);
+    }
+}

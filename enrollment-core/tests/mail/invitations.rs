@@ -1,0 +1,207 @@
+//! Invitations by mail.
+
+use enrollment_core::domain::enrollment::Purpose;
+use enrollment_core::domain::mail::MailState;
+use enrollment_core::domain::settings::FrontEnd;
+use enrollment_core::port::Clock;
+use enrollment_core::record::IndexName;
+use enrollment_core::service::administrator::{Delivery, NewUser, SettingsPatch, StartEnrollment, UserPatch};
+use enrollment_core::time::Span;
+
+use crate::bench::{Bench, CLI, URL, code, mailed, mailed_to, manual, new_user};
+
+/// INV-2, MSG-5: the link of the mail is the one that the token opens, with the validity in force.
+#[tokio::test]
+async fn an_invitation_by_mail_brings_the_link_its_token_and_its_validity() {
+    let bench = Bench::new();
+    let new = NewUser { enrollment: Some(mailed(Purpose::Onboarding)), ..new_user("alice") };
+    let (_, issued) = bench.admin().create_user(&CLI, new).await.unwrap();
+    let issued = issued.unwrap();
+    assert_eq!(issued.delivery, Delivery::Email);
+    assert!(bench.inbox("alice@example.com").is_empty(), "nothing is sent in the request");
+    bench.send().await;
+    let mail = bench.inbox("alice@example.com").remove(0);
+    for part in [issued.url.expose(), issued.token.expose(), "24 hours", "2 January 2026, 00:00 UTC", "alice", URL] {
+        assert!(mail.text.contains(part) && mail.html.as_ref().unwrap().contains(part), "{part}: {}", mail.text);
+    }
+    assert_eq!((mail.queued, mail.from), (bench.clock.now(), None));
+    bench.begin(&issued.token).await.unwrap();
+    bench.send_after(Span::hours(10)).await;
+    assert_eq!(bench.relay.count(), 1, "once");
+}
+
+/// MSG-5: a validity that was chosen is the one that is printed.
+#[tokio::test]
+async fn a_chosen_validity_is_the_one_that_is_printed() {
+    let bench = Bench::new();
+    let alice = bench.user("alice").await;
+    let start = StartEnrollment { validity: Some(Span::minutes(90)), ..mailed(Purpose::Onboarding) };
+    bench.start(&CLI, alice.id, start).await.unwrap();
+    bench.send_after(Span::minutes(5)).await;
+    let mail = bench.inbox("alice@example.com").remove(0);
+    assert!(mail.text.contains("valid for 1 hour and 30 minutes"), "{}", mail.text);
+    assert!(mail.text.contains("1 January 2026, 01:30 UTC"), "{}", mail.text);
+}
+
+/// INV-3
+#[tokio::test]
+async fn the_address_on_file_is_the_one_at_sending_and_an_explicit_one_stays() {
+    let bench = Bench::new();
+    let (alice, bob) = (bench.user("alice").await, bench.user("bob").await);
+    bench.start(&CLI, alice.id, mailed(Purpose::Onboarding)).await.unwrap();
+    bench.start(&CLI, bob.id, mailed_to(Purpose::Onboarding, "bob@private.example")).await.unwrap();
+    for user in [alice.id, bob.id] {
+        bench.readdress(user, Some("new@example.com")).await;
+    }
+    bench.send().await;
+    assert_eq!(bench.inbox("new@example.com").len(), 1, "alice's");
+    assert_eq!(bench.inbox("bob@private.example").len(), 1);
+    assert_eq!(bench.relay.count(), 2);
+    let bob = bench.admin().user(&CLI, bob.id).await.unwrap();
+    assert_eq!(bob.email.unwrap().as_str(), "new@example.com", "the account keeps its own");
+}
+
+/// INV-4
+#[tokio::test]
+async fn delivery_by_mail_without_an_address_creates_nothing_and_works_once_there_is_one() {
+    let bench = Bench::new();
+    let nowhere = NewUser { email: None, enrollment: Some(mailed(Purpose::Onboarding)), ..new_user("alice") };
+    let refused = bench.admin().create_user(&CLI, nowhere.clone()).await;
+    assert_eq!(refused.map(drop).map_err(code), Err("no_email_address"));
+    let alice = bench.admin().create_user(&CLI, NewUser { enrollment: None, ..nowhere }).await.unwrap().0;
+    let both = StartEnrollment { delivery: Delivery::Both, ..manual(Purpose::Onboarding) };
+    for start in [mailed(Purpose::Onboarding), both] {
+        let refused = bench.start(&CLI, alice.id, start).await;
+        assert_eq!(refused.map(drop).map_err(code), Err("no_email_address"));
+    }
+    assert!(bench.mails().await.is_empty());
+    assert!(
+        bench
+            .all::<enrollment_core::domain::enrollment::Enrollment>(IndexName::EnrollmentsByCreated, "open")
+            .await
+            .is_empty()
+    );
+    bench.readdress(alice.id, Some("alice@example.com")).await;
+    bench.start(&CLI, alice.id, mailed(Purpose::Onboarding)).await.unwrap();
+    bench.send().await;
+    assert_eq!(bench.inbox("alice@example.com").len(), 1);
+}
+
+/// INV-2: without mail everything works, and mail is not offered.
+#[tokio::test]
+async fn without_a_notifier_mail_is_refused_and_nothing_is_queued() {
+    let bench = Bench::without_mail();
+    let alice = bench.user("alice").await;
+    let refused = bench.start(&CLI, alice.id, mailed(Purpose::Onboarding)).await;
+    assert_eq!(refused.map(drop).map_err(code), Err("mail_not_configured"));
+    let refused = bench.start(&CLI, alice.id, mailed_to(Purpose::Onboarding, "a@example.com")).await;
+    assert_eq!(refused.map(drop).map_err(code), Err("mail_not_configured"));
+    bench.enroll(alice.id).await;
+    assert!(bench.mails().await.is_empty());
+    assert!(!bench.admin().mail_status(&CLI).await.unwrap().configured);
+}
+
+/// MSG-8: a mail about a dead token is not sent.
+#[tokio::test]
+async fn a_mail_about_a_dead_token_is_not_sent() {
+    let bench = Bench::new();
+    let users =
+        [bench.user("alice").await, bench.user("bob").await, bench.user("carol").await, bench.user("dave").await];
+    let mut issued = Vec::new();
+    for user in &users {
+        issued.push(bench.start(&CLI, user.id, mailed(Purpose::Onboarding)).await.unwrap());
+    }
+    bench.admin().revoke(&CLI, issued[0].id).await.unwrap();
+    bench.admin().rotate(&CLI, issued[1].id).await.unwrap();
+    bench.start(&CLI, users[2].id, manual(Purpose::Onboarding)).await.unwrap();
+    let disabled =
+        UserPatch { status: Some(enrollment_core::domain::user::UserStatus::Disabled), ..UserPatch::default() };
+    bench.admin().change_user(&CLI, users[3].id, disabled).await.unwrap();
+    bench.send().await;
+    assert_eq!(bench.relay.count(), 0);
+    let why: Vec<String> = bench
+        .states("invitation")
+        .await
+        .into_iter()
+        .map(|state| match state {
+            MailState::Obsolete { why, .. } => why,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert!(why.contains(&"a newer link was made".to_owned()), "{why:?}");
+    assert!(why.contains(&"the link opens nothing any more".to_owned()), "{why:?}");
+    assert!(why.contains(&"the recipient is disabled".to_owned()), "{why:?}");
+
+    let erin = bench.user("erin").await;
+    bench.start(&CLI, erin.id, mailed(Purpose::Onboarding)).await.unwrap();
+    bench.send_after(Span::hours(24)).await;
+    assert_eq!(bench.relay.count(), 0, "expired");
+}
+
+/// MSG-8, SYS-10: a queued link of a key that was rotated is the same link; of a key that was revoked there is none.
+#[tokio::test]
+async fn a_link_queued_under_a_retired_key_is_sent_and_one_under_a_revoked_key_is_not() {
+    let bench = Bench::new();
+    let alice = bench.user("alice").await;
+    let issued = bench.start(&CLI, alice.id, mailed(Purpose::Onboarding)).await.unwrap();
+    let old = bench.ring.active();
+    let mut ring = enrollment_core::secret::KeyRing::from_text(&bench.ring.to_text()).unwrap();
+    ring.rotate(bench.clock.now(), bench.entropy());
+    let text = ring.to_text();
+    let later = bench.with_ring(&std::sync::Arc::new(ring));
+    let worker = |service| enrollment_core::worker::OutboxWorker::new(service, bench.relay.clone());
+    worker(later).run_once().await.unwrap();
+    assert!(bench.inbox("alice@example.com")[0].text.contains(issued.url.expose()), "the same link");
+    bench.clock.advance(Span::minutes(1).duration());
+
+    bench.admin().resend(&CLI, issued.id).await.unwrap();
+    let mut ring = enrollment_core::secret::KeyRing::from_text(&text).unwrap();
+    ring.revoke(&old).unwrap();
+    worker(bench.with_ring(&std::sync::Arc::new(ring))).run_once().await.unwrap();
+    assert_eq!(bench.relay.count(), 1);
+    assert_eq!(bench.mails().await[1], ("invitation", "obsolete"));
+}
+
+/// INV-11: what the mail leads to, and from which address it comes.
+#[tokio::test]
+async fn a_mail_leads_to_the_front_end_and_comes_from_the_sender_that_were_chosen() {
+    let bench = Bench::new();
+    let sender = crate::bench::email("vpn@example.com");
+    for (front_end, browser, desktop) in
+        [(FrontEnd::Browser, true, false), (FrontEnd::Desktop, false, true), (FrontEnd::Both, true, true)]
+    {
+        let user = bench.user(&format!("user-{front_end:?}").to_lowercase()).await;
+        let patch = SettingsPatch {
+            front_end: Some(front_end),
+            sender: Some(Some(sender.clone())),
+            ..SettingsPatch::default()
+        };
+        bench.admin().change_settings(&CLI, patch).await.unwrap();
+        bench.start(&CLI, user.id, mailed(Purpose::Onboarding)).await.unwrap();
+        bench.send().await;
+        let mail = bench.relay.arrived().pop().unwrap();
+        assert_eq!(mail.text.contains("/enroll/enr_"), browser, "{front_end:?}");
+        assert_eq!(mail.text.contains("desktop client"), desktop, "{front_end:?}");
+        assert_eq!(mail.from.as_ref(), Some(&sender));
+    }
+}
+
+/// MSG-6, MSG-1: texts of an administrator's own are used where there are any, as they are at sending.
+#[tokio::test]
+async fn texts_of_an_administrators_own_are_those_at_sending() {
+    let bench = Bench::new();
+    let alice = bench.user("alice").await;
+    let issued = bench.start(&CLI, alice.id, mailed(Purpose::Onboarding)).await.unwrap();
+    let admin = bench.admin();
+    admin.save_template(&CLI, "invitation", "Dear {{ first_name }}, welcome to the *shop*.").await.unwrap();
+    admin.save_template(&CLI, "invitation_subject", "For {{ username }}").await.unwrap();
+    let refused = admin.save_template(&CLI, "invitation_subject", "two\nlines").await;
+    assert_eq!(refused.map(drop).map_err(code), Err("invalid_template"));
+    bench.send().await;
+    let mail = bench.inbox("alice@example.com").remove(0);
+    assert_eq!(mail.subject, "For alice");
+    for part in ["Dear Alex, welcome to the shop.", issued.url.expose(), "This is an automated message"] {
+        assert!(mail.text.contains(part), "{part}: {}", mail.text);
+    }
+    assert!(mail.html.unwrap().contains("<em>shop</em>"));
+}
