@@ -1,0 +1,68 @@
+//! Connections lent by the pool.
+
+use enrollment_core::port::{StoreError, StoreErrorKind};
+use sqlx::postgres::{PgConnection, Postgres as Driver};
+use sqlx::pool::PoolConnection;
+use sqlx::{AssertSqlSafe, Connection, Transaction};
+
+use super::Postgres;
+use super::errors::{Meaning, Trouble, failed};
+use crate::error::Failure;
+
+/// A connection that goes back to the pool only when it is given back, and is closed otherwise: a call that was dropped
+/// or failed in the middle leaves nobody a connection in somebody else's transaction.
+#[derive(Debug)]
+pub(crate) struct Lent(Option<PoolConnection<Driver>>);
+
+impl Postgres {
+    /// A connection, when there is one in time.
+    pub(super) async fn lend(&self) -> Result<Lent, StoreError> {
+        match self.pool.acquire().await {
+            Ok(connection) => Ok(Lent(Some(connection))),
+            // A pool that has not reached its size was waiting for the server.
+            Err(error @ sqlx::Error::PoolTimedOut) if self.pool.size() < self.connections() => {
+                Err(Failure::new(StoreErrorKind::Unavailable, "no connection to the server", error).into())
+            }
+            Err(error) => Err(failed("getting a connection")(error).into()),
+        }
+    }
+
+    /// At most this many.
+    pub(super) fn connections(&self) -> u32 {
+        self.pool.options().get_max_connections()
+    }
+}
+
+impl Lent {
+    pub(crate) fn connection(&mut self) -> &mut PgConnection {
+        self.0.as_mut().expect("taken by `give_back` and `drop` only, which end it")
+    }
+
+    /// Begins a transaction with these statements, of which the first is the `begin`.
+    pub(crate) async fn begin(&mut self, statements: String) -> Result<Transaction<'_, Driver>, sqlx::Error> {
+        // Text is made of this crate's own words and of numbers.
+        self.connection().begin_with(AssertSqlSafe(statements)).await
+    }
+
+    /// To be called when nothing is under way but a rollback, which is then made.
+    pub(crate) fn give_back(mut self) {
+        drop(self.0.take());
+    }
+
+    /// Gives back the connection of an attempt that failed, if it is still sound.
+    pub(crate) fn give_back_after(self, trouble: &Trouble) {
+        match trouble {
+            Trouble::Before(error) if Meaning::of(error).leaves_the_connection_sound() => self.give_back(),
+            Trouble::Answer(_) => self.give_back(),
+            Trouble::Before(_) | Trouble::Committing(_) => drop(self),
+        }
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0.take() {
+            drop(connection.detach());
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! The store on PostgreSQL.
+//!
+//! These tests need a cluster, which `scripts/postgres` makes.
+
+#![cfg(feature = "postgres")]
+
+mod broken;
+mod clock;
+mod conformance;
+mod errors;
+mod host;
+mod processes;
+#[path = "../support/rows.rs"]
+mod rows;
+mod schema;
+mod support;
