@@ -7,9 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use enrollment_core::id::OutboxId;
-use enrollment_core::port::{Change, CommitOutcome, Expect, LeaseRef, Op, OutboxEntry, Settlement, StoreError};
 #[cfg(feature = "sqlite")]
 use enrollment_core::port::SettleOutcome;
+use enrollment_core::port::{Change, CommitOutcome, Expect, LeaseRef, Op, OutboxEntry, Settlement, StoreError};
 use enrollment_core::record::{KeyValue, Kind, Row, RowKey, UniqueKey, UniqueName, Version};
 use enrollment_core::time::Timestamp;
 use serde::Serialize;

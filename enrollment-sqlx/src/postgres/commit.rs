@@ -10,6 +10,7 @@ use enrollment_core::port::{Change, CommitOutcome, StoreError};
 use sqlx::postgres::PgConnection;
 
 use super::errors::{Patience, Trouble};
+use super::lent::roll_back;
 use super::locks::Locks;
 use super::schema::Schema;
 use super::{Postgres, facts, write};
@@ -38,11 +39,11 @@ async fn attempt(db: &Postgres, work: &Work<'_>) -> Result<CommitOutcome, Troubl
     let made = match work.run(&mut transaction, &db.schema).await {
         Ok(Ran::Written) => transaction.commit().await.map(|()| CommitOutcome::Applied).map_err(Trouble::Committing),
         Ok(Ran::Nothing(outcome)) => {
-            drop(transaction);
+            roll_back(transaction).await;
             Ok(outcome)
         }
         Err(trouble) => {
-            drop(transaction);
+            roll_back(transaction).await;
             Err(trouble)
         }
     };

@@ -1,8 +1,8 @@
 //! Connections lent by the pool.
 
 use enrollment_core::port::{StoreError, StoreErrorKind};
-use sqlx::postgres::{PgConnection, Postgres as Driver};
 use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnection, Postgres as Driver};
 use sqlx::{AssertSqlSafe, Connection, Transaction};
 
 use super::Postgres;
@@ -44,7 +44,7 @@ impl Lent {
         self.connection().begin_with(AssertSqlSafe(statements)).await
     }
 
-    /// To be called when nothing is under way but a rollback, which is then made.
+    /// To be called when nothing is under way any more.
     pub(crate) fn give_back(mut self) {
         drop(self.0.take());
     }
@@ -57,6 +57,13 @@ impl Lent {
             Trouble::Before(_) | Trouble::Committing(_) => drop(self),
         }
     }
+}
+
+/// Ends a transaction before its call is answered: whoever comes next finds nothing locked by it.
+pub(crate) async fn roll_back(transaction: Transaction<'_, Driver>) {
+    // It fails on a connection that is broken. Then the server rolls back, and the pool, which tries a connection that
+    // comes back, closes it.
+    transaction.rollback().await.ok();
 }
 
 impl Drop for Lent {

@@ -1,14 +1,13 @@
 //! The outbox: entries leased, settled and pruned.
 
-use enrollment_core::port::{
-    Channel, LeaseRef, LeaseRequest, Leased, Retained, SettleOutcome, Settlement, StoreError,
-};
+use enrollment_core::port::{Channel, LeaseRef, LeaseRequest, Leased, Retained, SettleOutcome, Settlement, StoreError};
 use enrollment_core::time::Timestamp;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 
 use super::commit::BEGIN;
 use super::errors::{Patience, Trouble, failed, unknown};
+use super::lent::roll_back;
 use super::schema::Schema;
 use super::script::Script;
 use super::{Postgres, write};
@@ -42,13 +41,12 @@ async fn attempt(db: &Postgres, request: &LeaseRequest) -> Result<Vec<Leased>, T
     let one_at_a_time = format!("; select pg_advisory_xact_lock({LEASING}, {})", db.schema.number());
     let mut transaction = lent.begin(format!("{BEGIN}{one_at_a_time}")).await?;
     let taken = lease_script(&db.schema, request).query().fetch_all(&mut *transaction).await;
-    let leased = taken.map_err(Trouble::Before).and_then(|rows| Ok(rows.iter().map(read).collect::<Result<Vec<_>, _>>()?));
+    let leased =
+        taken.map_err(Trouble::Before).and_then(|rows| Ok(rows.iter().map(read).collect::<Result<Vec<_>, _>>()?));
     let made = match leased {
-        Ok(leased) if !leased.is_empty() => {
-            transaction.commit().await.map(|()| leased).map_err(Trouble::Committing)
-        }
+        Ok(leased) if !leased.is_empty() => transaction.commit().await.map(|()| leased).map_err(Trouble::Committing),
         none_or_trouble => {
-            drop(transaction);
+            roll_back(transaction).await;
             none_or_trouble
         }
     };
@@ -118,7 +116,11 @@ pub(super) async fn settle(
     now: Timestamp,
 ) -> Result<SettleOutcome, StoreError> {
     let Some(script) = settle_script(&db.schema, lease, how, now) else { return Ok(SettleOutcome::LeaseLost) };
-    Ok(if execute(db, script, "settling a lease").await? == 1 { SettleOutcome::Settled } else { SettleOutcome::LeaseLost })
+    Ok(if execute(db, script, "settling a lease").await? == 1 {
+        SettleOutcome::Settled
+    } else {
+        SettleOutcome::LeaseLost
+    })
 }
 
 /// `None`: no lease ever had this fence.
@@ -132,12 +134,7 @@ pub(super) fn settle_script(schema: &Schema, lease: &LeaseRef, how: &Settlement,
 }
 
 /// Removes what ended before an instant. Those who prune at the same time take different things.
-pub(super) async fn prune(
-    db: &Postgres,
-    what: Retained,
-    before: Timestamp,
-    limit: u32,
-) -> Result<u64, StoreError> {
+pub(super) async fn prune(db: &Postgres, what: Retained, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
     execute(db, prune_script(&db.schema, what, before, limit), "pruning").await
 }
 

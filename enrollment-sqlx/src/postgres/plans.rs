@@ -132,7 +132,8 @@ async fn a_change_reads_and_writes_by_indexes() {
     let expect = Expect::Version(Version(1));
     let mut ops: Vec<_> = Kind::ALL.iter().map(|kind| Op::Put { expect, next: full(*kind) }).collect();
     ops.push(Op::Delete { key: gone, version: Version(1) });
-    let bare = |kind, id, version| Row { key: RowKey::new(kind, id), version, unique: vec![], index: vec![], ..full(kind) };
+    let bare =
+        |kind, id, version| Row { key: RowKey::new(kind, id), version, unique: vec![], index: vec![], ..full(kind) };
     let loser = bare(Kind::User, Uuid::from_u128(5), Version(2));
     ops.push(Op::Put { expect, next: loser.clone() });
     ops.push(Op::Put { expect: Expect::Absent, next: bare(Kind::Enrollment, Uuid::max(), Version::FIRST) });
@@ -162,7 +163,14 @@ async fn a_change_reads_and_writes_by_indexes() {
     assert_eq!(batch.commit(&change, "fingerprint").expect("an outcome"), CommitOutcome::Applied);
     scripts.extend(write::statements(&schema, &batch.writes()));
     let written: String = scripts[1..].iter().map(Script::text).collect();
-    for part in ["insert into", "set username = null", "set version", "delete from", "many_keys held", ".outbox set leased_until"] {
+    for part in [
+        "insert into",
+        "set username = null",
+        "set version",
+        "delete from",
+        "many_keys held",
+        ".outbox set leased_until",
+    ] {
         assert!(written.contains(part), "{part} is missing in {written}");
     }
     assert_eq!(scripts.len(), 3, "a key moves, so there are two statements that write");

@@ -25,11 +25,8 @@ pub(crate) fn statements(schema: &Schema, writes: &Writes<'_>) -> Vec<Script> {
     if !writes.given_up.is_empty() {
         giving.part(|script| give_up_many(schema, script, &writes.given_up));
     }
-    let (first, mut taking) = if writes.moves_keys {
-        (Some(giving.end("select 1")), Statement::default())
-    } else {
-        (None, giving)
-    };
+    let (first, mut taking) =
+        if writes.moves_keys { (Some(giving.end("select 1")), Statement::default()) } else { (None, giving) };
     for (kind, rows) in &writes.put {
         let (replacing, new): (Vec<_>, Vec<_>) = rows.iter().partition(|put| put.replaces);
         if !replacing.is_empty() {

@@ -16,8 +16,7 @@ pub(crate) async fn begin(wanted: &Wanted<'_>, conn: &mut SqliteConnection) -> R
     let mut facts = Facts::default();
     for row in script(wanted).query().fetch_all(conn).await.map_err(failed)? {
         let json: String = row.try_get(0).map_err(failed)?;
-        let fact =
-            serde_json::from_str(&json).map_err(|_| Failure::corrupt("what changes expect cannot be read"))?;
+        let fact = serde_json::from_str(&json).map_err(|_| Failure::corrupt("what changes expect cannot be read"))?;
         facts.add(fact);
     }
     Ok(facts)

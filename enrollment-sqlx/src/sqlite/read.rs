@@ -60,9 +60,7 @@ pub(crate) fn find_text(by: &UniqueKey) -> String {
     let (name, kind) = (by.name, by.name.kind());
     let select = &texts(kind).select;
     if name.is_many() {
-        format!(
-            "{select} from {kind} where id = (select id from many_keys where name = '{name}' and value = $1)",
-        )
+        format!("{select} from {kind} where id = (select id from many_keys where name = '{name}' and value = $1)",)
     } else {
         format!("{select} from {kind} where {name} = $1")
     }

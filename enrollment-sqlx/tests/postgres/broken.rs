@@ -105,7 +105,9 @@ async fn a_victim_is_tried_again_and_then_busy() {
         $$ begin if nextval('tries') < 4 then raise sqlstate '40P01'; end if; return new; end $$; \
         create trigger failing before insert on seals for each row execute function fails()";
     let mut conn = place.connect().await;
-    conn.execute(AssertSqlSafe(text.replace("'tries'", &format!("'{}.tries'", place.schema)))).await.expect("a trigger");
+    conn.execute(AssertSqlSafe(text.replace("'tries'", &format!("'{}.tries'", place.schema))))
+        .await
+        .expect("a trigger");
     let make = change(1, vec![put(plain(Kind::Seal, 1, 1))]);
     assert_eq!(store.commit(&make).await.expect("an outcome"), CommitOutcome::Applied);
     conn.execute("alter sequence tries minvalue -1000 restart with -1000").await.expect("from the start");

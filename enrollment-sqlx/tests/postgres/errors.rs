@@ -10,7 +10,7 @@ use enrollment_sqlx::{OpenError, PostgresOptions, SqlxStore};
 use sqlx::Executor;
 
 use crate::rows::{change, plain, put, user};
-use crate::support::{Place, server};
+use crate::support::{Place, server_at};
 
 #[tokio::test]
 async fn a_row_that_another_transaction_holds_for_too_long_is_busy() {
@@ -113,14 +113,14 @@ async fn what_is_no_usable_database_is_not_opened() {
         let opened = SqlxStore::open_postgres(&place.url(), options).await;
         assert!(matches!(opened, Err(OpenError::SchemaName(_))), "{opened:?}");
     }
-    for url in ["not a url", &server().replace("/postgres", "/no_such_database")] {
+    for url in ["not a url", &server_at("no_such_database")] {
         let opened = SqlxStore::open_postgres(url, place.options()).await;
         assert!(matches!(opened, Err(OpenError::Database(_))), "{opened:?}");
     }
     let latin = crate::support::fresh_name();
     let make = format!("create database {latin} encoding 'LATIN1' locale 'C' template template0");
     place.connect().await.execute(sqlx::AssertSqlSafe(make)).await.expect("a database");
-    let opened = SqlxStore::open_postgres(&server().replace("/postgres", &format!("/{latin}")), place.options()).await;
+    let opened = SqlxStore::open_postgres(&server_at(&latin), place.options()).await;
     assert!(matches!(&opened, Err(OpenError::Encoding(found)) if found == "LATIN1"), "{opened:?}");
 }
 
@@ -132,7 +132,10 @@ async fn connections_that_were_ended_while_idle_are_replaced() {
     let now = Timestamp::from_seconds(1_764_000_000);
     for n in 1..4 {
         place.end_connections().await;
-        assert_eq!(store.commit(&change(n, vec![put(plain(Kind::Guard, n, 1))])).await.expect("made"), CommitOutcome::Applied);
+        assert_eq!(
+            store.commit(&change(n, vec![put(plain(Kind::Guard, n, 1))])).await.expect("made"),
+            CommitOutcome::Applied
+        );
         place.end_connections().await;
         assert!(store.get(&[plain(Kind::Guard, n, 1).key]).await.expect("read")[0].is_some());
         place.end_connections().await;

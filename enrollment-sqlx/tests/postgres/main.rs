@@ -8,6 +8,9 @@ mod broken;
 mod clock;
 mod conformance;
 mod errors;
+mod golden;
+#[path = "../support/golden.rs"]
+mod golden_rows;
 mod host;
 mod processes;
 #[path = "../support/rows.rs"]

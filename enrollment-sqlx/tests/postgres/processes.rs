@@ -136,7 +136,10 @@ async fn audit(place: &Place, heard: &[u64]) {
         let query = sqlx::query_as::<_, (Option<i64>, i64, i64)>(count).bind(id(subject)).bind(first).bind(behind);
         let (stands, entries, changes) = query.fetch_one(&mut conn).await.expect("counts");
         let stands = stands.unwrap_or(0);
-        assert!(Version(u64::try_from(stands).expect("a version")) >= Version(*heard), "{heard} was answered, {stands} stands");
+        assert!(
+            Version(u64::try_from(stands).expect("a version")) >= Version(*heard),
+            "{heard} was answered, {stands} stands"
+        );
         assert_eq!((entries, changes), (stands, stands), "of subject {subject}");
     }
 }

@@ -9,12 +9,17 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
 
 /// Where the cluster for tests listens.
 pub(crate) fn server() -> String {
-    std::env::var("ENROLLMENT_TEST_POSTGRES").unwrap_or_else(|_| {
-        panic!(
-            "these tests need a PostgreSQL cluster of their own: run them by `scripts/postgres run cargo …`, or start \
-             one that stays by `eval \"$(scripts/postgres start)\"`"
-        )
-    })
+    std::env::var("ENROLLMENT_TEST_POSTGRES").expect(
+        "these tests need a PostgreSQL cluster of their own: run them by `scripts/postgres run cargo …`, or start one \
+         that stays by `eval \"$(scripts/postgres start)\"`; ENROLLMENT_TEST_POSTGRES names it",
+    )
+}
+
+/// Another database of the same cluster.
+pub(crate) fn server_at(database: &str) -> String {
+    let server = server();
+    let (cluster, _) = server.rsplit_once('/').expect("an address ends with a database");
+    format!("{cluster}/{database}")
 }
 
 /// A name that nobody else in the cluster has.
@@ -52,7 +57,8 @@ impl Place {
 
     /// Ends every connection of this place's stores, as a restart of the server does.
     pub(crate) async fn end_connections(&self) {
-        let end = sqlx::query("select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = $1");
+        let end =
+            sqlx::query("select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = $1");
         end.bind(&self.schema).execute(&mut self.connect().await).await.expect("ended");
     }
 
