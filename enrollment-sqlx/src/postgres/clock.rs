@@ -46,10 +46,10 @@ impl SqlxStore {
 impl Postgres {
     async fn clock_offset(&self, clock: &dyn Clock) -> Result<ClockOffset, StoreError> {
         const ASK: &str = "select (extract(epoch from clock_timestamp()) * 1000000)::bigint";
-        let mut patience = Patience::new("asking for the time", self.connections());
+        let mut patience = Patience::new("asking for the time");
         loop {
             // Opening a connection takes time, which is not to be counted.
-            let mut lent = self.lend().await?;
+            let mut lent = self.lend(&patience).await?;
             let before = clock.now();
             let asked = sqlx::query_scalar::<_, i64>(ASK).fetch_one(lent.connection()).await;
             let after = clock.now();

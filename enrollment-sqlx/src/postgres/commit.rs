@@ -23,17 +23,17 @@ pub(super) const BEGIN: &str = "begin isolation level read committed";
 
 pub(super) async fn commit(db: &Postgres, change: &Change) -> Result<CommitOutcome, StoreError> {
     let work = Work::new(change)?;
-    let mut patience = Patience::new("committing a change", db.connections());
+    let mut patience = Patience::new("committing a change");
     loop {
-        match attempt(db, &work).await {
+        match attempt(db, &work, &patience).await {
             Ok(outcome) => return Ok(outcome),
             Err(trouble) => patience.with(trouble)?,
         }
     }
 }
 
-async fn attempt(db: &Postgres, work: &Work<'_>) -> Result<CommitOutcome, Trouble> {
-    let mut lent = db.lend().await?;
+async fn attempt(db: &Postgres, work: &Work<'_>, patience: &Patience) -> Result<CommitOutcome, Trouble> {
+    let mut lent = db.lend(patience).await?;
     // A connection on which this fails is closed: whether a transaction was begun is not known.
     let mut transaction = lent.begin(format!("{BEGIN}{}", work.early_locks())).await?;
     let made = match work.run(&mut transaction, &db.schema).await {

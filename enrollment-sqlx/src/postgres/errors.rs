@@ -152,13 +152,16 @@ pub(crate) struct Patience {
     broken: u32,
 }
 
-/// More often than a call that can succeed is a victim or is raced.
-const CONTENDED: u32 = 8;
-
 impl Patience {
-    /// Once the server has gone away and come back, every connection of the pool may be broken.
-    pub(crate) const fn new(during: &'static str, connections: u32) -> Self {
-        Self { during, contended: CONTENDED, broken: connections }
+    pub(crate) const fn new(during: &'static str) -> Self {
+        // Contended: more often than a call that can succeed is a victim or is raced. Broken: once, so that a statement
+        // at which the server breaks down does not break it down again and again.
+        Self { during, contended: 8, broken: 1 }
+    }
+
+    /// For a connection that cannot be replaced.
+    pub(crate) const fn without_another_connection(self) -> Self {
+        Self { broken: 0, ..self }
     }
 
     /// `Ok`: again.
@@ -178,5 +181,10 @@ impl Patience {
         }
         *left -= 1;
         Ok(())
+    }
+
+    /// Whether a connection broke: others of the pool may be as old as that one.
+    pub(crate) const fn distrusts_the_pool(&self) -> bool {
+        self.broken == 0
     }
 }

@@ -1,6 +1,6 @@
 //! Changes inside a host's own transaction.
 
-use enrollment_core::port::{Change, CommitOutcome, StoreError, StoreErrorKind};
+use enrollment_core::port::{Change, CommitOutcome, StoreError};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor};
 
@@ -33,7 +33,7 @@ impl SqlxStore {
             #[cfg(feature = "sqlite")]
             Backend::Sqlite(_) => {
                 let _unused = (conn, change);
-                Err(StoreError::new(StoreErrorKind::Misuse, "the store is not on PostgreSQL"))
+                Err(crate::error::misuse("the store is not on PostgreSQL"))
             }
             Backend::Postgres(database) => commit_in(&database.schema, conn, change).await,
         }
@@ -42,8 +42,7 @@ impl SqlxStore {
 
 async fn commit_in(schema: &Schema, conn: &mut PgConnection, change: &Change) -> Result<CommitOutcome, StoreError> {
     let work = Work::new(change)?;
-    // There is no other connection to go on with.
-    let mut patience = Patience::new("committing a change", 0);
+    let mut patience = Patience::new("committing a change").without_another_connection();
     loop {
         let trouble = match attempt(schema, conn, &work).await {
             Ok(outcome) => return Ok(outcome),

@@ -6,7 +6,7 @@ use sqlx::postgres::{PgConnection, Postgres as Driver};
 use sqlx::{AssertSqlSafe, Connection, Transaction};
 
 use super::Postgres;
-use super::errors::{Meaning, Trouble, failed};
+use super::errors::{Meaning, Patience, Trouble, failed};
 use crate::error::Failure;
 
 /// A connection that goes back to the pool only when it is given back, and is closed otherwise: a call that was dropped
@@ -15,21 +15,32 @@ use crate::error::Failure;
 pub(crate) struct Lent(Option<PoolConnection<Driver>>);
 
 impl Postgres {
+    /// A connection for a try. After one broke, one that answers: when the server was restarted, all that idled are
+    /// broken.
+    pub(super) async fn lend(&self, patience: &Patience) -> Result<Lent, StoreError> {
+        let mut lent = self.acquire().await?;
+        if patience.distrusts_the_pool() {
+            for _ in 0..self.pool.options().get_max_connections() {
+                if lent.connection().ping().await.is_ok() {
+                    break;
+                }
+                drop(lent);
+                lent = self.acquire().await?;
+            }
+        }
+        Ok(lent)
+    }
+
     /// A connection, when there is one in time.
-    pub(super) async fn lend(&self) -> Result<Lent, StoreError> {
+    async fn acquire(&self) -> Result<Lent, StoreError> {
         match self.pool.acquire().await {
             Ok(connection) => Ok(Lent(Some(connection))),
             // A pool that has not reached its size was waiting for the server.
-            Err(error @ sqlx::Error::PoolTimedOut) if self.pool.size() < self.connections() => {
+            Err(error @ sqlx::Error::PoolTimedOut) if self.pool.size() < self.pool.options().get_max_connections() => {
                 Err(Failure::new(StoreErrorKind::Unavailable, "no connection to the server", error).into())
             }
             Err(error) => Err(failed("getting a connection")(error).into()),
         }
-    }
-
-    /// At most this many.
-    pub(super) fn connections(&self) -> u32 {
-        self.pool.options().get_max_connections()
     }
 }
 

@@ -23,9 +23,9 @@ pub(super) async fn lease(db: &Postgres, request: &LeaseRequest) -> Result<Vec<L
     if request.channels.is_empty() || request.limit == 0 {
         return Ok(Vec::new());
     }
-    let mut patience = Patience::new("leasing entries", db.connections());
+    let mut patience = Patience::new("leasing entries");
     loop {
-        match attempt(db, request).await {
+        match attempt(db, request, &patience).await {
             Ok(leased) => return Ok(in_order(leased)),
             Err(trouble) => patience.with(trouble)?,
         }
@@ -36,8 +36,8 @@ pub(super) async fn lease(db: &Postgres, request: &LeaseRequest) -> Result<Vec<L
 /// the schema.
 const LEASING: i32 = 0x6c65_6173;
 
-async fn attempt(db: &Postgres, request: &LeaseRequest) -> Result<Vec<Leased>, Trouble> {
-    let mut lent = db.lend().await?;
+async fn attempt(db: &Postgres, request: &LeaseRequest, patience: &Patience) -> Result<Vec<Leased>, Trouble> {
+    let mut lent = db.lend(patience).await?;
     let one_at_a_time = format!("; select pg_advisory_xact_lock({LEASING}, {})", db.schema.number());
     let mut transaction = lent.begin(format!("{BEGIN}{one_at_a_time}")).await?;
     let taken = lease_script(&db.schema, request).query().fetch_all(&mut *transaction).await;
@@ -156,7 +156,7 @@ pub(super) fn prune_script(schema: &Schema, what: Retained, before: Timestamp, l
 
 /// Runs a statement that is a transaction of its own: once it was sent, it may have taken effect.
 async fn execute(db: &Postgres, script: Script, during: &'static str) -> Result<u64, StoreError> {
-    let mut lent = db.lend().await?;
+    let mut lent = db.lend(&Patience::new(during)).await?;
     match script.query().execute(lent.connection()).await {
         Ok(done) => {
             lent.give_back();

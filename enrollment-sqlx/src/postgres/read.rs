@@ -99,9 +99,9 @@ fn has_nul(value: &KeyValue) -> bool {
 
 /// Reading does nothing, so it may be done again on another connection.
 async fn fetch(db: &Postgres, script: &Script) -> Result<Vec<Row>, StoreError> {
-    let mut patience = Patience::new("reading rows", db.connections());
+    let mut patience = Patience::new("reading rows");
     loop {
-        let mut lent = db.lend().await?;
+        let mut lent = db.lend(&patience).await?;
         match script.clone().query().fetch_all(lent.connection()).await {
             Ok(rows) => {
                 lent.give_back();

@@ -128,9 +128,16 @@ async fn what_is_no_usable_database_is_not_opened() {
 #[tokio::test]
 async fn connections_that_were_ended_while_idle_are_replaced() {
     let place = Place::new();
-    let store = place.open().await;
+    let store = std::sync::Arc::new(place.open().await);
     let now = Timestamp::from_seconds(1_764_000_000);
     for n in 1..4 {
+        // Several connections, so that several are broken.
+        let mut readers = tokio::task::JoinSet::new();
+        for _ in 0..12 {
+            let store = std::sync::Arc::clone(&store);
+            readers.spawn(async move { store.get(&[plain(Kind::Guard, n, 1).key]).await.expect("read") });
+        }
+        assert_eq!(readers.join_all().await, vec![[None]; 12]);
         place.end_connections().await;
         assert_eq!(
             store.commit(&change(n, vec![put(plain(Kind::Guard, n, 1))])).await.expect("made"),

@@ -7,6 +7,7 @@
 mod broken;
 mod clock;
 mod conformance;
+mod crash;
 mod errors;
 mod golden;
 #[path = "../support/golden.rs"]
