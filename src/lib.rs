@@ -8,7 +8,7 @@
 //! | `system` | [`core::port`] | the operating system's clock and randomness |
 //! | `sqlite` | [`sqlx`] | a store on a SQLite file |
 //! | `postgres` | [`sqlx`] | a store on PostgreSQL |
-//! | `smtp` | [`smtp`] | from a message to a MIME document |
+//! | `smtp` | [`smtp`] | mail, over SMTP |
 //! | `wireguard` | [`wireguard`] | peers in a wg-quick file |
 //! | `axum` | [`axum`] | HTTP routers for enrollees and administrators |
 

@@ -77,6 +77,7 @@ pub(crate) fn onboarding(user: &User, initiator: UserId, ring: &KeyRing, now: Ti
         created: now,
         expires: now.plus(policy.token_validity.default.duration()),
         terms: Terms {
+            validity: policy.token_validity.default,
             session: policy.session_validity.default,
             max_sessions: policy.max_sessions.default,
             wrong_codes: policy.wrong_codes,

@@ -1,42 +1,23 @@
-//! From a draft to a MIME document.
+//! From a message to a MIME document.
 
-use std::fmt;
 use std::time::SystemTime;
 
-use enrollment_core::id::OutboxId;
+use enrollment_core::domain::contact::Email;
+use enrollment_core::port::{Message, Recipient};
 use enrollment_core::time::Timestamp;
-use lettre::Message;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, MultiPartKind, SinglePart};
-
-/// A mail that is ready but for its form. Its text may hold a secret such as an invitation's link, so `Debug` shows
-/// only the id.
-pub struct Draft {
-    /// The outbox entry that this mail delivers.
-    pub id: OutboxId,
-    /// The address of the recipient.
-    pub to: String,
-    /// The subject, in plain text.
-    pub subject: String,
-    /// The whole mail as plain text.
-    pub text: String,
-    /// The same as HTML.
-    pub html: String,
-}
-
-impl fmt::Debug for Draft {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Draft").field("id", &self.id).finish_non_exhaustive()
-    }
-}
 
 /// A mail that cannot be composed. Trying again does not help.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ComposeError {
-    /// The recipient's address is none.
-    #[error("the recipient's address is not valid")]
-    InvalidRecipient(#[source] lettre::address::AddressError),
+    /// The message is for a phone.
+    #[error("the recipient is not a mailbox")]
+    NoMailbox,
+    /// An address is none.
+    #[error("the address of the {0} is not valid")]
+    InvalidAddress(&'static str, #[source] lettre::address::AddressError),
     /// A line break or another control character that could begin a header of its own.
     #[error("the {0} has a control character")]
     ControlCharacter(&'static str),
@@ -45,37 +26,54 @@ pub enum ComposeError {
     Form(#[source] lettre::error::Error),
 }
 
-/// The same bytes for the same draft, sender and time: every try to deliver an outbox entry is the same mail.
+/// The same bytes for the same message and mailboxes: every try to deliver a message is the same mail.
 ///
-/// * `Message-ID` is `<id@domain>`, with the domain of the sender (RFC 5322, section 3.6.4); recipients see one mail
-///   however often it was tried.
+/// * `Message-ID` is `<id@domain>`, with the domain of `from` (RFC 5322, section 3.6.4), whatever sender the message
+///   itself names; recipients see one mail however often it was tried.
+/// * `Date` is when the message was queued; before 1970 it is taken for 1970.
 /// * `Auto-Submitted: auto-generated` (RFC 3834) keeps vacation notices away.
-/// * `multipart/alternative`, plain text first, since readers show the last part they can (RFC 2046, section 5.1.4).
-///
-/// `queued` becomes the `Date`; before 1970 it is taken for 1970.
+/// * `multipart/alternative`, plain text first, since readers show the last part they can (RFC 2046, section 5.1.4);
+///   plain text alone for a message without HTML.
 ///
 /// # Errors
 /// When an address is not valid or a header would have a control character. No header is ever made from a part of a
 /// value.
-pub fn compose(draft: &Draft, from: &Mailbox, queued: Timestamp) -> Result<Message, ComposeError> {
-    refuse_control_characters("subject", &draft.subject)?;
-    refuse_control_characters("sender's name", from.name.as_deref().unwrap_or_default())?;
-    let to = draft.to.parse().map_err(ComposeError::InvalidRecipient)?;
-    let date = SystemTime::UNIX_EPOCH + queued.since(Timestamp::EPOCH);
-    let parts = MultiPart::builder()
-        .kind(MultiPartKind::Alternative)
-        .boundary(format!("enrollment-{}", draft.id.uuid().simple()))
-        .singlepart(SinglePart::plain(draft.text.clone()))
-        .singlepart(SinglePart::html(draft.html.clone()));
-    Message::builder()
-        .message_id(Some(format!("<{}@{}>", draft.id, from.email.domain())))
-        .date(date)
-        .from(from.clone())
-        .to(Mailbox::new(None, to))
-        .subject(draft.subject.as_str())
-        .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".into()))
-        .multipart(parts)
-        .map_err(ComposeError::Form)
+pub fn compose(message: &Message, from: &Mailbox, reply_to: Option<&Mailbox>) -> Result<lettre::Message, ComposeError> {
+    let Recipient::Email(to) = &message.to else { return Err(ComposeError::NoMailbox) };
+    refuse_control_characters("subject", &message.subject)?;
+    for mailbox in std::iter::once(from).chain(reply_to) {
+        refuse_control_characters("sender's name", mailbox.name.as_deref().unwrap_or_default())?;
+    }
+    let sender = match &message.from {
+        Some(chosen) => Mailbox::new(from.name.clone(), address("sender", chosen)?),
+        None => from.clone(),
+    };
+    let mut mail = lettre::Message::builder()
+        .message_id(Some(format!("<{}@{}>", message.id, from.email.domain())))
+        .date(SystemTime::UNIX_EPOCH + message.queued.since(Timestamp::EPOCH))
+        .from(sender)
+        .to(Mailbox::new(None, address("recipient", to)?))
+        .subject(message.subject.as_str())
+        .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".into()));
+    if let Some(reply_to) = reply_to {
+        mail = mail.reply_to(reply_to.clone());
+    }
+    let text = SinglePart::plain(message.text.clone());
+    let composed = match &message.html {
+        Some(html) => mail.multipart(
+            MultiPart::builder()
+                .kind(MultiPartKind::Alternative)
+                .boundary(format!("enrollment-{}", message.id.uuid().simple()))
+                .singlepart(text)
+                .singlepart(SinglePart::html(html.clone())),
+        ),
+        None => mail.singlepart(text),
+    };
+    composed.map_err(ComposeError::Form)
+}
+
+fn address(whose: &'static str, email: &Email) -> Result<lettre::Address, ComposeError> {
+    email.as_str().parse().map_err(|error| ComposeError::InvalidAddress(whose, error))
 }
 
 fn refuse_control_characters(what: &'static str, value: &str) -> Result<(), ComposeError> {
@@ -84,44 +82,48 @@ fn refuse_control_characters(what: &'static str, value: &str) -> Result<(), Comp
 
 #[cfg(test)]
 mod tests {
+    use enrollment_core::id::OutboxId;
+
     use super::*;
 
-    fn draft() -> Draft {
-        Draft {
+    fn message() -> Message {
+        Message {
             id: OutboxId::from_uuid(uuid::uuid!("0190b0f0-0000-7000-8000-0123456789ab")),
-            to: "anna.kowalska@example.com".into(),
+            from: None,
+            to: to("anna.kowalska@example.com"),
             subject: "Twoje zaproszenie do Żółw VPN, a subject that is long enough to be folded into two lines".into(),
             text: "Hello Anna,\n\nyour invitation: https://vpn.example.com/enroll/abc\n\n-- \nŻółw\n".into(),
-            html: format!("<p>Hello Anna,</p>\n<p>{}</p>\n", "a very long line ".repeat(80)),
+            html: Some(format!("<p>Hello Anna,</p>\n<p>{}</p>\n", "a very long line ".repeat(80))),
+            queued: "2026-01-31T12:00:00.5Z".parse().expect("a time"),
         }
+    }
+
+    fn to(address: &str) -> Recipient {
+        Recipient::Email(address.parse().expect("an address"))
     }
 
     fn sender() -> Mailbox {
         "Żółw VPN <vpn@mail.example.com>".parse().expect("a mailbox")
     }
 
-    fn queued() -> Timestamp {
-        "2026-01-31T12:00:00.5Z".parse().expect("a time")
-    }
-
-    fn raw(draft: &Draft) -> String {
-        let message = compose(draft, &sender(), queued()).expect("composed");
-        String::from_utf8(message.formatted()).expect("a mail is ASCII here")
+    fn raw(message: &Message) -> String {
+        let mail = compose(message, &sender(), None).expect("composed");
+        String::from_utf8(mail.formatted()).expect("a mail is ASCII here")
     }
 
     #[test]
     fn a_mail_has_its_headers_and_a_text_part_before_the_html() {
-        insta::assert_snapshot!(raw(&draft()).replace("\r\n", "\n"));
+        insta::assert_snapshot!(raw(&message()).replace("\r\n", "\n"));
     }
 
     #[test]
     fn every_try_is_the_same_mail() {
-        assert_eq!(raw(&draft()), raw(&draft()));
+        assert_eq!(raw(&message()), raw(&message()));
     }
 
     #[test]
     fn every_line_ends_and_is_as_long_as_smtp_allows() {
-        let raw = raw(&draft());
+        let raw = raw(&message());
         assert!(raw.split("\r\n").all(|line| line.len() <= 998 && !line.contains(['\r', '\n']) && line.is_ascii()));
     }
 
@@ -129,29 +131,44 @@ mod tests {
     fn a_value_cannot_become_a_header() {
         for line_break in ["\r\n", "\n", "\r", "\0"] {
             let injected = format!("x{line_break}Bcc: evil@example.com");
-            let subject = Draft { subject: injected.clone(), ..draft() };
-            assert!(matches!(compose(&subject, &sender(), queued()), Err(ComposeError::ControlCharacter("subject"))));
-            let to = Draft { to: format!("anna@example.com{line_break}Bcc: evil@example.com"), ..draft() };
-            assert!(matches!(compose(&to, &sender(), queued()), Err(ComposeError::InvalidRecipient(_))));
+            let subject = Message { subject: injected.clone(), ..message() };
+            assert!(matches!(compose(&subject, &sender(), None), Err(ComposeError::ControlCharacter("subject"))));
             let from = Mailbox::new(Some(injected), sender().email);
-            assert!(matches!(compose(&draft(), &from, queued()), Err(ComposeError::ControlCharacter(_))));
-        }
-        for to in ["", "anna", "a@example.com, b@example.com", "Anna <a@example.com>"] {
-            let to = Draft { to: to.into(), ..draft() };
-            assert!(matches!(compose(&to, &sender(), queued()), Err(ComposeError::InvalidRecipient(_))));
+            assert!(matches!(compose(&message(), &from, None), Err(ComposeError::ControlCharacter(_))));
+            assert!(matches!(compose(&message(), &sender(), Some(&from)), Err(ComposeError::ControlCharacter(_))));
         }
     }
 
     #[test]
-    fn debug_shows_nothing_of_the_mail() {
-        let shown = format!("{:?}", draft());
-        assert!(!["anna", "invitation", "Hello"].iter().any(|secret| shown.contains(secret)), "{shown}");
+    fn a_message_may_name_its_sender_and_keeps_its_id() {
+        let other = Message { from: Some("other@example.org".parse().expect("an address")), ..message() };
+        let mail = compose(&other, &sender(), Some(&"help@example.com".parse().expect("a mailbox"))).expect("composed");
+        assert_eq!(mail.envelope().from().map(ToString::to_string).as_deref(), Some("other@example.org"));
+        let raw = String::from_utf8(mail.formatted()).expect("ASCII");
+        for line in [
+            "Message-ID: <0190b0f0-0000-7000-8000-0123456789ab@mail.example.com>\r\n",
+            " <other@example.org>\r\n",
+            "Reply-To: help@example.com\r\n",
+        ] {
+            assert!(raw.contains(line), "{line} is not in {raw}");
+        }
+    }
+
+    #[test]
+    fn a_message_without_html_is_plain_text_alone() {
+        let raw = raw(&Message { html: None, ..message() });
+        assert!(raw.contains("Content-Type: text/plain; charset=utf-8\r\n") && !raw.contains("multipart"), "{raw}");
+    }
+
+    #[test]
+    fn a_short_message_is_no_mail() {
+        let to = Recipient::Phone("+49 30 123456".parse().expect("a number"));
+        assert!(matches!(compose(&Message { to, ..message() }, &sender(), None), Err(ComposeError::NoMailbox)));
     }
 
     #[test]
     fn a_time_before_1970_is_1970() {
-        let message = compose(&draft(), &sender(), Timestamp::from_seconds(-1)).expect("composed");
-        let raw = String::from_utf8(message.formatted()).expect("ASCII");
+        let raw = raw(&Message { queued: Timestamp::from_seconds(-1), ..message() });
         assert!(raw.contains("Date: Thu, 01 Jan 1970 00:00:00 +0000\r\n"), "{raw}");
     }
 }

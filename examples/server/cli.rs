@@ -130,6 +130,9 @@ pub(crate) struct UserAdd {
     /// Start their enrollment too, and print its link
     #[arg(long)]
     pub(crate) invite: bool,
+    /// The administrator the enrollee sees as the one to ask
+    #[arg(long = "as", value_name = "USERNAME")]
+    pub(crate) initiator: Option<Username>,
 }
 
 #[derive(Debug, Args)]
@@ -142,6 +145,9 @@ pub(crate) struct Invite {
     /// How long the link is valid, such as 24h [default: the setting]
     #[arg(long)]
     pub(crate) validity: Option<Span>,
+    /// The administrator the enrollee sees as the one to ask
+    #[arg(long = "as", value_name = "USERNAME")]
+    pub(crate) initiator: Option<Username>,
 }
 
 /// What an enrollment is for.

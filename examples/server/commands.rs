@@ -72,7 +72,8 @@ async fn add_user(service: &Service, add: UserAdd) -> Result<String, Error> {
         role: add.role,
         enrollment,
     };
-    let (user, issued) = service.administrator().create_user(&BY, new).await?;
+    let by = on_behalf_of(service, add.initiator).await?;
+    let (user, issued) = service.administrator().create_user(&by, new).await?;
     Ok(match issued {
         Some(issued) => link(&issued),
         None => format!("Added {}. To let them in: invite {}\n", user.username, user.username),
@@ -81,8 +82,19 @@ async fn add_user(service: &Service, add: UserAdd) -> Result<String, Error> {
 
 async fn invite(service: &Service, invite: Invite) -> Result<String, Error> {
     let user = find(service, &invite.username).await?;
-    let issued = service.administrator().start(&BY, user.id, start(invite.purpose, invite.validity)).await?;
+    let by = on_behalf_of(service, invite.initiator).await?;
+    let issued = service.administrator().start(&by, user.id, start(invite.purpose, invite.validity)).await?;
     Ok(link(&issued))
+}
+
+/// The command line, acting for an administrator where one is named: enrollees see whom to ask (INV-7).
+async fn on_behalf_of(service: &Service, initiator: Option<Username>) -> Result<Principal, Error> {
+    let Some(username) = initiator else { return Ok(BY) };
+    let user = find(service, &username).await?;
+    if user.role.is_none() {
+        return Err(format!("{username} is no administrator").into());
+    }
+    Ok(Principal { user: Some(user.id), ..BY })
 }
 
 fn start(purpose: Purpose, validity: Option<enrollment::core::time::Span>) -> StartEnrollment {

@@ -8,6 +8,7 @@ mod cli;
 mod commands;
 mod config;
 mod data;
+mod face;
 mod gateway;
 mod http;
 mod log;

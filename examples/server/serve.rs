@@ -1,18 +1,15 @@
 //! Serving both faces until stopped.
 
-use std::future::IntoFuture as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::Router;
-use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::config::Config;
 use super::workers::Workers;
-use super::{Error, data, gateway, http, log, owner};
+use super::{Error, data, face, gateway, http, log, owner};
 
 /// How long requests in flight may take to finish once the server stops.
 const GRACE: Duration = Duration::from_secs(35);
@@ -36,8 +33,8 @@ pub(crate) async fn serve(config: Config) -> Result<(), Error> {
 
     let (stop, stopped) = watch::channel(());
     let state = http::state(&config, &opened.service);
-    let mut public = tokio::spawn(face(public, http::public(&state), stopped.clone()));
-    let mut internal = tokio::spawn(face(internal, http::internal(&state), stopped));
+    let mut public = tokio::spawn(face::serve(public, http::public(&state), stopped.clone()));
+    let mut internal = tokio::spawn(face::serve(internal, http::internal(&state), stopped));
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
@@ -67,23 +64,6 @@ pub(crate) async fn serve(config: Config) -> Result<(), Error> {
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
     TcpListener::bind(address).await.map_err(|error| format!("{address}: {error}").into())
-}
-
-async fn face(listener: TcpListener, app: Router, mut stopped: watch::Receiver<()>) -> std::io::Result<()> {
-    // Answers are small and written at once: waiting to fill a packet only delays them.
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY");
-        }
-    });
-    let app = app.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, app)
-        .with_graceful_shutdown(async move {
-            // Fails when the sender is dropped, which is the sign to stop.
-            let _ = stopped.changed().await;
-        })
-        .into_future()
-        .await
 }
 
 fn ended_early(face: &str, ended: Result<std::io::Result<()>, tokio::task::JoinError>) -> Error {

@@ -38,6 +38,8 @@ pub(super) struct EnrollmentDto {
     expires_at: String,
     /// Whether that instant has come, for one that is still pending.
     expired: bool,
+    /// How many more sessions its token opens; without one, the person needs a new link.
+    sessions_left: u32,
     /// How far it is.
     progress: ProgressDto,
     /// How often a new holder of the token took the session over.
@@ -184,6 +186,7 @@ impl From<EnrollmentView> for EnrollmentDto {
             created,
             expires_at,
             expired,
+            sessions_left,
             progress,
             takeovers,
             wrong_codes,
@@ -204,6 +207,7 @@ impl From<EnrollmentView> for EnrollmentDto {
             created: created.to_string(),
             expires_at: expires_at.to_string(),
             expired,
+            sessions_left,
             progress: progress.into(),
             takeovers,
             wrong_codes,

@@ -8,8 +8,8 @@ use utoipa::ToSchema;
 
 /// Why a request was refused (RFC 9457, `application/problem+json`).
 ///
-/// `code` is stable and for programs, `detail` is for people and says what to do next. Nothing that was sent is
-/// repeated, so that no secret comes back.
+/// `code` is stable and for programs, `detail` is for people and says what to do next. No secret comes back: of what was
+/// sent, only a value outside its range is repeated, and names the sender must correct.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ProblemDocument {
     /// A stable name of the kind of problem: `urn:enrollment:problem:` and the code.

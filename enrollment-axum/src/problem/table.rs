@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use enrollment_core::domain::rejection::Rejection;
+use enrollment_core::domain::rejection::{Rejection, RejectionClass};
 use enrollment_core::service::Failure;
 
 use super::Problem;
@@ -12,38 +12,22 @@ use super::Problem;
 const STORE_RETRY: Duration = Duration::from_secs(2);
 
 /// The status of a refusal.
-///
-/// 410: a token that was real and is dead. 401: a session that opens nothing. 409: the state of things stands against
-/// it, and another step changes that. 422: understood, and not acceptable.
-fn status(rejection: &Rejection) -> StatusCode {
-    use Rejection as R;
-    match rejection {
-        R::InvalidField { .. } => StatusCode::BAD_REQUEST,
-        R::Unauthorized | R::InvalidSession | R::SessionExpired | R::SessionSuperseded => StatusCode::UNAUTHORIZED,
-        R::Forbidden | R::Outranked => StatusCode::FORBIDDEN,
-        R::InvalidToken | R::NotFound { .. } => StatusCode::NOT_FOUND,
-        R::TokenExpired
-        | R::TokenRevoked
-        | R::TokenCompleted
-        | R::TokenSuperseded
-        | R::TokenLocked
-        | R::SessionsExhausted => StatusCode::GONE,
-        R::WrongCode { .. }
-        | R::Password(_)
-        | R::PublicKeyNeeded
-        | R::OutOfRange { .. }
-        | R::PasswordNotAccepted
-        | R::InvalidTemplate { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-        R::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
-        // Among them: already_completed, requirements_missing, mfa_not_started, step_not_offered, …_taken,
-        // user_disabled, already_enrolled, no_location, mail_not_configured, last_owner.
-        _ => StatusCode::CONFLICT,
+const fn status(class: RejectionClass) -> StatusCode {
+    match class {
+        RejectionClass::Invalid => StatusCode::BAD_REQUEST,
+        RejectionClass::Unauthenticated => StatusCode::UNAUTHORIZED,
+        RejectionClass::Forbidden => StatusCode::FORBIDDEN,
+        RejectionClass::NotFound => StatusCode::NOT_FOUND,
+        RejectionClass::Gone => StatusCode::GONE,
+        RejectionClass::Conflict => StatusCode::CONFLICT,
+        RejectionClass::Unacceptable => StatusCode::UNPROCESSABLE_ENTITY,
+        RejectionClass::TooMany => StatusCode::TOO_MANY_REQUESTS,
     }
 }
 
 impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Self {
-        let problem = Self::new(status(&rejection), rejection.code(), rejection.to_string());
+        let problem = Self::new(status(rejection.class()), rejection.code(), rejection.to_string());
         match rejection {
             Rejection::RequirementsMissing(missing) => problem.with(|document| {
                 document.missing = Some(missing.into_iter().map(|missing| missing.code().to_owned()).collect());

@@ -50,16 +50,43 @@ pub enum InvalidPublicKey {
     LowOrder,
 }
 
+/// The points of order 1, 2, 4 and 8 on curve and twist, in every spelling that fits 255 bits: 0, 1, the two of order 8,
+/// p − 1, and the first two once more as p and p + 1. A list, because the multiplication that would find them out takes
+/// longer than reading the rest of a device.
+const LOW_ORDER: [[u8; 32]; 7] = [
+    [0; 32],
+    first(0x01, 0x00, 0x00),
+    [
+        0xe0, 0xeb, 0x7a, 0x7c, 0x3b, 0x41, 0xb8, 0xae, 0x16, 0x56, 0xe3, 0xfa, 0xf1, 0x9f, 0xc4, 0x6a, 0xda, 0x09,
+        0x8d, 0xeb, 0x9c, 0x32, 0xb1, 0xfd, 0x86, 0x62, 0x05, 0x16, 0x5f, 0x49, 0xb8, 0x00,
+    ],
+    [
+        0x5f, 0x9c, 0x95, 0xbc, 0xa3, 0x50, 0x8c, 0x24, 0xb1, 0xd0, 0xb1, 0x55, 0x9c, 0x83, 0xef, 0x5b, 0x04, 0x44,
+        0x5c, 0xc4, 0x58, 0x1c, 0x8e, 0x86, 0xd8, 0x22, 0x4e, 0xdd, 0xd0, 0x9f, 0x11, 0x57,
+    ],
+    first(0xec, 0xff, 0x7f),
+    first(0xed, 0xff, 0x7f),
+    first(0xee, 0xff, 0x7f),
+];
+
+/// A number as X25519 writes it, little-endian: its first byte, those between, its last.
+const fn first(first: u8, between: u8, last: u8) -> [u8; 32] {
+    let mut bytes = [between; 32];
+    bytes[0] = first;
+    bytes[31] = last;
+    bytes
+}
+
 impl PublicKey {
     /// The key with these bytes.
     ///
     /// # Errors
     /// When it is a point of low order.
     pub fn from_bytes(bytes: [u8; 32]) -> Result<Self, InvalidPublicKey> {
-        // Any clamped scalar is a multiple of the cofactor, so exactly the points of low order give zero. One scalar
-        // settles it for all.
-        let shared = x25519_dalek::StaticSecret::from([1; 32]).diffie_hellman(&bytes.into());
-        if shared.was_contributory() { Ok(Self(bytes)) } else { Err(InvalidPublicKey::LowOrder) }
+        // The most significant bit is not part of the point (RFC 7748, section 5).
+        let mut point = bytes;
+        point[31] &= 0x7f;
+        if LOW_ORDER.contains(&point) { Err(InvalidPublicKey::LowOrder) } else { Ok(Self(bytes)) }
     }
 
     /// The bytes.
@@ -128,24 +155,32 @@ mod tests {
         }
     }
 
+    /// Whether a secret shared with this point is known to everyone. Any clamped scalar is a multiple of the cofactor,
+    /// so exactly the points of low order give zero, and one scalar settles it for all.
+    fn gives_nothing(bytes: [u8; 32]) -> bool {
+        !x25519_dalek::StaticSecret::from([1; 32]).diffie_hellman(&bytes.into()).was_contributory()
+    }
+
     /// DEV-1: the points of order 1, 2, 4 and 8 and their non-canonical spellings (RFC 7748, curve25519).
     #[test]
     fn zero_and_low_order_points_are_refused() {
-        const LOW_ORDER: [&str; 7] = [
-            "0000000000000000000000000000000000000000000000000000000000000000",
-            "0100000000000000000000000000000000000000000000000000000000000000",
-            "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
-            "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
-            "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-            "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-            "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-        ];
-        for hex in LOW_ORDER {
-            let mut bytes: [u8; 32] =
-                data_encoding::HEXLOWER.decode(hex.as_bytes()).expect("hex").try_into().expect("32 bytes");
-            assert_eq!(PublicKey::from_bytes(bytes), Err(InvalidPublicKey::LowOrder), "{hex}");
-            bytes[31] |= 0x80;
-            assert_eq!(PublicKey::from_bytes(bytes), Err(InvalidPublicKey::LowOrder), "{hex} with the high bit");
+        for low in LOW_ORDER {
+            for high_bit in [0, 0x80] {
+                let mut bytes = low;
+                bytes[31] |= high_bit;
+                assert!(gives_nothing(bytes), "{bytes:02x?} is listed and harmless");
+                assert_eq!(PublicKey::from_bytes(bytes), Err(InvalidPublicKey::LowOrder), "{bytes:02x?}");
+            }
+        }
+    }
+
+    /// DEV-1: the list has all of them that are near the ends of the range, where the non-canonical spellings are.
+    #[test]
+    fn no_other_number_near_the_ends_is_of_low_order() {
+        for n in 0..=u8::MAX {
+            for bytes in [first(n, 0x00, 0x00), first(n, 0xff, 0x7f), first(n, 0x00, 0x80), first(n, 0xff, 0xff)] {
+                assert_eq!(PublicKey::from_bytes(bytes).is_err(), gives_nothing(bytes), "{bytes:02x?}");
+            }
         }
     }
 }

@@ -83,6 +83,8 @@ pub const PAST_SESSIONS: usize = 16;
 /// What was agreed when an enrollment was issued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
+    /// How long a token is valid from its making, the first one and every one that replaces it.
+    pub validity: Span,
     /// How long a session lasts.
     pub session: Span,
     /// How many sessions a token opens.
@@ -232,10 +234,20 @@ impl Enrollment {
         }
     }
 
+    /// How many more sessions its token opens, the clock aside.
+    #[must_use]
+    pub const fn sessions_left(&self) -> u32 {
+        self.terms.max_sessions.saturating_sub(self.sessions)
+    }
+
     /// The first instant at which nothing can come of it any more.
     #[must_use]
     pub fn ends(&self) -> Timestamp {
-        self.session().map_or(self.expires, |session| session.deadline.max(self.expires))
+        match self.session() {
+            None => self.expires,
+            Some(last) if self.sessions_left() == 0 => last.deadline,
+            Some(session) => session.deadline.max(self.expires),
+        }
     }
 
     /// The devices whose addresses it reserves.

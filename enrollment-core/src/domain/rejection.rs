@@ -32,6 +32,9 @@ pub enum Rejection {
     /// The token opened as many sessions as it may.
     #[error("This link has been opened as often as it may. Ask your administrator for a new one.")]
     SessionsExhausted,
+    /// So much was changed under it that no more is written down.
+    #[error("This invitation was used for too many changes. Ask your administrator for a new one.")]
+    ChangesExhausted,
     /// The session secret opens nothing.
     #[error("You are not in an enrollment session. Open the link from your invitation again.")]
     InvalidSession,
@@ -167,7 +170,75 @@ pub enum Rejection {
     },
 }
 
+/// What kind of refusal it is: what a protocol's status is chosen by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RejectionClass {
+    /// A field's content does not fit.
+    Invalid,
+    /// Nobody who may ask has shown who they are.
+    Unauthenticated,
+    /// The caller may not.
+    Forbidden,
+    /// There is no such thing, and never was.
+    NotFound,
+    /// A token that was real and opens nothing any more.
+    Gone,
+    /// The state of things stands against it; another step changes that.
+    Conflict,
+    /// Understood, and not acceptable.
+    Unacceptable,
+    /// Too often; later it may succeed.
+    TooMany,
+}
+
 impl Rejection {
+    /// What kind of refusal it is.
+    #[must_use]
+    pub const fn class(&self) -> RejectionClass {
+        use RejectionClass as Class;
+        match self {
+            Self::InvalidField { .. } => Class::Invalid,
+            Self::Unauthorized | Self::InvalidSession | Self::SessionExpired | Self::SessionSuperseded => {
+                Class::Unauthenticated
+            }
+            Self::Forbidden | Self::Outranked => Class::Forbidden,
+            Self::InvalidToken | Self::NotFound { .. } => Class::NotFound,
+            Self::TokenExpired
+            | Self::TokenRevoked
+            | Self::TokenCompleted
+            | Self::TokenSuperseded
+            | Self::TokenLocked
+            | Self::SessionsExhausted
+            | Self::ChangesExhausted => Class::Gone,
+            Self::AlreadyCompleted
+            | Self::RequirementsMissing(_)
+            | Self::MfaNotStarted
+            | Self::MfaNotVerified
+            | Self::StepNotOffered
+            | Self::PasswordsExhausted
+            | Self::PublicKeyTaken
+            | Self::DeviceNameTaken
+            | Self::AddressesExhausted { .. }
+            | Self::UsernameTaken
+            | Self::UserDisabled
+            | Self::AlreadyEnrolled
+            | Self::NotEnrolled
+            | Self::FactorNotApplicable
+            | Self::NoLocation
+            | Self::LocationNameTaken
+            | Self::MailNotConfigured
+            | Self::DeviceStaged
+            | Self::LastOwner => Class::Conflict,
+            Self::WrongCode { .. }
+            | Self::Password(_)
+            | Self::PublicKeyNeeded
+            | Self::OutOfRange { .. }
+            | Self::PasswordNotAccepted
+            | Self::InvalidTemplate { .. } => Class::Unacceptable,
+            Self::TooMany { .. } => Class::TooMany,
+        }
+    }
+
     /// The stable code.
     #[must_use]
     pub const fn code(&self) -> &'static str {
@@ -179,6 +250,7 @@ impl Rejection {
             Self::TokenSuperseded => "token_superseded",
             Self::TokenLocked => "token_locked",
             Self::SessionsExhausted => "sessions_exhausted",
+            Self::ChangesExhausted => "changes_exhausted",
             Self::InvalidSession => "invalid_session",
             Self::SessionExpired => "session_expired",
             Self::SessionSuperseded => "session_superseded",

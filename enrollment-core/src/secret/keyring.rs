@@ -200,11 +200,11 @@ fn subkey(material: &Material, purpose: Purpose) -> Zeroizing<[u8; 32]> {
         Purpose::Seal => b"seal",
         Purpose::Audit => b"audit",
     };
-    derive(material, b"enrollment key ring 1", &[purpose])
+    derive(material.as_slice(), b"enrollment key ring 1", &[purpose])
 }
 
 /// `N` bytes by HKDF-SHA-256 (RFC 5869) from key, salt and fields.
-pub(super) fn derive<const N: usize>(key: &[u8; 32], salt: &[u8], fields: &[&[u8]]) -> Zeroizing<[u8; N]> {
+pub(super) fn derive<const N: usize>(key: &[u8], salt: &[u8], fields: &[&[u8]]) -> Zeroizing<[u8; N]> {
     const { assert!(N <= 255 * 32, "the most that HKDF-SHA-256 gives") };
     let mut bytes = Zeroizing::new([0; N]);
     Hkdf::<Sha256>::new(Some(salt), key)

@@ -68,7 +68,7 @@ impl KeyRing {
         let subkey = self.subkey(&seed.key, Purpose::Sessions)?;
         let enrollment = enrollment.uuid();
         let fields: [&[u8]; 3] = [enrollment.as_bytes(), &session.to_be_bytes(), nonce.0.as_bytes()];
-        Ok(SessionSecret(Opaque::new(SessionSecret::PREFIX, &derive(&subkey, &seed.nonce, &fields))))
+        Ok(SessionSecret(Opaque::new(SessionSecret::PREFIX, &derive(subkey.as_slice(), &seed.nonce, &fields))))
     }
 }
 

@@ -61,7 +61,7 @@ impl KeyRing {
         let subkey = self.subkey(&seed.key, Purpose::Tokens)?;
         let enrollment = enrollment.uuid();
         let fields: [&[u8]; 3] = [purpose.as_bytes(), enrollment.as_bytes(), &generation.to_be_bytes()];
-        Ok(Token(Opaque::new(Token::PREFIX, &derive(&subkey, &seed.nonce, &fields))))
+        Ok(Token(Opaque::new(Token::PREFIX, &derive(subkey.as_slice(), &seed.nonce, &fields))))
     }
 }
 

@@ -5,7 +5,11 @@ use std::fmt;
 use data_encoding::BASE64;
 use zeroize::Zeroizing;
 
+use super::keyring::derive;
+use super::session::SessionSecret;
 use crate::domain::device::{InvalidPublicKey, PublicKey};
+use crate::domain::text::DeviceName;
+use crate::id::EnrollmentId;
 use crate::port::Entropy;
 
 /// A private key for Curve25519 (RFC 7748).
@@ -19,6 +23,28 @@ impl PrivateKey {
     pub fn pair(entropy: &dyn Entropy) -> Result<(Self, PublicKey), InvalidPublicKey> {
         let mut bytes = Zeroizing::new([0; 32]);
         entropy.fill(bytes.as_mut_slice());
+        Self::with_public(bytes)
+    }
+
+    /// The pair of a device that is made for the holder of a session: always the same for the same session, enrollment
+    /// and name, so that an answer that was lost can be given again although the key is kept nowhere. Only the secret of
+    /// the session gives it, which is not kept either.
+    ///
+    /// HKDF-SHA-256 (RFC 5869) of the session's secret.
+    ///
+    /// # Errors
+    /// As [`PrivateKey::pair`].
+    pub fn of_session(
+        session: &SessionSecret,
+        enrollment: EnrollmentId,
+        device: &DeviceName,
+    ) -> Result<(Self, PublicKey), InvalidPublicKey> {
+        let enrollment = enrollment.uuid();
+        let fields: [&[u8]; 2] = [enrollment.as_bytes(), device.as_str().as_bytes()];
+        Self::with_public(derive(session.expose().as_bytes(), b"enrollment device key 1", &fields))
+    }
+
+    fn with_public(bytes: Zeroizing<[u8; 32]>) -> Result<(Self, PublicKey), InvalidPublicKey> {
         let public = x25519_dalek::PublicKey::from(&x25519_dalek::StaticSecret::from(*bytes));
         Ok((Self(bytes), PublicKey::from_bytes(*public.as_bytes())?))
     }

@@ -23,13 +23,18 @@ pub(crate) struct World {
     locations_version: Option<Version>,
     /// The administrator who started the enrollment, as they are now.
     pub(crate) initiator: Option<User>,
-    /// Further rows that were asked for.
-    pub(crate) more: Vec<Option<Row>>,
+    /// Further rows that were asked for, those that exist.
+    more: Vec<Row>,
 }
 
 impl World {
     pub(crate) fn circumstances<'a>(&'a self, policy: &'a Policy) -> Circumstances<'a> {
         Circumstances { user: &self.user.record, locations: &self.locations, settings: &self.settings, policy }
+    }
+
+    /// One of the further rows that were asked for, if it exists.
+    pub(crate) fn row(&self, key: RowKey) -> Option<&Row> {
+        self.more.iter().find(|row| row.key == key)
     }
 
     /// The steps that hold settings and locations as they were read.
@@ -80,7 +85,7 @@ impl Service {
             locations: self.locations_at(locations_version).await?,
             locations_version,
             initiator,
-            more: rows.collect(),
+            more: rows.flatten().collect(),
         }))
     }
 

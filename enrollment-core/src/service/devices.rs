@@ -37,7 +37,20 @@ pub(crate) struct Entry {
     pub(crate) enrollment: EnrollmentId,
     /// A peer at once, because its enrollment completes in the same change.
     pub(crate) at_once: bool,
+    /// Attachments that go in the same change: their addresses are free for this one.
+    pub(crate) in_place_of: Vec<AttachmentId>,
 }
+
+/// Where a free address is looked for.
+struct Search<'a> {
+    now: Timestamp,
+    location: LocationId,
+    pool: Pool,
+    in_place_of: &'a [AttachmentId],
+}
+
+/// A free address, with its row if it has one.
+type Found = (IpAddr, Option<Stored<Assignment>>);
 
 impl Service {
     /// Adds a device of the world's user to a draft, with addresses at every location that admits them.
@@ -62,7 +75,7 @@ impl Service {
         let state = if entry.at_once { PeerState::Intended } else { PeerState::Staged };
         let mut attachments = Vec::new();
         for location in world.locations.iter().filter(|location| location.admits(user)) {
-            let attachment = self.attach(draft, &device, location, state).await?;
+            let attachment = self.attach(draft, &device, location, state, &entry.in_place_of).await?;
             if entry.at_once {
                 self.tell_worker(draft, &attachment)?;
             }
@@ -71,26 +84,28 @@ impl Service {
         Ok(NewDevice { device, attachments })
     }
 
-    /// Adds an attachment of `device` to `location` to a draft, with one free address per pool.
+    /// Adds an attachment of `device` to `location` to a draft, with one free address per pool; those of the attachments
+    /// `in_place_of` count as free.
     pub(super) async fn attach(
         &self,
         draft: &mut Draft,
         device: &Device,
         location: &Location,
         state: PeerState,
+        in_place_of: &[AttachmentId],
     ) -> Result<Attachment, Failure> {
         let id = AttachmentId::new(draft.now, self.entropy());
         let mut addresses = Vec::new();
         for pool in &location.pools {
-            let free = self.free_address(draft.now, location.id, *pool).await?;
-            let Some((address, resting)) = free else {
+            let search = Search { now: draft.now, location: location.id, pool: *pool, in_place_of };
+            let Some((address, known)) = self.free_address(&search).await? else {
                 return Err(Rejection::AddressesExhausted { location: location.name.to_string() }.into());
             };
             let claim = Assignment { location: location.id, pool: *pool, address, standing: Standing::Held(id) };
-            draft.ops.push(match resting {
+            draft.ops.push(match known {
                 // Two who claim the same address meet in the same row: one of them reads again.
                 None => new_row(&claim),
-                Some(resting) => resting.put(&claim),
+                Some(known) => known.put(&claim),
             });
             addresses.push(address);
         }
@@ -108,18 +123,13 @@ impl Service {
         Ok(attachment)
     }
 
-    /// A free address of a pool, with its row if it rests from earlier use: looked for cyclically from a random start,
-    /// and one of the first [`CHOICES`] taken at random.
-    async fn free_address(
-        &self,
-        now: Timestamp,
-        location: LocationId,
-        pool: Pool,
-    ) -> Result<Option<(IpAddr, Option<Stored<Assignment>>)>, Failure> {
-        let start = pool.start(self.random());
-        let mut free = self.gaps(now, location, pool, start, None).await?;
+    /// A free address of a pool, with its row if it has one: looked for cyclically from a random start, and one of the
+    /// first [`CHOICES`] taken at random.
+    async fn free_address(&self, search: &Search<'_>) -> Result<Option<Found>, Failure> {
+        let start = search.pool.start(self.random());
+        let mut free = self.gaps(search, start, None).await?;
         if free.is_empty() {
-            free = self.gaps(now, location, pool, pool.lowest(), Some(start)).await?;
+            free = self.gaps(search, search.pool.lowest(), Some(start)).await?;
         }
         if free.is_empty() {
             return Ok(None);
@@ -128,14 +138,8 @@ impl Service {
         Ok(Some(free.swap_remove(nth)))
     }
 
-    async fn gaps(
-        &self,
-        now: Timestamp,
-        location: LocationId,
-        pool: Pool,
-        from: IpAddr,
-        until: Option<IpAddr>,
-    ) -> Result<Vec<(IpAddr, Option<Stored<Assignment>>)>, Failure> {
+    async fn gaps(&self, search: &Search<'_>, from: IpAddr, until: Option<IpAddr>) -> Result<Vec<Found>, Failure> {
+        let Search { now, location, pool, in_place_of } = *search;
         let mut scan = Scan::all(IndexName::AddressesByPool, Assignment::pool_part(location, pool), WINDOW);
         scan.from = Some(KeyValue::Text(sortable(from)));
         scan.to = until.map(|address| KeyValue::Text(sortable(address)));
@@ -143,14 +147,15 @@ impl Service {
         loop {
             let page = self.store().scan(&scan).await?;
             let mut taken = Vec::new();
-            let mut resting = BTreeMap::new();
+            let mut vacant = BTreeMap::new();
             let mut last = None;
             for row in &page.rows {
                 let assignment = Stored::<Assignment>::read(row)?;
                 let address = assignment.record.address;
                 last = Some(address);
-                if assignment.record.is_free(now) {
-                    resting.insert(address, assignment);
+                let given_up = matches!(assignment.record.standing, Standing::Held(by) if in_place_of.contains(&by));
+                if given_up || assignment.record.is_free(now) {
+                    vacant.insert(address, assignment);
                 } else {
                     taken.push(address);
                 }
@@ -161,8 +166,8 @@ impl Service {
                 return Ok(found
                     .into_iter()
                     .map(|address| {
-                        let rest = resting.remove(&address);
-                        (address, rest)
+                        let known = vacant.remove(&address);
+                        (address, known)
                     })
                     .collect());
             }

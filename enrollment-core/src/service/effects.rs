@@ -13,23 +13,24 @@ use crate::record::{IndexName, Kind, RowKey, Stored};
 use crate::worker::PeerIntent;
 
 impl Service {
-    /// Adds everything a decision causes to a draft.
+    /// Adds everything a decision causes to a draft. Returns the attachments that come into force by it.
     pub(crate) async fn add_effects(
         &self,
         draft: &mut Draft,
         world: Option<&World>,
         effects: Vec<Effect>,
-    ) -> Result<(), Failure> {
+    ) -> Result<Vec<Attachment>, Failure> {
+        let mut promoted = Vec::new();
         for effect in effects {
             match (effect, world) {
                 (Effect::ReleaseDevice(device), _) => self.release(draft, device).await?,
-                (Effect::PromoteDevice(device), Some(world)) => self.promote(draft, world, device).await?,
+                (Effect::PromoteDevice(device), Some(world)) => promoted = self.promote(draft, world, device).await?,
                 (Effect::WriteUser(user), Some(world)) => draft.ops.push(world.user.put(&user)),
                 (Effect::HoldUser, Some(world)) => draft.ops.push(world.user.check()),
                 (effect, None) => return Err(Failure::Broken(format!("nobody read the world for {effect:?}").into())),
             }
         }
-        Ok(())
+        Ok(promoted)
     }
 
     /// A staged device goes, with its attachments and addresses. Nobody ever used them, so they need no rest.
@@ -43,23 +44,24 @@ impl Service {
     }
 
     /// A staged device becomes a peer wherever its owner is admitted, at locations that came since it was staged too.
-    async fn promote(&self, draft: &mut Draft, world: &World, device: DeviceId) -> Result<(), Failure> {
-        let stored = self
-            .read::<Device>(device.uuid())
-            .await?
-            .ok_or_else(|| Failure::Broken("the staged device is gone".into()))?;
+    async fn promote(&self, draft: &mut Draft, world: &World, device: DeviceId) -> Result<Vec<Attachment>, Failure> {
+        let row = world.row(RowKey::new(Kind::Device, device.uuid()));
+        let row = row.ok_or_else(|| Failure::Broken("the staged device is gone".into()))?;
+        let stored = Stored::<Device>::read(row)?;
         let device = Device { staged: false, ..stored.record.clone() };
         draft.ops.push(stored.put(&device));
         let staged = self.attachments(device.id).await?;
+        let mut promoted = Vec::new();
         let admits = |location: &&_| crate::domain::location::Location::admits(location, &world.user.record);
         for location in world.locations.iter().filter(admits) {
-            match staged.iter().find(|attachment| attachment.record.location == location.id) {
+            promoted.push(match staged.iter().find(|attachment| attachment.record.location == location.id) {
                 Some(attachment) => self.intend(draft, attachment, PeerState::Intended)?,
                 None => {
-                    let attachment = self.attach(draft, &device, location, PeerState::Intended).await?;
+                    let attachment = self.attach(draft, &device, location, PeerState::Intended, &[]).await?;
                     self.tell_worker(draft, &attachment)?;
+                    attachment
                 }
-            }
+            });
         }
         for attachment in &staged {
             let open = world.locations.iter().filter(admits).any(|location| location.id == attachment.record.location);
@@ -67,7 +69,7 @@ impl Service {
                 self.detach(draft, attachment).await?;
             }
         }
-        Ok(())
+        Ok(promoted)
     }
 
     /// The attachments of a device.
@@ -75,16 +77,17 @@ impl Service {
         self.all(IndexName::AttachmentsByDevice, device.to_string()).await
     }
 
-    /// Writes a new intention for an attachment, and the hint for the worker that makes it so.
+    /// Writes a new intention for an attachment, which is returned, and the hint for the worker that makes it so.
     pub(crate) fn intend(
         &self,
         draft: &mut Draft,
         attachment: &Stored<Attachment>,
         state: PeerState,
-    ) -> Result<(), Failure> {
+    ) -> Result<Attachment, Failure> {
         let next = attachment.record.clone().intend(state);
         draft.ops.push(attachment.put(&next));
-        self.tell_worker(draft, &next)
+        self.tell_worker(draft, &next)?;
+        Ok(next)
     }
 
     pub(super) fn tell_worker(&self, draft: &mut Draft, attachment: &Attachment) -> Result<(), Failure> {
@@ -97,7 +100,10 @@ impl Service {
 
     async fn detach(&self, draft: &mut Draft, attachment: &Stored<Attachment>) -> Result<(), Failure> {
         for assignment in self.assignments(&attachment.record).await? {
-            draft.ops.push(assignment.delete());
+            // What takes its place may have its address already.
+            if !draft.writes(assignment.key()) {
+                draft.ops.push(assignment.delete());
+            }
         }
         draft.ops.push(attachment.delete());
         Ok(())

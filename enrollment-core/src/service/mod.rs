@@ -23,6 +23,7 @@ pub(crate) mod turn;
 pub mod administrator;
 pub mod enrollee;
 
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use audit_verify::AuditReport;
@@ -37,6 +38,11 @@ use crate::record::Version;
 use crate::secret::{Blocklist, HashingPool, KeyRing};
 use crate::time::Timestamp;
 use refusals::Refusals;
+
+/// What a use case answers, to be awaited; nothing is done before.
+///
+/// Boxed, so that use cases are compiled once, in this crate, and not again in every program that awaits them.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>>;
 
 /// Everything the use cases need. Cheap to clone; made by [`ServiceBuilder`].
 #[derive(Debug, Clone)]

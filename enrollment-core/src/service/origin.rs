@@ -19,8 +19,8 @@ pub struct Origin {
 pub struct Principal {
     /// Who it is, for the audit log.
     pub actor: Actor,
-    /// What they may do.
-    pub role: Role,
+    /// What they may do; a user without a role adds devices of their own and nothing else (INV-9).
+    pub role: Option<Role>,
     /// The user they are or act for: the initiator of what they start.
     pub user: Option<UserId>,
     /// Where they are.
@@ -31,7 +31,7 @@ impl Principal {
     /// Somebody with the server's command line: whoever reads the key ring and the database may do everything.
     #[must_use]
     pub const fn command_line() -> Self {
-        Self { actor: Actor::CommandLine, role: Role::Owner, user: None, origin: Origin { source: None } }
+        Self { actor: Actor::CommandLine, role: Some(Role::Owner), user: None, origin: Origin { source: None } }
     }
 
     /// Whether their role allows something.
@@ -39,7 +39,10 @@ impl Principal {
     /// # Errors
     /// [`Rejection::Forbidden`] when it does not.
     pub const fn demand(&self, permission: Permission) -> Result<(), Rejection> {
-        if self.role.may(permission) { Ok(()) } else { Err(Rejection::Forbidden) }
+        match self.role {
+            Some(role) if role.may(permission) => Ok(()),
+            _ => Err(Rejection::Forbidden),
+        }
     }
 
     /// Whether they may act upon somebody with the role `of` (ADM-7).
@@ -47,6 +50,7 @@ impl Principal {
     /// # Errors
     /// [`Rejection::Outranked`] when that role stands above theirs.
     pub fn demand_rank(&self, of: Option<Role>) -> Result<(), Rejection> {
-        if self.role.is_outranked_by(of) { Err(Rejection::Outranked) } else { Ok(()) }
+        let outranked = self.role.map_or(of.is_some(), |role| role.is_outranked_by(of));
+        if outranked { Err(Rejection::Outranked) } else { Ok(()) }
     }
 }

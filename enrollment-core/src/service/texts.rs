@@ -5,7 +5,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 
 use super::circumstances::World;
 use super::{Failure, Service};
-use crate::record::{Stored, TemplateText, Version};
+use crate::record::{Row, Stored, TemplateText, Version};
 use crate::template::{Rendered, Template, builtin};
 
 /// The name of the onboarding page's text.
@@ -20,12 +20,13 @@ pub(crate) fn built_in(name: &str) -> Option<(&'static str, &'static str)> {
 }
 
 impl Service {
-    /// The onboarding message for the world's user. A text that fails against all expectation is replaced by the
-    /// built-in one and reported to the operator: no text holds anybody up.
-    pub(crate) async fn onboarding(&self, world: &World) -> Result<Rendered, Failure> {
+    /// The onboarding message for the world's user, of a world that was read with the key of its text. A text that
+    /// fails against all expectation is replaced by the built-in one and reported to the operator: no text holds anybody
+    /// up.
+    pub(crate) fn onboarding(&self, world: &World) -> Result<Rendered, Failure> {
         let builtin = builtin::onboarding();
         let tags = world.tags(self.instance());
-        let (rendered, error) = match self.saved_text(ONBOARDING).await? {
+        let (rendered, error) = match self.saved_text(ONBOARDING, world.row(TemplateText::key(ONBOARDING)))? {
             Some(saved) => saved.render_or(builtin, &tags),
             None => builtin.render_or(builtin, &tags),
         };
@@ -36,8 +37,7 @@ impl Service {
     }
 
     /// The saved text of this name, compiled once per version: checking a text renders it three times.
-    async fn saved_text(&self, name: &'static str) -> Result<Option<Arc<Template>>, Failure> {
-        let row = self.store().get(&[TemplateText::key(name)]).await?.pop().flatten();
+    fn saved_text(&self, name: &'static str, row: Option<&Row>) -> Result<Option<Arc<Template>>, Failure> {
         let Some(row) = row else { return Ok(None) };
         let mut known = self.known_texts();
         if let Some((version, template)) = known.get(name)
@@ -45,7 +45,7 @@ impl Service {
         {
             return Ok(Some(Arc::clone(template)));
         }
-        let stored = Stored::<TemplateText>::read(&row)?;
+        let stored = Stored::<TemplateText>::read(row)?;
         let template = match Template::compile(&stored.record.source) {
             Ok(template) => Arc::new(template),
             Err(error) => {

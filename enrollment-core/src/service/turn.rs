@@ -55,6 +55,11 @@ impl Draft {
         self
     }
 
+    /// Whether the draft writes or removes this row.
+    pub(crate) fn writes(&self, key: RowKey) -> bool {
+        self.version_after(key).is_some()
+    }
+
     /// The version a row has after this draft, if the draft writes it.
     fn version_after(&self, key: RowKey) -> Option<Version> {
         self.ops.iter().find_map(|op| match op {

@@ -15,7 +15,7 @@ use crate::port::{
 };
 use crate::record::{Stored, UniqueKey, UniqueName};
 use crate::service::turn::{Doer, Draft, Written};
-use crate::service::{Failure, Origin, Service};
+use crate::service::{Answer, Failure, Origin, Service};
 
 /// What an outbox entry for peers says: look at this attachment. What shall be is read from the attachment itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,7 +55,11 @@ impl PeerWorker {
     /// # Errors
     /// When the store cannot be asked; what was leased is free again after a minute. A record that cannot be read is no
     /// error: its entry waits like one whose gateway fails, and the others go on.
-    pub async fn run_once(&self) -> Result<usize, Failure> {
+    pub fn run_once<'a>(&'a self) -> Answer<'a, usize> {
+        Box::pin(self.try_run_once())
+    }
+
+    async fn try_run_once(&self) -> Result<usize, Failure> {
         let now = self.service.now();
         let request = LeaseRequest { channels: vec![Channel::Peer], now, until: now.plus(LEASE), limit: BATCH };
         let leased = self.service.store().lease(&request).await?;

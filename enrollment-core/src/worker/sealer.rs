@@ -5,7 +5,7 @@ use crate::id::new_uuid;
 use crate::port::Scan;
 use crate::record::{IndexName, Seal, Stored, new_row};
 use crate::service::turn::{Draft, Written};
-use crate::service::{Failure, Service};
+use crate::service::{Answer, Failure, Service};
 
 /// Numbers, chains and signs audit entries (ADM-8); [`crate::domain::chain`] says how.
 #[derive(Debug, Clone)]
@@ -33,7 +33,11 @@ impl Sealer {
     /// # Errors
     /// When the store cannot be asked; when the head is not signed by a key of the ring, or an entry stands where the
     /// next one belongs: then somebody else than a sealer wrote into the log, and a verification names the place.
-    pub async fn run_once(&self) -> Result<usize, Failure> {
+    pub fn run_once<'a>(&'a self) -> Answer<'a, usize> {
+        Box::pin(self.try_run_once())
+    }
+
+    async fn try_run_once(&self) -> Result<usize, Failure> {
         let head = self.service.read::<Seal>(Seal::HEAD.id).await?;
         let page = self.service.store().scan(&Scan::all(IndexName::AuditChain, "unsealed", BATCH)).await?;
         if page.rows.is_empty() {

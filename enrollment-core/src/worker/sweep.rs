@@ -7,7 +7,7 @@ use crate::domain::enrollment::Enrollment;
 use crate::port::Scan;
 use crate::record::{IndexName, KeyValue, Stored};
 use crate::service::turn::{Doer, Draft, Written};
-use crate::service::{Failure, Origin, Service};
+use crate::service::{Answer, Failure, Origin, Service};
 
 /// Releases the addresses of enrollments that nothing can complete any more (DEV-3). Nothing depends on when it runs:
 /// whether a token or session is over is decided by the clock alone.
@@ -35,7 +35,11 @@ impl Sweeper {
     ///
     /// # Errors
     /// When the store cannot be asked.
-    pub async fn run_once(&self) -> Result<usize, Failure> {
+    pub fn run_once<'a>(&'a self) -> Answer<'a, usize> {
+        Box::pin(self.try_run_once())
+    }
+
+    async fn try_run_once(&self) -> Result<usize, Failure> {
         let now = self.service.now();
         let mut scan = Scan::all(IndexName::EnrollmentsReserving, "", BATCH);
         // Up to and with now: an end is the first instant at which nothing comes any more.

@@ -8,15 +8,15 @@ use enrollment_core::domain::enrollment::Purpose;
 use enrollment_core::domain::group::Access;
 use enrollment_core::domain::location::Location;
 use enrollment_core::id::{AttachmentId, DeviceId, LocationId, Number, UserId};
-use enrollment_core::port::{Clock, Op, Store};
+use enrollment_core::port::{Clock, Op};
 use enrollment_core::record::{IndexName, new_row};
 use enrollment_core::service::Service;
 use enrollment_core::service::administrator::{LocationPatch, UserPatch};
 use enrollment_core::service::enrollee::{DeviceKey, DeviceRequest};
 use enrollment_core::worker::PeerWorker;
+use enrollment_testkit::fake::FakeProvisioner;
 
 use crate::bench::{Bench, CLI, code, groups, public_key};
-use crate::fakes::{Gateway, RacedStore};
 
 fn only(names: &[&str]) -> LocationPatch {
     LocationPatch { access: Some(Access::Groups(groups(names))), ..LocationPatch::default() }
@@ -39,18 +39,12 @@ async fn member(bench: &Bench, username: &str, group: &str) -> UserId {
 }
 
 async fn run(bench: &Bench) {
-    let worker = PeerWorker::new(bench.service.clone(), Arc::new(Gateway::default()));
+    let worker = PeerWorker::new(bench.service.clone(), Arc::new(FakeProvisioner::new()));
     while worker.run_once().await.unwrap() > 0 {}
 }
 
 async fn state(bench: &Bench, device: DeviceId) -> PeerState {
     bench.all::<Attachment>(IndexName::AttachmentsByDevice, &device.to_string()).await.remove(0).state
-}
-
-/// The bench's service, with `rival` finishing between its first read and its first commit.
-fn raced<F: Future<Output = ()> + Send + 'static>(bench: &Bench, rival: impl FnOnce(Service) -> F) -> Service {
-    let store = RacedStore::new(Arc::clone(&bench.store), rival(bench.service.clone()));
-    bench.through(Arc::new(store) as Arc<dyn Store>)
 }
 
 /// DEV-5, DEV-7.
@@ -103,7 +97,7 @@ async fn a_device_that_comes_while_the_location_closes_is_no_peer() {
     let alice = member(&bench, "alice", "staff").await;
     let issued = bench.start(alice, Purpose::Device).await.unwrap();
     let session = bench.begin(&issued.token).await.unwrap();
-    let service = raced(&bench, |rival| async move {
+    let service = bench.raced(|rival| async move {
         let key = DeviceKey::Given(public_key(1));
         let request = DeviceRequest { name: "laptop".parse().unwrap(), key };
         rival.enrollee().set_device(&session, &request, CLI.origin).await.unwrap();
@@ -122,7 +116,7 @@ async fn whoever_changes_groups_while_the_location_closes_is_judged_by_both() {
     let alice = member(&bench, "alice", "staff").await;
     let device = bench.device_of(alice, 1).await.id;
     run(&bench).await;
-    let service = raced(&bench, |rival| async move { join(&rival, alice, &["sales"]).await });
+    let service = bench.raced(|rival| async move { join(&rival, alice, &["sales"]).await });
     open_to(&service, location, &["staff"]).await;
     assert_eq!(state(&bench, device).await, PeerState::Removing);
 }

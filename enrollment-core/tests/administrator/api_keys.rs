@@ -29,7 +29,7 @@ async fn a_key_acts_with_its_role_and_for_its_user() {
     let (manager, _) = bench.administrator("manager", Role::UserManager).await;
     let (view, secret) = make(&bench, Role::UserManager, Some(manager.id)).await;
     let by = authenticate(&bench, &secret).await.unwrap();
-    assert_eq!((by.actor, by.role, by.user), (Actor::ApiKey(view.id), Role::UserManager, Some(manager.id)));
+    assert_eq!((by.actor, by.role, by.user), (Actor::ApiKey(view.id), Some(Role::UserManager), Some(manager.id)));
     let alice = bench.user("alice").await;
     let issued = bench.admin().start(&by, alice.id, manual(Purpose::Onboarding)).await.unwrap();
     assert_eq!(bench.admin().enrollment(&by, issued.id).await.unwrap().initiator, Some(manager.id));
@@ -77,8 +77,8 @@ async fn a_key_never_may_more_than_its_user() {
         bench.admin().change_user(&CLI, admin.id, patch).await.unwrap();
         authenticate(&bench, &secret).await.map(|by| by.role).map_err(code)
     };
-    assert_eq!(now_be(Some(Role::HelpDesk)).await, Ok(Role::HelpDesk));
-    assert_eq!(now_be(Some(Role::Owner)).await, Ok(Role::Administrator));
+    assert_eq!(now_be(Some(Role::HelpDesk)).await, Ok(Some(Role::HelpDesk)));
+    assert_eq!(now_be(Some(Role::Owner)).await, Ok(Some(Role::Administrator)));
     assert_eq!(now_be(None).await, Err("unauthorized"));
 }
 

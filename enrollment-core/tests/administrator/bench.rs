@@ -23,9 +23,8 @@ use enrollment_core::service::administrator::{
 };
 use enrollment_core::service::enrollee::{BeginRequest, DeviceKey, DeviceRequest, DeviceView};
 use enrollment_core::service::{Failure, Instance, Origin, Principal, Service, ServiceBuilder};
+use enrollment_testkit::fake::{ManualClock, RacedStore, SeededEntropy};
 use uuid::Uuid;
-
-use crate::fakes::{CountingEntropy, ManualClock};
 
 pub(crate) const CLI: Principal = Principal::command_line();
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
@@ -35,14 +34,14 @@ pub(crate) struct Bench {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) store: Arc<MemoryStore>,
     pub(crate) ring: Arc<KeyRing>,
-    entropy: Arc<CountingEntropy>,
+    entropy: Arc<SeededEntropy>,
 }
 
 impl Bench {
     pub(crate) fn new() -> Self {
-        let clock = Arc::new(ManualClock::new());
+        let clock = Arc::new(ManualClock::default());
         let store = Arc::new(MemoryStore::new());
-        let entropy = Arc::new(CountingEntropy::default());
+        let entropy = Arc::new(SeededEntropy::new(7));
         let ring = Arc::new(KeyRing::generate(clock.now(), &*entropy));
         let service = service(Arc::clone(&store) as Arc<dyn Store>, &clock, &entropy, &ring);
         Self { service, clock, store, ring, entropy }
@@ -57,7 +56,16 @@ impl Bench {
         service(store, &self.clock, &self.entropy, &self.ring)
     }
 
-    pub(crate) fn entropy(&self) -> &CountingEntropy {
+    /// The same instance, with `rival` finishing between its first read and its first commit.
+    pub(crate) fn raced<F>(&self, rival: impl FnOnce(Service) -> F) -> Service
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let store = Arc::clone(&self.store) as Arc<dyn Store>;
+        self.through(Arc::new(RacedStore::new(store, rival(self.service.clone()))))
+    }
+
+    pub(crate) fn entropy(&self) -> &SeededEntropy {
         &self.entropy
     }
 
@@ -69,7 +77,8 @@ impl Bench {
     pub(crate) async fn administrator(&self, username: &str, role: Role) -> (UserView, Principal) {
         let new = NewUser { role: Some(role), ..new_user(username) };
         let user = self.admin().create_user(&CLI, new).await.unwrap().0;
-        let by = Principal { actor: Actor::User(user.id), role, user: Some(user.id), origin: Origin::default() };
+        let by =
+            Principal { actor: Actor::User(user.id), role: Some(role), user: Some(user.id), origin: Origin::default() };
         (user, by)
     }
 
@@ -224,7 +233,7 @@ impl Bench {
 fn service(
     store: Arc<dyn Store>,
     clock: &Arc<ManualClock>,
-    entropy: &Arc<CountingEntropy>,
+    entropy: &Arc<SeededEntropy>,
     ring: &Arc<KeyRing>,
 ) -> Service {
     let instance = Instance { url: "https://vpn.example.com".to_owned(), version: "1.0.0".to_owned() };

@@ -16,9 +16,9 @@ use enrollment_core::service::administrator::{NewLocation, UserPatch};
 use enrollment_core::service::enrollee::{DeviceKey, DeviceRequest};
 use enrollment_core::time::Span;
 use enrollment_core::worker::PeerWorker;
+use enrollment_testkit::fake::FakeProvisioner;
 
 use crate::bench::{Bench, CLI, code, manual, public_key};
-use crate::fakes::Gateway;
 use crate::secrecy::everything_stored;
 
 /// MSG-1, MSG-2, INV-7: the page of the last step, with and without the initiator.
@@ -172,11 +172,11 @@ async fn an_exhausted_pool_leaves_nothing_behind_until_an_address_has_rested() {
     assert_eq!(try_to_add(&bench, bob.id, 2).await, Err("addresses_exhausted"));
     assert!(bench.admin().devices_of(&CLI, bob.id).await.unwrap().is_empty());
 
-    let worker = PeerWorker::new(bench.service.clone(), Arc::new(Gateway::default()));
+    let worker = PeerWorker::new(bench.service.clone(), Arc::new(FakeProvisioner::new()));
     let device = bench.admin().devices_of(&CLI, alice.id).await.unwrap().remove(0).device.id;
     bench.admin().remove_device(&CLI, device).await.unwrap();
     while worker.run_once().await.unwrap() > 0 {}
     assert_eq!(try_to_add(&bench, bob.id, 2).await, Err("addresses_exhausted"), "it rests");
-    bench.clock.advance(Span::hours(24));
+    bench.clock.advance(Span::hours(24).duration());
     assert_eq!(try_to_add(&bench, bob.id, 2).await, Ok(only));
 }

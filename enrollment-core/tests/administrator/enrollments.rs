@@ -3,7 +3,7 @@ use enrollment_core::domain::settings::FrontEnd;
 use enrollment_core::domain::user::{TotpFactor, User, UserStatus};
 use enrollment_core::port::Clock;
 use enrollment_core::secret::Binding;
-use enrollment_core::service::administrator::{Delivery, StartEnrollment, UserPatch};
+use enrollment_core::service::administrator::{Delivery, Standing, StartEnrollment, UserPatch};
 use enrollment_core::service::{Failure, Origin};
 use enrollment_core::time::Span;
 
@@ -150,7 +150,7 @@ async fn a_rotation_replaces_the_link_and_renews_the_time() {
     let alice = bench.user("alice").await;
     let old = bench.start(alice.id, Purpose::Onboarding).await.unwrap();
     let session = bench.begin(&old.token).await.unwrap();
-    bench.clock.advance(Span::hours(24));
+    bench.clock.advance(Span::hours(24).duration());
     assert_eq!(bench.look(&old.token).await, Err("token_expired"));
     let new = bench.admin().rotate(&CLI, old.id).await.unwrap();
     assert_eq!((new.id, new.generation, new.purpose), (old.id, 2, Purpose::Onboarding));
@@ -168,9 +168,37 @@ async fn a_rotation_keeps_the_validity_that_was_chosen() {
     let alice = bench.user("alice").await;
     let start = StartEnrollment { validity: Some(Span::minutes(30)), ..manual(Purpose::Onboarding) };
     let issued = bench.admin().start(&CLI, alice.id, start).await.unwrap();
-    bench.clock.advance(Span::hours(1));
-    let rotated = bench.admin().rotate(&CLI, issued.id).await.unwrap();
-    assert_eq!(rotated.expires_at.since(bench.clock.now()), Span::minutes(30).duration());
+    for _ in 0..2 {
+        bench.clock.advance(Span::hours(1).duration());
+        let rotated = bench.admin().rotate(&CLI, issued.id).await.unwrap();
+        assert_eq!(rotated.expires_at.since(bench.clock.now()), Span::minutes(30).duration());
+    }
+}
+
+/// ADM-8: whoever holds a token cannot make the log grow without end, and a person who is nearly done still gets done.
+#[tokio::test]
+async fn under_one_invitation_a_thousand_changes_are_written_and_completing() {
+    let bench = Bench::new();
+    let alice = bench.user("alice").await;
+    let issued = bench.start(alice.id, Purpose::Onboarding).await.unwrap();
+    let session = bench.begin(&issued.token).await.unwrap();
+    bench.fill_in(&session).await;
+    let enrollee = bench.service.enrollee();
+    let phones = ["+48 600 100 200", "+48 600 100 201"].map(|phone| Some(phone.parse().unwrap()));
+    let mut written = 0;
+    let refused = loop {
+        let phone = phones[written % 2].clone();
+        match enrollee.confirm_profile(&session, phone, Origin::default()).await {
+            Ok(_) => written += 1,
+            Err(failure) => break code(failure),
+        }
+    };
+    // Issued, begun, and what was filled in are changes too.
+    assert!((990..1_000).contains(&written), "{written}");
+    assert_eq!(refused, "changes_exhausted");
+    assert_eq!(bench.begin(&issued.token).await.map(drop).map_err(code), Err("changes_exhausted"), "another holder");
+    assert!(enrollee.complete(&session, Origin::default()).await.is_ok());
+    assert_eq!(bench.enrollments(Standing::Completed).await.len(), 1);
 }
 
 #[tokio::test]

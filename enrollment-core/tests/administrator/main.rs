@@ -7,7 +7,6 @@ mod api_keys;
 mod bench;
 mod enrollee;
 mod enrollments;
-mod fakes;
 mod owner;
 mod peers;
 mod pending;

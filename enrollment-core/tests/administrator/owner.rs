@@ -14,7 +14,7 @@ async fn the_first_owner_has_one_link_until_they_are_enrolled() {
     let bench = Bench::new();
     let first = link(&bench).await.unwrap();
     bench.begin(&first.token).await.unwrap();
-    bench.clock.advance(Span::hours(23));
+    bench.clock.advance(Span::hours(23).duration());
     let again = link(&bench).await.unwrap();
     assert_eq!(again.token.expose(), first.token.expose());
     assert_eq!((again.id, again.expires_at), (first.id, first.expires_at));
@@ -31,7 +31,7 @@ async fn a_link_that_opens_nothing_is_renewed() {
     let bench = Bench::new();
     let mut last = link(&bench).await.unwrap();
     // Expired.
-    bench.clock.advance(Span::hours(24));
+    bench.clock.advance(Span::hours(24).duration());
     let renewed = link(&bench).await.unwrap();
     assert_eq!(bench.look(&last.token).await, Err("token_superseded"));
     last = renewed;
@@ -39,7 +39,7 @@ async fn a_link_that_opens_nothing_is_renewed() {
     for _ in 0..3 {
         bench.begin(&last.token).await.unwrap();
         assert_eq!(link(&bench).await.unwrap().id, last.id);
-        bench.clock.advance(Span::minutes(10));
+        bench.clock.advance(Span::minutes(10).duration());
     }
     let renewed = link(&bench).await.unwrap();
     assert_ne!(renewed.id, last.id);

@@ -9,11 +9,11 @@ use enrollment_core::port::{Clock, Op};
 use enrollment_core::record::{IndexName, Stored};
 use enrollment_core::service::administrator::{DeviceReport, PeerStatus, UserPatch};
 use enrollment_core::worker::PeerWorker;
+use enrollment_testkit::fake::{FakeProvisioner, Outage};
 
 use crate::bench::{Bench, CLI, code, groups};
-use crate::fakes::Gateway;
 
-async fn run(bench: &Bench, gateway: &Arc<Gateway>) {
+async fn run(bench: &Bench, gateway: &Arc<FakeProvisioner>) {
     let worker = PeerWorker::new(bench.service.clone(), gateway.clone());
     while worker.run_once().await.unwrap() > 0 {}
 }
@@ -38,8 +38,8 @@ fn be(status: UserStatus) -> UserPatch {
 #[tokio::test]
 async fn each_peer_is_shown_as_staged_pending_applied_or_failed() {
     let bench = Bench::new();
-    let gateway = Arc::new(Gateway::default());
-    bench.location("office", None).await;
+    let gateway = Arc::new(FakeProvisioner::new());
+    let office = bench.location("office", None).await;
     let alice = bench.user("alice").await;
     let issued = bench.start(alice.id, Purpose::Onboarding).await.unwrap();
     let session = bench.begin(&issued.token).await.unwrap();
@@ -49,19 +49,19 @@ async fn each_peer_is_shown_as_staged_pending_applied_or_failed() {
     assert_eq!(status(&bench, alice.id).await, PeerStatus::Staged, "the gateway hears nothing before completion");
     bench.service.enrollee().complete(&session, CLI.origin).await.unwrap();
     assert_eq!(status(&bench, alice.id).await, PeerStatus::Pending);
-    *gateway.out_of_order.lock().unwrap() = true;
+    gateway.set_outage(office, Some(Outage::Unreachable));
     run(&bench, &gateway).await;
     let report = reports(&bench, alice.id).await.remove(0);
     assert_eq!((report.status, report.attachments.len()), (PeerStatus::Failed, 1));
-    assert_eq!(report.attachments[0].failure.as_deref(), Some("out of order"));
-    *gateway.out_of_order.lock().unwrap() = false;
-    bench.clock.advance(enrollment_core::time::Span::hours(1));
+    assert_eq!(report.attachments[0].failure.as_deref(), Some("the gateway does not answer"));
+    gateway.set_outage(office, None);
+    bench.clock.advance(enrollment_core::time::Span::hours(1).duration());
     run(&bench, &gateway).await;
     assert_eq!(status(&bench, alice.id).await, PeerStatus::Applied);
 }
 
 /// An enrolled user with a device in force at one location for everyone.
-async fn connected(bench: &Bench, gateway: &Arc<Gateway>) -> (UserId, DeviceId) {
+async fn connected(bench: &Bench, gateway: &Arc<FakeProvisioner>) -> (UserId, DeviceId) {
     let alice = bench.user("alice").await;
     bench.enroll(alice.id).await;
     bench.location("office", None).await;
@@ -74,7 +74,7 @@ async fn connected(bench: &Bench, gateway: &Arc<Gateway>) -> (UserId, DeviceId) 
 #[tokio::test]
 async fn a_peer_whose_record_is_damaged_waits_and_holds_up_no_other() {
     let bench = Bench::new();
-    let gateway = Arc::new(Gateway::default());
+    let gateway = Arc::new(FakeProvisioner::new());
     let alice = bench.user("alice").await;
     bench.enroll(alice.id).await;
     bench.location("office", None).await;
@@ -96,7 +96,7 @@ async fn a_peer_whose_record_is_damaged_waits_and_holds_up_no_other() {
     let Op::Put { next, .. } = &mut repaired else { panic!("not written") };
     next.body.json = json;
     bench.commit(vec![repaired]).await;
-    bench.clock.advance(enrollment_core::time::Span::seconds(5));
+    bench.clock.advance(enrollment_core::time::Span::seconds(5).duration());
     assert_eq!(worker.run_once().await.unwrap(), 1);
     assert_eq!(attachments(&bench, devices[0]).await[0].state, PeerState::Applied);
 }
@@ -105,7 +105,7 @@ async fn a_peer_whose_record_is_damaged_waits_and_holds_up_no_other() {
 #[tokio::test]
 async fn disabling_takes_peers_out_of_force_and_enabling_puts_them_back() {
     let bench = Bench::new();
-    let gateway = Arc::new(Gateway::default());
+    let gateway = Arc::new(FakeProvisioner::new());
     let (alice, device) = connected(&bench, &gateway).await;
     let addresses = attachments(&bench, device).await.remove(0).addresses;
     bench.admin().change_user(&CLI, alice, be(UserStatus::Disabled)).await.unwrap();
@@ -123,7 +123,7 @@ async fn disabling_takes_peers_out_of_force_and_enabling_puts_them_back() {
 #[tokio::test]
 async fn enabling_puts_no_peer_where_the_user_is_not_admitted() {
     let bench = Bench::new();
-    let gateway = Arc::new(Gateway::default());
+    let gateway = Arc::new(FakeProvisioner::new());
     let alice = bench.user("alice").await;
     bench.enroll(alice.id).await;
     bench.location("staff only", Some("staff")).await;
@@ -149,7 +149,7 @@ async fn enabling_puts_no_peer_where_the_user_is_not_admitted() {
 async fn a_removed_device_leaves_nothing_but_addresses_that_rest() {
     for disabled_before in [false, true] {
         let bench = Bench::new();
-        let gateway = Arc::new(Gateway::default());
+        let gateway = Arc::new(FakeProvisioner::new());
         let (alice, device) = connected(&bench, &gateway).await;
         let attachment = attachments(&bench, device).await.remove(0);
         if disabled_before {

@@ -27,7 +27,7 @@ async fn the_list_has_the_latest_first_and_is_searched_by_username() {
     for username in ["bob", "alina", "alice", "carol", "dave"] {
         let user = bench.user(username).await;
         bench.start(user.id, Purpose::Onboarding).await.unwrap();
-        bench.clock.advance(Span::minutes(1));
+        bench.clock.advance(Span::minutes(1).duration());
     }
     let open = bench.open_enrollments().await;
     bench.admin().revoke(&CLI, open[1].id).await.unwrap();
@@ -82,7 +82,7 @@ async fn an_expired_enrollment_stays_among_the_open_until_it_is_closed() {
     let bench = Bench::new();
     let alice = bench.user("alice").await;
     let issued = bench.start(alice.id, Purpose::Onboarding).await.unwrap();
-    bench.clock.advance(Span::hours(24));
+    bench.clock.advance(Span::hours(24).duration());
     assert!(bench.open_enrollments().await[0].expired);
     bench.admin().revoke(&CLI, issued.id).await.unwrap();
     let closed = bench.enrollments(Standing::Closed).await.remove(0);

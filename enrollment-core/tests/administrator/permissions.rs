@@ -12,10 +12,10 @@ use enrollment_core::service::administrator::{
 };
 use enrollment_core::service::{Failure, Origin, Principal};
 use enrollment_core::worker::PeerWorker;
+use enrollment_testkit::fake::FakeProvisioner;
 use uuid::Uuid;
 
 use crate::bench::{Bench, CLI, code, manual, new_user};
-use crate::fakes::Gateway;
 
 /// What there is to act upon.
 struct Scene {
@@ -104,7 +104,7 @@ async fn every_operation_is_open_to_exactly_the_roles_of_the_table_and_refusals_
         for (operation, needed) in OPERATIONS {
             let scene = Scene::new().await;
             let actor = Actor::ApiKey(ApiKeyId::from_uuid(Uuid::from_u128(7)));
-            let by = Principal { actor, role, user: None, origin: Origin::default() };
+            let by = Principal { actor, role: Some(role), user: None, origin: Origin::default() };
             let allowed = needed.iter().all(|permission| role.may(*permission));
             let before = scene.bench.audit().await.len();
             let outcome = scene.attempt(&by, operation).await;
@@ -184,7 +184,7 @@ async fn nobody_but_an_owner_gives_or_takes_a_role_and_nobody_raises_their_own()
     assert_eq!(change(&admin, desk.id, role(None)).await, Err("forbidden"));
     assert_eq!(change(&admin, me.id, role(Some(Role::Owner))).await, Err("forbidden"));
     // A host whose principal claims more than the user is: still not for themself.
-    let claims = Principal { role: Role::Owner, ..admin };
+    let claims = Principal { role: Some(Role::Owner), ..admin };
     assert_eq!(change(&claims, me.id, role(Some(Role::Owner))).await, Err("forbidden"));
     assert_eq!(change(&claims, me.id, role(Some(Role::HelpDesk))).await, Ok(Some(Role::HelpDesk)));
     let (_, owner) = bench.administrator("boss", Role::Owner).await;
@@ -223,17 +223,23 @@ async fn whoever_signed_in_adds_their_own_device_and_a_program_does_not_do_it_fo
     let bench = Bench::new();
     let (me, by) = bench.administrator("apps", Role::ApplicationManager).await;
     bench.enroll(me.id).await;
+    let alice = bench.user("alice").await;
+    bench.enroll(alice.id).await;
     bench.location("office", None).await;
     let start =
         async |by: &Principal, user, purpose| bench.admin().start(by, user, manual(purpose)).await.map_err(code);
     let issued = start(&by, me.id, Purpose::Device).await.unwrap();
     let session = bench.begin(&issued.token).await.unwrap();
     bench.add_device(&session, 1).await;
-    let worker = PeerWorker::new(bench.service.clone(), Arc::new(Gateway::default()));
+    let worker = PeerWorker::new(bench.service.clone(), Arc::new(FakeProvisioner::new()));
     assert_eq!(worker.run_once().await.unwrap(), 1, "a peer at once");
+    // Somebody who is no administrator at all.
+    let nobody = Principal { actor: Actor::User(alice.id), role: None, user: Some(alice.id), ..by };
+    assert!(start(&nobody, alice.id, Purpose::Device).await.is_ok());
+    assert_eq!(start(&nobody, me.id, Purpose::Device).await.map(drop), Err("forbidden"));
+    assert_eq!(bench.admin().user(&nobody, alice.id).await.map(drop).map_err(code), Err("forbidden"));
     let program = Principal { actor: Actor::ApiKey(ApiKeyId::from_uuid(Uuid::from_u128(7))), ..by };
-    let other = bench.user("alice").await;
     assert_eq!(start(&program, me.id, Purpose::Device).await.map(drop), Err("forbidden"));
     assert_eq!(start(&by, me.id, Purpose::Factor).await.map(drop), Err("forbidden"));
-    assert_eq!(start(&by, other.id, Purpose::Device).await.map(drop), Err("forbidden"));
+    assert_eq!(start(&by, alice.id, Purpose::Device).await.map(drop), Err("forbidden"));
 }

@@ -1,12 +1,9 @@
 //! What happens when somebody else comes first.
 
-use std::sync::Arc;
-
 use enrollment_core::domain::attachment::{Attachment, PeerState};
 use enrollment_core::domain::enrollment::Purpose;
 use enrollment_core::domain::role::Role;
 use enrollment_core::domain::user::UserStatus;
-use enrollment_core::port::Store;
 use enrollment_core::record::IndexName;
 use enrollment_core::secret::SessionSecret;
 use enrollment_core::service::Service;
@@ -14,13 +11,6 @@ use enrollment_core::service::administrator::{FirstOwner, UserPatch};
 use enrollment_core::service::enrollee::{DeviceKey, DeviceRequest};
 
 use crate::bench::{Bench, CLI, code, groups, manual, public_key};
-use crate::fakes::RacedStore;
-
-/// The bench's service, with `rival` finishing between its first read and its first commit.
-fn raced<F: Future<Output = ()> + Send + 'static>(bench: &Bench, rival: impl FnOnce(Service) -> F) -> Service {
-    let store = RacedStore::new(Arc::clone(&bench.store), rival(bench.service.clone()));
-    bench.through(Arc::new(store) as Arc<dyn Store>)
-}
 
 fn disabled() -> UserPatch {
     UserPatch { status: Some(UserStatus::Disabled), ..UserPatch::default() }
@@ -60,7 +50,7 @@ async fn of_parallel_starts_one_enrollment_is_left_open() {
 async fn a_start_that_meets_another_takes_its_place() {
     let bench = Bench::new();
     let alice = bench.user("alice").await;
-    let service = raced(&bench, |rival| async move {
+    let service = bench.raced(|rival| async move {
         rival.administrator().start(&CLI, alice.id, manual(Purpose::Onboarding)).await.unwrap();
     });
     let issued = service.administrator().start(&CLI, alice.id, manual(Purpose::Onboarding)).await.unwrap();
@@ -73,7 +63,7 @@ async fn a_start_that_meets_another_takes_its_place() {
 async fn whoever_is_disabled_during_a_start_gets_no_enrollment() {
     let bench = Bench::new();
     let alice = bench.user("alice").await;
-    let service = raced(&bench, |rival| async move {
+    let service = bench.raced(|rival| async move {
         rival.administrator().change_user(&CLI, alice.id, disabled()).await.unwrap();
     });
     let refused = service.administrator().start(&CLI, alice.id, manual(Purpose::Onboarding)).await;
@@ -86,7 +76,7 @@ async fn whoever_is_disabled_during_a_start_gets_no_enrollment() {
 async fn an_enrollment_started_while_the_user_is_disabled_opens_nothing() {
     let bench = Bench::new();
     let alice = bench.user("alice").await;
-    let service = raced(&bench, |rival| async move {
+    let service = bench.raced(|rival| async move {
         rival.administrator().start(&CLI, alice.id, manual(Purpose::Onboarding)).await.unwrap();
     });
     service.administrator().change_user(&CLI, alice.id, disabled()).await.unwrap();
@@ -104,7 +94,7 @@ async fn a_device_that_comes_while_its_owner_leaves_the_group_is_no_peer() {
     bench.admin().change_user(&CLI, alice.id, member_of(&["staff"])).await.unwrap();
     let issued = bench.start(alice.id, Purpose::Device).await.unwrap();
     let session = bench.begin(&issued.token).await.unwrap();
-    let service = raced(&bench, |rival| async move {
+    let service = bench.raced(|rival| async move {
         let key = DeviceKey::Given(public_key(1));
         let request = DeviceRequest { name: "laptop".parse().unwrap(), key };
         rival.enrollee().set_device(&session, &request, CLI.origin).await.unwrap();
@@ -123,7 +113,7 @@ async fn whoever_is_disabled_during_completion_stays_disabled_and_unenrolled() {
     let issued = bench.start(alice.id, Purpose::Onboarding).await.unwrap();
     let session = bench.begin(&issued.token).await.unwrap();
     bench.fill_in(&session).await;
-    let service = raced(&bench, |rival| async move {
+    let service = bench.raced(|rival| async move {
         rival.administrator().change_user(&CLI, alice.id, disabled()).await.unwrap();
     });
     let completed = service.enrollee().complete(&session, CLI.origin).await;
@@ -146,7 +136,7 @@ async fn two_wrong_codes_at_the_same_instant_are_two_attempts() {
     let session = bench.begin(&issued.token).await.unwrap();
     bench.service.enrollee().offer_totp(&session, CLI.origin).await.unwrap();
     let same = SessionSecret::parse(session.expose()).unwrap();
-    let service = raced(&bench, move |rival| async move { guess(&rival, &same).await });
+    let service = bench.raced(move |rival| async move { guess(&rival, &same).await });
     guess(&service, &session).await;
     assert_eq!(bench.stored_enrollment(issued.id).await.wrong_codes, 2);
 }
@@ -157,7 +147,7 @@ async fn two_owners_who_disable_each_other_leave_one() {
     let bench = Bench::new();
     let (one, _) = bench.administrator("one", Role::Owner).await;
     let (two, _) = bench.administrator("two", Role::Owner).await;
-    let service = raced(&bench, |rival| async move {
+    let service = bench.raced(|rival| async move {
         rival.administrator().change_user(&CLI, one.id, disabled()).await.unwrap();
     });
     let refused = service.administrator().change_user(&CLI, two.id, disabled()).await;
@@ -169,7 +159,7 @@ async fn two_owners_who_disable_each_other_leave_one() {
 #[tokio::test]
 async fn two_processes_that_start_at_once_make_one_owner_and_show_one_link() {
     let bench = Bench::new();
-    let service = raced(&bench, |rival| async move {
+    let service = bench.raced(|rival| async move {
         rival.administrator().owner_link(&CLI, FirstOwner::default()).await.unwrap().unwrap();
     });
     let late = service.administrator().owner_link(&CLI, FirstOwner::default()).await.unwrap().unwrap();

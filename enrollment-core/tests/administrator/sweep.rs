@@ -16,7 +16,7 @@ async fn what_an_abandoned_enrollment_reserved_is_free_again() {
     bench.location("office", None).await;
     let alice = bench.user("alice").await;
     let issued = bench.start(alice.id, Purpose::Onboarding).await.unwrap();
-    bench.clock.advance(Span::minutes(23 * 60 + 55));
+    bench.clock.advance(Span::minutes(23 * 60 + 55).duration());
     let session = bench.begin(&issued.token).await.unwrap();
     bench.fill_in(&session).await;
     let device = bench.add_device(&session, 1).await;
@@ -25,10 +25,10 @@ async fn what_an_abandoned_enrollment_reserved_is_free_again() {
     let sweeper = Sweeper::new(bench.service.clone());
 
     // The token is over, the session is not: one microsecond more and it is.
-    bench.clock.advance(Span::seconds(599));
+    bench.clock.advance(Span::seconds(599).duration());
     assert_eq!(sweeper.run_once().await.unwrap(), 0);
     assert!(bench.record::<Device>(device.id.uuid()).await.is_some());
-    bench.clock.advance(Span::seconds(1));
+    bench.clock.advance(Span::seconds(1).duration());
     assert_eq!(sweeper.run_once().await.unwrap(), 1);
     assert_eq!(sweeper.run_once().await.unwrap(), 0);
 
@@ -38,6 +38,27 @@ async fn what_an_abandoned_enrollment_reserved_is_free_again() {
     assert!(bench.audit().await.iter().any(|entry| entry.event == Event::ReservationsReleased));
     let completed = bench.service.enrollee().complete(&session, CLI.origin).await;
     assert_eq!(completed.map(|_| ()).map_err(code), Err("session_expired"));
+}
+
+/// DEV-3, TOK-6: a token that opened its last session leads nowhere once that is over, though it has not expired.
+#[tokio::test]
+async fn what_the_last_session_reserved_is_free_when_it_ends() {
+    let bench = Bench::new();
+    bench.location("office", None).await;
+    let alice = bench.user("alice").await;
+    let issued = bench.start(alice.id, Purpose::Onboarding).await.unwrap();
+    let sweeper = Sweeper::new(bench.service.clone());
+    for left in (0..3).rev() {
+        let session = bench.begin(&issued.token).await.unwrap();
+        assert_eq!(bench.open_enrollments().await[0].sessions_left, left);
+        if left == 0 {
+            bench.add_device(&session, 1).await;
+        }
+        assert_eq!(sweeper.run_once().await.unwrap(), 0);
+        bench.clock.advance(Span::minutes(10).duration());
+    }
+    assert_eq!(sweeper.run_once().await.unwrap(), 1);
+    assert_eq!(bench.begin(&issued.token).await.map(drop).map_err(code), Err("sessions_exhausted"));
 }
 
 #[tokio::test]
@@ -50,7 +71,7 @@ async fn a_batch_is_bounded_and_the_rest_follows() {
         let session = bench.begin(&issued.token).await.unwrap();
         bench.add_device(&session, number).await;
     }
-    bench.clock.advance(Span::hours(25));
+    bench.clock.advance(Span::hours(25).duration());
     let sweeper = Sweeper::new(bench.service.clone());
     let mut swept = Vec::new();
     for _ in 0..3 {

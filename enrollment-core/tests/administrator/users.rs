@@ -175,6 +175,7 @@ async fn a_refusal_is_written_down_with_what_was_asked_for() {
     let patch = UserPatch { groups: Some(groups(&["staff"])), ..UserPatch::default() };
     let refused = bench.admin().change_user(&desk, alice.id, patch).await;
     assert_eq!(refused.map(|_| ()).map_err(code), Err("forbidden"));
+    bench.clock.advance(Span::seconds(1).duration());
     let nobody = enrollment_core::id::UserId::from_uuid(uuid::Uuid::from_u128(9));
     assert_eq!(bench.admin().user(&desk, nobody).await.map(|_| ()).map_err(code), Err("not_found"));
     let entry = |operation: &str, code: &str, kind| (operation.to_owned(), code.to_owned(), kind);

@@ -9,10 +9,10 @@ use enrollment_core::record::KeyValue;
 use enrollment_core::secret::verify_audit_with;
 use enrollment_core::service::administrator::{AuditQuery, SettingsPatch};
 use enrollment_core::worker::Sealer;
+use enrollment_testkit::fake::RacedStore;
 use uuid::Uuid;
 
 use super::bed::{Bed, owner, refusal, refused, somebody};
-use super::raced::RacedStore;
 
 /// Changes the settings `times` times, one second apart.
 pub(crate) async fn change_settings(bed: &Bed, times: u32) {

@@ -10,12 +10,13 @@ use enrollment_core::domain::rejection::Rejection;
 use enrollment_core::domain::role::Role;
 use enrollment_core::id::{ChangeId, UserId};
 use enrollment_core::memory::MemoryStore;
-use enrollment_core::port::{Change, Clock, CommitOutcome, Entropy, Op, Scan, Store};
+use enrollment_core::port::{Change, Clock, CommitOutcome, Op, Scan, Store};
 use enrollment_core::record::{IndexName, Record, RowKey, Stored, Version};
-use enrollment_core::secret::{Argon2Params, Digest, HashingOptions, KeyRing};
+use enrollment_core::secret::{Argon2Params, HashingOptions, KeyRing};
 use enrollment_core::service::{Failure, Instance, Origin, Principal, Service, ServiceBuilder};
 use enrollment_core::time::Timestamp;
 use enrollment_core::worker::Sealer;
+use enrollment_testkit::fake::SeededEntropy;
 use uuid::Uuid;
 
 /// A clock that goes on by a millisecond whenever somebody looks, so that whatever is later has a later time.
@@ -34,24 +35,11 @@ impl Clock for ManualClock {
     }
 }
 
-/// Bytes that repeat from run to run.
-#[derive(Debug, Default)]
-struct Counting(AtomicU64);
-
-impl Entropy for Counting {
-    fn fill(&self, bytes: &mut [u8]) {
-        for chunk in bytes.chunks_mut(32) {
-            let block = Digest::of(&self.0.fetch_add(1, Ordering::SeqCst).to_be_bytes());
-            chunk.copy_from_slice(&block.as_bytes()[..chunk.len()]);
-        }
-    }
-}
-
 pub(crate) struct Bed {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) service: Service,
-    entropy: Arc<Counting>,
+    entropy: Arc<SeededEntropy>,
     ring: Arc<KeyRing>,
 }
 
@@ -62,7 +50,7 @@ impl Bed {
 
     pub(crate) fn with(policy: Policy) -> Self {
         let clock = Arc::new(ManualClock(AtomicI64::new(Timestamp::from_seconds(1_767_225_600).micros())));
-        let entropy = Arc::new(Counting::default());
+        let entropy = Arc::new(SeededEntropy::new(7));
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
         let ring = Arc::new(KeyRing::generate(clock.now(), &*entropy));
         let service = service(Arc::clone(&store), &clock, &entropy, &ring, policy);
@@ -110,7 +98,7 @@ impl Bed {
 fn service(
     store: Arc<dyn Store>,
     clock: &Arc<ManualClock>,
-    entropy: &Arc<Counting>,
+    entropy: &Arc<SeededEntropy>,
     ring: &Arc<KeyRing>,
     policy: Policy,
 ) -> Service {
@@ -126,7 +114,7 @@ fn service(
 pub(crate) fn somebody(role: Role) -> Principal {
     let user = UserId::from_uuid(Uuid::from_u128(7));
     let source = Some("192.0.2.7".parse().expect("an address"));
-    Principal { actor: Actor::User(user), role, user: Some(user), origin: Origin { source } }
+    Principal { actor: Actor::User(user), role: Some(role), user: Some(user), origin: Origin { source } }
 }
 
 pub(crate) fn owner() -> Principal {

@@ -13,10 +13,10 @@ use enrollment_core::domain::role::Role;
 use enrollment_core::id::LocationId;
 use enrollment_core::record::{Guard, Version};
 use enrollment_core::service::administrator::{LocationPatch, LocationView, NewLocation};
+use enrollment_testkit::fake::RacedStore;
 use uuid::Uuid;
 
 use super::bed::{Bed, owner, refusal, refused, somebody};
-use super::raced::RacedStore;
 
 pub(crate) fn new(name: &str) -> NewLocation {
     NewLocation {

@@ -7,6 +7,5 @@ mod bed;
 mod chain;
 mod journey;
 mod locations;
-mod raced;
 mod settings;
 mod templates;

@@ -12,7 +12,7 @@ use enrollment_core::domain::policy::Policy;
 use enrollment_core::domain::rejection::Rejection;
 use enrollment_core::id::{LocationId, UserId};
 use enrollment_core::memory::MemoryStore;
-use enrollment_core::port::Clock;
+use enrollment_core::port::{Clock, Store};
 use enrollment_core::secret::{Argon2Params, HashingOptions, KeyRing, Password, SessionNonce, SessionSecret, Token};
 use enrollment_core::service::administrator::{Delivery, Issued, NewLocation, NewUser, StartEnrollment};
 use enrollment_core::service::enrollee::{BeginRequest, DeviceKey, DeviceRequest, NewDeviceKey};
@@ -47,9 +47,14 @@ impl Stage {
     }
 
     pub(crate) fn under(policy: Policy) -> Self {
+        Self::on(Arc::new(MemoryStore::new()), policy)
+    }
+
+    /// An instance on a store that is still empty.
+    pub(crate) fn on(store: Arc<dyn Store>, policy: Policy) -> Self {
         let clock = Arc::new(ManualClock::default());
         let entropy = Arc::new(SeededEntropy::new(7));
-        let tape = Arc::new(Tape::new(Arc::new(MemoryStore::new())));
+        let tape = Arc::new(Tape::new(store));
         let store = Arc::new(FaultyStore::new(tape.clone()));
         let ring = Arc::new(KeyRing::generate(clock.now(), &*entropy));
         let service = build(&store, &clock, &entropy, &ring, &policy);

@@ -65,7 +65,8 @@ impl Ledger {
             Action::Step { by, act } => self.stepped(*by, act, before, changed, now, values)?,
             Action::Close(_) | Action::Rotate => self.session = None,
             Action::Sweep => ensure!(
-                now >= before.expires && self.session.is_none_or(|(_, deadline)| now >= deadline),
+                (now >= before.expires || before.sessions >= before.terms.max_sessions)
+                    && self.session.is_none_or(|(_, deadline)| now >= deadline),
                 "something that can still complete was swept"
             ),
             Action::Clock(_) => {}

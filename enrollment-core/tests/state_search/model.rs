@@ -302,7 +302,7 @@ impl Model {
 
     fn sweep(&mut self) -> Verdict {
         let now = self.now;
-        let token_over = now >= self.expires;
+        let token_over = now >= self.expires || self.sessions == self.limits.sessions;
         let Stage::Session(session) = &mut self.stage else { return Verdict::Same(Outcome::AlreadyDone) };
         let waits = session.waiting.as_ref().is_some_and(|(_, choices)| choices.device.is_some());
         if !token_over || now < session.deadline || (session.mine.device.is_none() && !waits) {

@@ -1,9 +1,11 @@
-//! Deliberately broken stores and provisioners: each breaks one promise, and its conformance suite must notice.
+//! Deliberately broken stores, provisioners and notifiers: each breaks one promise, and its conformance suite must
+//! notice.
 //!
 //! They prove the suites, and they show what the cases are for: `caught_by` names the case.
 
 mod commit;
 mod lease;
+mod notifier;
 mod provisioner;
 mod read;
 
@@ -21,6 +23,7 @@ use enrollment_core::port::{
 use enrollment_core::record::{IndexName, Row, RowKey, UniqueKey, UniqueName};
 use enrollment_core::time::Timestamp;
 
+pub use self::notifier::{BrokenNotifier, BrokenNotifierFactory, NotifierFault};
 pub use self::provisioner::{BrokenProvisioner, BrokenProvisionerFactory, ProvisionerFault};
 use crate::store::{BoxError, StoreFactory};
 

@@ -20,7 +20,7 @@ pub(super) fn begin(state: &Enrollment, begin: &Begin, now: Timestamp) -> Result
         return Ok(take_over(state, session, begin));
     }
     token_opens(state, now)?;
-    if state.sessions >= state.terms.max_sessions {
+    if state.sessions_left() == 0 {
         return Err(Rejection::SessionsExhausted);
     }
     let (work, held, effects) = match state.session() {

@@ -12,7 +12,7 @@ use crate::id::{ApiKeyId, UserId};
 use crate::record::{IndexName, Kind, RowKey, Stored, UniqueKey, UniqueName, Version, new_row};
 use crate::secret::ApiKeySecret;
 use crate::service::turn::{Doer, Draft, INSTANCE, TURNS, Written};
-use crate::service::{Failure, Origin, Principal};
+use crate::service::{Answer, Failure, Origin, Principal};
 use crate::time::Timestamp;
 
 /// A key to be made.
@@ -62,31 +62,37 @@ impl Administrator<'_> {
     /// # Errors
     /// [`Rejection::Forbidden`] for everybody but Owners; [`Rejection::InvalidField`] for a role beyond the user's;
     /// [`Rejection::UserDisabled`].
-    pub async fn create_api_key(&self, by: &Principal, new: NewApiKey) -> Result<(ApiKeyView, ApiKeySecret), Failure> {
-        let about = new.user.map_or(INSTANCE, |user| RowKey::new(Kind::User, user.uuid()));
-        self.audited(by, "create_api_key", about, self.try_create_api_key(by, &new)).await
+    pub fn create_api_key<'a>(&'a self, by: &'a Principal, new: NewApiKey) -> Answer<'a, (ApiKeyView, ApiKeySecret)> {
+        Box::pin(async move {
+            let about = new.user.map_or(INSTANCE, |user| RowKey::new(Kind::User, user.uuid()));
+            self.audited(by, "create_api_key", about, self.try_create_api_key(by, &new)).await
+        })
     }
 
     /// All keys by time of making, revoked ones too.
     ///
     /// # Errors
     /// [`Rejection::Forbidden`] for everybody but Owners.
-    pub async fn api_keys(&self, by: &Principal) -> Result<Vec<ApiKeyView>, Failure> {
-        self.audited(by, "api_keys", INSTANCE, async {
-            by.demand(Permission::ManageAdministrators)?;
-            let keys = self.service.all::<ApiKey>(IndexName::ApiKeysByCreated, "").await?;
-            Ok(keys.iter().map(|key| ApiKeyView::from(&key.record)).collect())
+    pub fn api_keys<'a>(&'a self, by: &'a Principal) -> Answer<'a, Vec<ApiKeyView>> {
+        Box::pin(async move {
+            self.audited(by, "api_keys", INSTANCE, async {
+                by.demand(Permission::ManageAdministrators)?;
+                let keys = self.service.all::<ApiKey>(IndexName::ApiKeysByCreated, "").await?;
+                Ok(keys.iter().map(|key| ApiKeyView::from(&key.record)).collect())
+            })
+            .await
         })
-        .await
     }
 
     /// Revokes a key, for good. Revoking again changes nothing.
     ///
     /// # Errors
     /// [`Rejection::Forbidden`] for everybody but Owners; [`Rejection::NotFound`].
-    pub async fn revoke_api_key(&self, by: &Principal, id: ApiKeyId) -> Result<(), Failure> {
-        let about = RowKey::new(Kind::ApiKey, id.uuid());
-        self.audited(by, "revoke_api_key", about, self.try_revoke_api_key(by, id)).await
+    pub fn revoke_api_key<'a>(&'a self, by: &'a Principal, id: ApiKeyId) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let about = RowKey::new(Kind::ApiKey, id.uuid());
+            self.audited(by, "revoke_api_key", about, self.try_revoke_api_key(by, id)).await
+        })
     }
 
     /// Whom a key makes of its holder. One that was never made, one that was revoked, and one whose user is disabled
@@ -94,7 +100,11 @@ impl Administrator<'_> {
     ///
     /// # Errors
     /// [`Rejection::Unauthorized`].
-    pub async fn authenticate(&self, secret: &ApiKeySecret, origin: Origin) -> Result<Principal, Failure> {
+    pub fn authenticate<'a>(&'a self, secret: &'a ApiKeySecret, origin: Origin) -> Answer<'a, Principal> {
+        Box::pin(self.try_authenticate(secret, origin))
+    }
+
+    async fn try_authenticate(&self, secret: &ApiKeySecret, origin: Origin) -> Result<Principal, Failure> {
         let by_digest = UniqueKey::new(UniqueName::ApiKeyDigest, secret.digest());
         let Some(stored) = self.service.find::<ApiKey>(&by_digest).await? else {
             return Err(Rejection::Unauthorized.into());
@@ -102,7 +112,7 @@ impl Administrator<'_> {
         let key = &stored.record;
         let actor = Actor::ApiKey(key.id);
         match self.role_in_force(key).await? {
-            Some(role) => Ok(Principal { actor, role, user: key.user, origin }),
+            Some(role) => Ok(Principal { actor, role: Some(role), user: key.user, origin }),
             None => {
                 let doer = Doer { actor, origin };
                 let rejection = Rejection::Unauthorized;

@@ -10,7 +10,7 @@ use crate::port::{Cursor, Direction, Scan};
 use crate::record::{IndexName, KeyValue, Seal, Stored};
 use crate::service::audit_verify::AuditReport;
 use crate::service::turn::INSTANCE;
-use crate::service::{Failure, Principal};
+use crate::service::{Answer, Failure, Principal};
 
 /// Which entries, and how many.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +49,11 @@ impl Administrator<'_> {
     ///
     /// # Errors
     /// [`Rejection::InvalidField`] for a limit out of range or another list's cursor; [`Rejection::Forbidden`].
-    pub async fn audit_entries(&self, by: &Principal, query: AuditQuery) -> Result<AuditPage, Failure> {
+    pub fn audit_entries<'a>(&'a self, by: &'a Principal, query: AuditQuery) -> Answer<'a, AuditPage> {
+        Box::pin(self.try_audit_entries(by, query))
+    }
+
+    async fn try_audit_entries(&self, by: &Principal, query: AuditQuery) -> Result<AuditPage, Failure> {
         self.audited(by, "audit_entries", INSTANCE, async {
             by.demand(Permission::ReadAudit)?;
             let (index, within) = match query.subject {
@@ -73,7 +77,11 @@ impl Administrator<'_> {
     ///
     /// # Errors
     /// [`Rejection::InvalidField`] for a limit out of range; [`Rejection::Forbidden`].
-    pub async fn export_audit(&self, by: &Principal, after: i64, limit: u32) -> Result<AuditExport, Failure> {
+    pub fn export_audit<'a>(&'a self, by: &'a Principal, after: i64, limit: u32) -> Answer<'a, AuditExport> {
+        Box::pin(self.try_export_audit(by, after, limit))
+    }
+
+    async fn try_export_audit(&self, by: &Principal, after: i64, limit: u32) -> Result<AuditExport, Failure> {
         self.audited(by, "export_audit", INSTANCE, async {
             by.demand(Permission::ReadAudit)?;
             let mut scan = Scan::all(IndexName::AuditChain, "sealed", page_size(limit)?);
@@ -95,12 +103,14 @@ impl Administrator<'_> {
     ///
     /// # Errors
     /// [`Rejection::Forbidden`]; a wrong log is no error but [`AuditReport::problem`].
-    pub async fn verify_audit(&self, by: &Principal) -> Result<AuditReport, Failure> {
-        self.audited(by, "verify_audit", INSTANCE, async {
-            by.demand(Permission::ReadAudit)?;
-            self.service.verify_audit().await
+    pub fn verify_audit<'a>(&'a self, by: &'a Principal) -> Answer<'a, AuditReport> {
+        Box::pin(async move {
+            self.audited(by, "verify_audit", INSTANCE, async {
+                by.demand(Permission::ReadAudit)?;
+                self.service.verify_audit().await
+            })
+            .await
         })
-        .await
     }
 }
 

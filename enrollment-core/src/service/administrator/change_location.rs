@@ -16,7 +16,7 @@ use crate::domain::text::LocationName;
 use crate::id::LocationId;
 use crate::record::{Kind, RowKey, UniqueName};
 use crate::service::turn::{Draft, TURNS, Written};
-use crate::service::{Failure, Principal};
+use crate::service::{Answer, Failure, Principal};
 
 /// New values for some fields of a location; `None` leaves one as it is.
 ///
@@ -60,7 +60,16 @@ impl Administrator<'_> {
     /// As [`Administrator::create_location`], [`Rejection::NotFound`], and [`Rejection::InvalidField`] when more peers
     /// would move than fit into one change. [`Failure::OutcomeUnknown`] also when the location has changed and some
     /// peers that came meanwhile are not aligned yet: the same request again goes on.
-    pub async fn change_location(
+    pub fn change_location<'a>(
+        &'a self,
+        by: &'a Principal,
+        id: LocationId,
+        patch: LocationPatch,
+    ) -> Answer<'a, LocationView> {
+        Box::pin(self.try_change_location(by, id, patch))
+    }
+
+    async fn try_change_location(
         &self,
         by: &Principal,
         id: LocationId,

@@ -18,7 +18,7 @@ use crate::id::UserId;
 use crate::record::{IndexName, Kind, RowKey, Stored};
 use crate::service::circumstances::World;
 use crate::service::turn::{Draft, TURNS, Written};
-use crate::service::{Failure, Principal};
+use crate::service::{Answer, Failure, Principal};
 
 /// What becomes of a user; `None` leaves a field as it is, `Some(None)` empties it. A username never changes.
 #[derive(Debug, Clone, Default)]
@@ -48,9 +48,11 @@ impl Administrator<'_> {
     /// # Errors
     /// [`Rejection::Outranked`]; [`Rejection::Forbidden`] for a change of role by anybody but an Owner;
     /// [`Rejection::LastOwner`].
-    pub async fn change_user(&self, by: &Principal, id: UserId, patch: UserPatch) -> Result<UserView, Failure> {
-        let about = RowKey::new(Kind::User, id.uuid());
-        self.audited(by, "change_user", about, self.try_change_user(by, id, &patch)).await
+    pub fn change_user<'a>(&'a self, by: &'a Principal, id: UserId, patch: UserPatch) -> Answer<'a, UserView> {
+        Box::pin(async move {
+            let about = RowKey::new(Kind::User, id.uuid());
+            self.audited(by, "change_user", about, self.try_change_user(by, id, &patch)).await
+        })
     }
 
     async fn try_change_user(&self, by: &Principal, id: UserId, patch: &UserPatch) -> Result<UserView, Failure> {

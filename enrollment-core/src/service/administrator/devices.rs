@@ -13,7 +13,7 @@ use crate::id::{AttachmentId, DeviceId, LocationId, UserId};
 use crate::record::{IndexName, Kind, RowKey};
 use crate::service::enrollee::DeviceView;
 use crate::service::turn::{Draft, TURNS, Written};
-use crate::service::{Failure, Principal};
+use crate::service::{Answer, Failure, Principal};
 
 /// A device, and how far its peers are (DEV-5).
 #[derive(Debug, Clone)]
@@ -85,18 +85,22 @@ impl Administrator<'_> {
     ///
     /// # Errors
     /// [`Rejection::NotFound`].
-    pub async fn devices_of(&self, by: &Principal, user: UserId) -> Result<Vec<DeviceReport>, Failure> {
-        let about = RowKey::new(Kind::User, user.uuid());
-        self.audited(by, "devices", about, self.try_devices_of(by, user)).await
+    pub fn devices_of<'a>(&'a self, by: &'a Principal, user: UserId) -> Answer<'a, Vec<DeviceReport>> {
+        Box::pin(async move {
+            let about = RowKey::new(Kind::User, user.uuid());
+            self.audited(by, "devices", about, self.try_devices_of(by, user)).await
+        })
     }
 
     /// Removes a device: its peers go out of force, and its addresses rest before anybody else gets one (DEV-2, DEV-5).
     ///
     /// # Errors
     /// [`Rejection::NotFound`]; [`Rejection::DeviceStaged`] for one that waits for its enrollment.
-    pub async fn remove_device(&self, by: &Principal, id: DeviceId) -> Result<(), Failure> {
-        let about = RowKey::new(Kind::Device, id.uuid());
-        self.audited(by, "remove_device", about, self.try_remove_device(by, id)).await
+    pub fn remove_device<'a>(&'a self, by: &'a Principal, id: DeviceId) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let about = RowKey::new(Kind::Device, id.uuid());
+            self.audited(by, "remove_device", about, self.try_remove_device(by, id)).await
+        })
     }
 
     async fn try_devices_of(&self, by: &Principal, user: UserId) -> Result<Vec<DeviceReport>, Failure> {

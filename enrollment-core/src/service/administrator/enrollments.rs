@@ -1,7 +1,5 @@
 //! Starting, rotating and revoking enrollments.
 
-use std::time::Duration;
-
 use super::issue::Minted;
 use super::{Administrator, Delivery, Issued, StartEnrollment, doer};
 use crate::domain::audit::Actor;
@@ -17,7 +15,7 @@ use crate::id::{EnrollmentId, UserId};
 use crate::record::{Kind, RowKey, Stored};
 use crate::service::circumstances::World;
 use crate::service::turn::{Draft, TURNS, Written};
-use crate::service::{Failure, Principal};
+use crate::service::{Answer, Failure, Principal};
 
 /// Every past token is remembered, so that its holder hears what became of it; this bounds the record.
 const MOST_GENERATIONS: u32 = 100;
@@ -30,18 +28,20 @@ impl Administrator<'_> {
     /// [`Rejection::UserDisabled`], [`Rejection::AlreadyEnrolled`], [`Rejection::NotEnrolled`],
     /// [`Rejection::NoLocation`], [`Rejection::FactorNotApplicable`], [`Rejection::OutOfRange`],
     /// [`Rejection::MailNotConfigured`]; nothing is created.
-    pub async fn start(&self, by: &Principal, user: UserId, start: StartEnrollment) -> Result<Issued, Failure> {
-        let about = RowKey::new(Kind::User, user.uuid());
-        self.audited(by, "start_enrollment", about, self.try_start(by, user, &start)).await
+    pub fn start<'a>(&'a self, by: &'a Principal, user: UserId, start: StartEnrollment) -> Answer<'a, Issued> {
+        Box::pin(async move {
+            let about = RowKey::new(Kind::User, user.uuid());
+            self.audited(by, "start_enrollment", about, self.try_start(by, user, &start)).await
+        })
     }
 
-    /// Gives an open enrollment a new token, valid from now on as long as the first one was, and after the first
-    /// rotation as long as the settings say. The old one is dead, and so is its session.
+    /// Gives an open enrollment a new token, valid from now on as long as the first one was. The old one is dead, and so
+    /// is its session.
     ///
     /// # Errors
     /// When it is completed or closed; [`Rejection::InvalidField`] after 100 tokens.
-    pub async fn rotate(&self, by: &Principal, id: EnrollmentId) -> Result<Issued, Failure> {
-        self.audited(by, "rotate_enrollment", key(id), self.try_rotate(by, id)).await
+    pub fn rotate<'a>(&'a self, by: &'a Principal, id: EnrollmentId) -> Answer<'a, Issued> {
+        Box::pin(async move { self.audited(by, "rotate_enrollment", key(id), self.try_rotate(by, id)).await })
     }
 
     /// Ends an enrollment: its token is dead at once, the user stays and can be sent a new one (ADM-5). Revoking what
@@ -49,8 +49,8 @@ impl Administrator<'_> {
     ///
     /// # Errors
     /// [`Rejection::AlreadyCompleted`] when it is completed.
-    pub async fn revoke(&self, by: &Principal, id: EnrollmentId) -> Result<(), Failure> {
-        self.audited(by, "revoke_enrollment", key(id), self.try_revoke(by, id)).await
+    pub fn revoke<'a>(&'a self, by: &'a Principal, id: EnrollmentId) -> Answer<'a, ()> {
+        Box::pin(async move { self.audited(by, "revoke_enrollment", key(id), self.try_revoke(by, id)).await })
     }
 
     async fn try_start(&self, by: &Principal, user: UserId, start: &StartEnrollment) -> Result<Issued, Failure> {
@@ -102,7 +102,7 @@ impl Administrator<'_> {
             }
             let mut draft = Draft::new(self.service.now());
             let Minted { token, seed } = self.mint(enrollment.purpose, id, enrollment.generation + 1)?;
-            let expires = draft.now.plus(validity(enrollment, &world.settings));
+            let expires = draft.now.plus(enrollment.terms.validity.duration());
             let rotation = Rotation { token: token.digest(), seed, expires };
             let Decision::Changed(changed) = decide(enrollment, Command::Rotate(rotation), draft.now)? else {
                 return Err(Failure::Broken("a rotation that changes nothing".into()));
@@ -142,16 +142,6 @@ impl Administrator<'_> {
     }
 }
 
-/// How long a new token of an enrollment is valid. What was chosen for it is known of its first token alone, which was
-/// issued when the enrollment was made.
-fn validity(enrollment: &Enrollment, settings: &Settings) -> Duration {
-    if enrollment.generation == 1 {
-        enrollment.expires.since(enrollment.created)
-    } else {
-        settings.token_validity.duration()
-    }
-}
-
 const fn key(id: EnrollmentId) -> RowKey {
     RowKey::new(Kind::Enrollment, id.uuid())
 }
@@ -177,7 +167,8 @@ pub(super) fn demand_delivery(by: &Principal, start: &StartEnrollment, settings:
         return Ok(());
     }
     // Who may send without seeing the token sends only where the settings allow it, and to the address on file.
-    let may_send = by.role.may(Permission::StartEnrollment) || (settings.help_desk_may_send && start.email.is_none());
+    let may_send =
+        by.demand(Permission::StartEnrollment).is_ok() || (settings.help_desk_may_send && start.email.is_none());
     Err(if may_send { Rejection::MailNotConfigured } else { Rejection::Forbidden })
 }
 

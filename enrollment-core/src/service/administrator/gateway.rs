@@ -9,7 +9,7 @@ use crate::id::LocationId;
 use crate::record::{Kind, RowKey};
 use crate::secret::{Binding, PrivateKey};
 use crate::service::turn::{Draft, Written};
-use crate::service::{Failure, Principal};
+use crate::service::{Answer, Failure, Principal};
 
 /// Where a gateway's private key is sealed to.
 pub(super) fn gateway_binding(location: LocationId) -> Binding<'static> {
@@ -23,7 +23,11 @@ impl Administrator<'_> {
     /// # Errors
     /// [`Rejection::NotFound`] for an unknown location and for one whose key was made elsewhere;
     /// [`Rejection::Forbidden`]. [`Failure::Broken`] when the ring's key is missing or revoked.
-    pub async fn gateway_private_key(&self, by: &Principal, id: LocationId) -> Result<PrivateKey, Failure> {
+    pub fn gateway_private_key<'a>(&'a self, by: &'a Principal, id: LocationId) -> Answer<'a, PrivateKey> {
+        Box::pin(self.try_gateway_private_key(by, id))
+    }
+
+    async fn try_gateway_private_key(&self, by: &Principal, id: LocationId) -> Result<PrivateKey, Failure> {
         self.audited(by, "gateway_private_key", RowKey::new(Kind::Location, id.uuid()), async {
             by.demand(Permission::ManageLocations)?;
             let Some(stored) = self.service.read::<Location>(id.uuid()).await? else {

@@ -140,6 +140,7 @@ impl Administrator<'_> {
         let id = EnrollmentId::new(draft.now, self.service.entropy());
         let generation = 1;
         let Minted { token, seed } = self.mint(start.purpose, id, generation)?;
+        let validity = start.validity.unwrap_or(settings.token_validity);
         let enrollment = Enrollment {
             id,
             purpose: start.purpose,
@@ -147,8 +148,9 @@ impl Administrator<'_> {
             username: user.username.clone(),
             initiator: by.user,
             created: draft.now,
-            expires: draft.now.plus(start.validity.unwrap_or(settings.token_validity).duration()),
+            expires: draft.now.plus(validity.duration()),
             terms: Terms {
+                validity,
                 session: settings.session_validity,
                 max_sessions: settings.max_sessions,
                 wrong_codes: policy.wrong_codes,
@@ -195,7 +197,7 @@ impl Administrator<'_> {
         now: Timestamp,
     ) -> Result<Option<Issued>, Failure> {
         let in_session = enrollment.session().is_some_and(|session| now < session.deadline);
-        let sessions_left = in_session || enrollment.sessions < enrollment.terms.max_sessions;
+        let sessions_left = in_session || enrollment.sessions_left() > 0;
         let Some(seed) = enrollment.seed.as_ref().filter(|_| sessions_left && token_opens(enrollment, now).is_ok())
         else {
             return Ok(None);

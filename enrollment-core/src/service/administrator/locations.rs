@@ -20,7 +20,7 @@ use crate::id::{LocationId, Number};
 use crate::record::{Guard, GuardRow, IndexName, Stored, UniqueName, Version, new_row};
 use crate::secret::PrivateKey;
 use crate::service::turn::{Draft, INSTANCE, TURNS, Written};
-use crate::service::{Failure, Principal};
+use crate::service::{Answer, Failure, Principal};
 use crate::time::Timestamp;
 
 /// A location to be added.
@@ -109,7 +109,11 @@ impl Administrator<'_> {
     /// [`Rejection::LocationNameTaken`]; [`Rejection::InvalidField`] for pools that overlap, a count or an MTU out of
     /// range, and when no second factor would be left that policy and all locations with internal MFA accept;
     /// [`Rejection::Forbidden`].
-    pub async fn create_location(&self, by: &Principal, new: NewLocation) -> Result<CreatedLocation, Failure> {
+    pub fn create_location<'a>(&'a self, by: &'a Principal, new: NewLocation) -> Answer<'a, CreatedLocation> {
+        Box::pin(self.try_create_location(by, new))
+    }
+
+    async fn try_create_location(&self, by: &Principal, new: NewLocation) -> Result<CreatedLocation, Failure> {
         self.audited(by, "create_location", INSTANCE, async {
             by.demand(Permission::ManageLocations)?;
             check_pools(&new.pools)?;
@@ -149,28 +153,32 @@ impl Administrator<'_> {
     ///
     /// # Errors
     /// [`Rejection::Forbidden`].
-    pub async fn locations(&self, by: &Principal) -> Result<Vec<LocationView>, Failure> {
-        self.audited(by, "locations", INSTANCE, async {
-            by.demand(Permission::ReadLocations)?;
-            let all = self.service.all::<Location>(IndexName::LocationsByName, "").await?;
-            Ok(all.iter().map(|stored| LocationView::from(&stored.record)).collect())
+    pub fn locations<'a>(&'a self, by: &'a Principal) -> Answer<'a, Vec<LocationView>> {
+        Box::pin(async move {
+            self.audited(by, "locations", INSTANCE, async {
+                by.demand(Permission::ReadLocations)?;
+                let all = self.service.all::<Location>(IndexName::LocationsByName, "").await?;
+                Ok(all.iter().map(|stored| LocationView::from(&stored.record)).collect())
+            })
+            .await
         })
-        .await
     }
 
     /// One location.
     ///
     /// # Errors
     /// [`Rejection::NotFound`], [`Rejection::Forbidden`].
-    pub async fn location(&self, by: &Principal, id: LocationId) -> Result<LocationView, Failure> {
-        self.audited(by, "location", INSTANCE, async {
-            by.demand(Permission::ReadLocations)?;
-            match self.service.read::<Location>(id.uuid()).await? {
-                Some(stored) => Ok((&stored.record).into()),
-                None => Err(Rejection::NotFound { what: "location" }.into()),
-            }
+    pub fn location<'a>(&'a self, by: &'a Principal, id: LocationId) -> Answer<'a, LocationView> {
+        Box::pin(async move {
+            self.audited(by, "location", INSTANCE, async {
+                by.demand(Permission::ReadLocations)?;
+                match self.service.read::<Location>(id.uuid()).await? {
+                    Some(stored) => Ok((&stored.record).into()),
+                    None => Err(Rejection::NotFound { what: "location" }.into()),
+                }
+            })
+            .await
         })
-        .await
     }
 
     fn location_of(

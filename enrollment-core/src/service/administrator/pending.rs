@@ -17,7 +17,7 @@ use crate::id::{EnrollmentId, UserId};
 use crate::port::Direction;
 use crate::record::{IndexName, Kind, RowKey, Stored};
 use crate::service::turn::INSTANCE;
-use crate::service::{Failure, Principal};
+use crate::service::{Answer, Failure, Principal};
 use crate::time::Timestamp;
 
 /// Which enrollments.
@@ -70,6 +70,8 @@ pub struct EnrollmentView {
     pub expires_at: Timestamp,
     /// Whether that instant has come, for one that is still open.
     pub expired: bool,
+    /// How many more sessions its token opens; a link that has none left needs a new one, though it has not expired.
+    pub sessions_left: u32,
     /// How far it is.
     pub progress: Progress,
     /// How often a new holder of the token took the session over (TOK-5).
@@ -178,28 +180,30 @@ impl Administrator<'_> {
     ///
     /// # Errors
     /// [`Rejection::NotFound`].
-    pub async fn enrollment(&self, by: &Principal, id: EnrollmentId) -> Result<EnrollmentView, Failure> {
-        self.audited(by, "enrollment", RowKey::new(Kind::Enrollment, id.uuid()), async {
-            by.demand(Permission::ReadUsers)?;
-            let stored = self.service.read::<Enrollment>(id.uuid()).await?;
-            let stored = stored.ok_or(Rejection::NotFound { what: "enrollment" })?;
-            let mut views = self.views(vec![stored.record]).await?;
-            views.pop().ok_or_else(|| Failure::Broken("an enrollment's user is gone".into()))
+    pub fn enrollment<'a>(&'a self, by: &'a Principal, id: EnrollmentId) -> Answer<'a, EnrollmentView> {
+        Box::pin(async move {
+            self.audited(by, "enrollment", RowKey::new(Kind::Enrollment, id.uuid()), async {
+                by.demand(Permission::ReadUsers)?;
+                let stored = self.service.read::<Enrollment>(id.uuid()).await?;
+                let stored = stored.ok_or(Rejection::NotFound { what: "enrollment" })?;
+                let mut views = self.views(vec![stored.record]).await?;
+                views.pop().ok_or_else(|| Failure::Broken("an enrollment's user is gone".into()))
+            })
+            .await
         })
-        .await
     }
 
     /// Enrollments, page by page; a page costs the same however many come before it.
     ///
     /// # Errors
     /// When cursor or limit do not fit.
-    pub async fn enrollments(
-        &self,
-        by: &Principal,
-        filter: &EnrollmentFilter,
-        page: &PageRequest,
-    ) -> Result<Listing<EnrollmentView>, Failure> {
-        self.audited(by, "enrollments", INSTANCE, self.try_enrollments(by, filter, page)).await
+    pub fn enrollments<'a>(
+        &'a self,
+        by: &'a Principal,
+        filter: &'a EnrollmentFilter,
+        page: &'a PageRequest,
+    ) -> Answer<'a, Listing<EnrollmentView>> {
+        Box::pin(async move { self.audited(by, "enrollments", INSTANCE, self.try_enrollments(by, filter, page)).await })
     }
 
     async fn try_enrollments(
@@ -269,6 +273,7 @@ impl EnrollmentView {
             created: enrollment.created,
             expires_at: enrollment.expires,
             expired: enrollment.is_open() && now >= enrollment.expires,
+            sessions_left: enrollment.sessions_left(),
             progress: Progress::of(&enrollment),
             takeovers: enrollment.takeovers,
             wrong_codes: enrollment.wrong_codes,

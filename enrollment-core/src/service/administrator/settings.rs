@@ -10,7 +10,7 @@ use crate::domain::settings::{DeviceStep, FrontEnd, InvalidSetting, Settings};
 use crate::domain::text::Label;
 use crate::record::{Stored, Version, new_row};
 use crate::service::turn::{Draft, INSTANCE, TURNS, Written};
-use crate::service::{Failure, Principal};
+use crate::service::{Answer, Failure, Principal};
 use crate::time::Span;
 
 /// New values for some of the settings; `None` leaves one as it is.
@@ -43,13 +43,15 @@ impl Administrator<'_> {
     ///
     /// # Errors
     /// [`Rejection::Forbidden`].
-    pub async fn settings(&self, by: &Principal) -> Result<Settings, Failure> {
-        self.audited(by, "settings", INSTANCE, async {
-            by.demand(Permission::ReadSettings)?;
-            let row = self.service.store().get(&[Settings::KEY]).await?.pop().flatten();
-            Ok(self.service.settings_of(row)?.0)
+    pub fn settings<'a>(&'a self, by: &'a Principal) -> Answer<'a, Settings> {
+        Box::pin(async move {
+            self.audited(by, "settings", INSTANCE, async {
+                by.demand(Permission::ReadSettings)?;
+                let row = self.service.store().get(&[Settings::KEY]).await?.pop().flatten();
+                Ok(self.service.settings_of(row)?.0)
+            })
+            .await
         })
-        .await
     }
 
     /// Changes some settings, all of them or none, and returns what is in force then. Enrollments and sessions that are
@@ -58,7 +60,11 @@ impl Administrator<'_> {
     /// # Errors
     /// [`Rejection::OutOfRange`] with the field and its range, when a value lies outside the policy: it is never
     /// clamped. [`Rejection::Forbidden`].
-    pub async fn change_settings(&self, by: &Principal, patch: SettingsPatch) -> Result<Settings, Failure> {
+    pub fn change_settings<'a>(&'a self, by: &'a Principal, patch: SettingsPatch) -> Answer<'a, Settings> {
+        Box::pin(self.try_change_settings(by, patch))
+    }
+
+    async fn try_change_settings(&self, by: &Principal, patch: SettingsPatch) -> Result<Settings, Failure> {
         self.audited(by, "change_settings", INSTANCE, async {
             by.demand(Permission::ManageSettings)?;
             for _ in 0..TURNS {

@@ -7,7 +7,7 @@ use crate::domain::role::Permission;
 use crate::record::{Stored, TemplateText, Version, new_row};
 use crate::service::texts::{BUILT_IN, built_in};
 use crate::service::turn::{Draft, INSTANCE, TURNS, Written};
-use crate::service::{Failure, Principal};
+use crate::service::{Answer, Failure, Principal};
 use crate::template::{Rendered, Tags, Template};
 
 /// A text as it is in force.
@@ -26,28 +26,32 @@ impl Administrator<'_> {
     ///
     /// # Errors
     /// [`Rejection::Forbidden`].
-    pub async fn templates(&self, by: &Principal) -> Result<Vec<TemplateView>, Failure> {
-        self.audited(by, "templates", INSTANCE, async {
-            by.demand(Permission::ReadSettings)?;
-            let keys: Vec<_> = BUILT_IN.iter().map(|(name, _)| TemplateText::key(name)).collect();
-            let rows = self.service.store().get(&keys).await?;
-            let own = rows.iter().map(|row| row.as_ref().map(Stored::<TemplateText>::read).transpose());
-            BUILT_IN.iter().zip(own).map(|((name, source), own)| Ok(view(name, source, own?))).collect()
+    pub fn templates<'a>(&'a self, by: &'a Principal) -> Answer<'a, Vec<TemplateView>> {
+        Box::pin(async move {
+            self.audited(by, "templates", INSTANCE, async {
+                by.demand(Permission::ReadSettings)?;
+                let keys: Vec<_> = BUILT_IN.iter().map(|(name, _)| TemplateText::key(name)).collect();
+                let rows = self.service.store().get(&keys).await?;
+                let own = rows.iter().map(|row| row.as_ref().map(Stored::<TemplateText>::read).transpose());
+                BUILT_IN.iter().zip(own).map(|((name, source), own)| Ok(view(name, source, own?))).collect()
+            })
+            .await
         })
-        .await
     }
 
     /// One text as it is in force.
     ///
     /// # Errors
     /// [`Rejection::NotFound`] when there is no text of this name; [`Rejection::Forbidden`].
-    pub async fn template(&self, by: &Principal, name: &str) -> Result<TemplateView, Failure> {
-        self.audited(by, "template", INSTANCE, async {
-            by.demand(Permission::ReadSettings)?;
-            let (name, source) = known(name)?;
-            Ok(view(name, source, self.own_text(name).await?))
+    pub fn template<'a>(&'a self, by: &'a Principal, name: &'a str) -> Answer<'a, TemplateView> {
+        Box::pin(async move {
+            self.audited(by, "template", INSTANCE, async {
+                by.demand(Permission::ReadSettings)?;
+                let (name, source) = known(name)?;
+                Ok(view(name, source, self.own_text(name).await?))
+            })
+            .await
         })
-        .await
     }
 
     /// Puts an administrator's own text in force, for everybody who reads it from now on. It has been compiled and
@@ -57,7 +61,11 @@ impl Administrator<'_> {
     /// # Errors
     /// [`Rejection::InvalidTemplate`] with line and suggestion; then the text in force stays.
     /// [`Rejection::NotFound`], [`Rejection::Forbidden`].
-    pub async fn save_template(&self, by: &Principal, name: &str, source: &str) -> Result<TemplateView, Failure> {
+    pub fn save_template<'a>(&'a self, by: &'a Principal, name: &'a str, source: &'a str) -> Answer<'a, TemplateView> {
+        Box::pin(self.try_save_template(by, name, source))
+    }
+
+    async fn try_save_template(&self, by: &Principal, name: &str, source: &str) -> Result<TemplateView, Failure> {
         self.audited(by, "save_template", TemplateText::key(name), async {
             by.demand(Permission::ManageSettings)?;
             let (name, built_in) = known(name)?;
@@ -86,7 +94,11 @@ impl Administrator<'_> {
     ///
     /// # Errors
     /// [`Rejection::NotFound`], [`Rejection::Forbidden`].
-    pub async fn reset_template(&self, by: &Principal, name: &str) -> Result<TemplateView, Failure> {
+    pub fn reset_template<'a>(&'a self, by: &'a Principal, name: &'a str) -> Answer<'a, TemplateView> {
+        Box::pin(self.try_reset_template(by, name))
+    }
+
+    async fn try_reset_template(&self, by: &Principal, name: &str) -> Result<TemplateView, Failure> {
         self.audited(by, "reset_template", TemplateText::key(name), async {
             by.demand(Permission::ManageSettings)?;
             let (name, built_in) = known(name)?;
@@ -111,13 +123,18 @@ impl Administrator<'_> {
     ///
     /// # Errors
     /// [`Rejection::InvalidTemplate`] with line and suggestion; [`Rejection::NotFound`], [`Rejection::Forbidden`].
-    pub async fn preview_template(&self, by: &Principal, name: &str, source: &str) -> Result<Rendered, Failure> {
-        self.audited(by, "preview_template", INSTANCE, async { Ok(by.demand(Permission::ReadSettings)?) }).await?;
-        known(name)?;
-        let instance = self.service.instance();
-        let tags =
-            Tags { instance_url: instance.url.clone(), instance_version: instance.version.clone(), ..Tags::sample() };
-        compile(source)?.render(&tags).map_err(|error| Failure::Broken(error.into()))
+    pub fn preview_template<'a>(&'a self, by: &'a Principal, name: &'a str, source: &'a str) -> Answer<'a, Rendered> {
+        Box::pin(async move {
+            self.audited(by, "preview_template", INSTANCE, async { Ok(by.demand(Permission::ReadSettings)?) }).await?;
+            known(name)?;
+            let instance = self.service.instance();
+            let tags = Tags {
+                instance_url: instance.url.clone(),
+                instance_version: instance.version.clone(),
+                ..Tags::sample()
+            };
+            compile(source)?.render(&tags).map_err(|error| Failure::Broken(error.into()))
+        })
     }
 
     async fn own_text(&self, name: &str) -> Result<Option<Stored<TemplateText>>, Failure> {

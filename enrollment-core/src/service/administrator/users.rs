@@ -19,7 +19,7 @@ use crate::domain::username::Username;
 use crate::id::{Number, UserId};
 use crate::record::{IndexName, Kind, RowKey, Stored, UniqueName, Version, new_row};
 use crate::service::turn::{Draft, INSTANCE, TURNS, Written};
-use crate::service::{Failure, Principal};
+use crate::service::{Answer, Failure, Principal};
 use crate::time::Timestamp;
 
 /// A user to be added. There is no password: people choose their own (INV-1).
@@ -101,34 +101,36 @@ impl Administrator<'_> {
     /// # Errors
     /// [`Rejection::UsernameTaken`]; those of [`Administrator::start`]; with a role, [`Rejection::Forbidden`] for
     /// everybody but Owners.
-    pub async fn create_user(&self, by: &Principal, new: NewUser) -> Result<(UserView, Option<Issued>), Failure> {
-        self.audited(by, "create_user", INSTANCE, self.try_create_user(by, &new)).await
+    pub fn create_user<'a>(&'a self, by: &'a Principal, new: NewUser) -> Answer<'a, (UserView, Option<Issued>)> {
+        Box::pin(async move { self.audited(by, "create_user", INSTANCE, self.try_create_user(by, &new)).await })
     }
 
     /// A user.
     ///
     /// # Errors
     /// [`Rejection::NotFound`].
-    pub async fn user(&self, by: &Principal, id: UserId) -> Result<UserView, Failure> {
-        self.audited(by, "user", RowKey::new(Kind::User, id.uuid()), async {
-            by.demand(Permission::ReadUsers)?;
-            let stored = self.service.read::<User>(id.uuid()).await?;
-            Ok(UserView::from(&stored.ok_or(Rejection::NotFound { what: "user" })?.record))
+    pub fn user<'a>(&'a self, by: &'a Principal, id: UserId) -> Answer<'a, UserView> {
+        Box::pin(async move {
+            self.audited(by, "user", RowKey::new(Kind::User, id.uuid()), async {
+                by.demand(Permission::ReadUsers)?;
+                let stored = self.service.read::<User>(id.uuid()).await?;
+                Ok(UserView::from(&stored.ok_or(Rejection::NotFound { what: "user" })?.record))
+            })
+            .await
         })
-        .await
     }
 
     /// Users by username, those whose username begins with `prefix` if one is given.
     ///
     /// # Errors
     /// When cursor or limit do not fit.
-    pub async fn users(
-        &self,
-        by: &Principal,
-        prefix: Option<&str>,
-        page: &PageRequest,
-    ) -> Result<Listing<UserView>, Failure> {
-        self.audited(by, "users", INSTANCE, self.try_users(by, prefix, page)).await
+    pub fn users<'a>(
+        &'a self,
+        by: &'a Principal,
+        prefix: Option<&'a str>,
+        page: &'a PageRequest,
+    ) -> Answer<'a, Listing<UserView>> {
+        Box::pin(async move { self.audited(by, "users", INSTANCE, self.try_users(by, prefix, page)).await })
     }
 
     async fn try_users(

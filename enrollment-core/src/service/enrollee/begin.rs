@@ -1,7 +1,8 @@
 //! Redeeming a token for a session.
 
 use super::look::Known;
-use super::{Enrollee, SessionState};
+use super::state::device_key;
+use super::{Enrollee, SessionState, roomy};
 use crate::domain::audit::Actor;
 use crate::domain::command::{Begin, Changed, Command, Decision};
 use crate::domain::decide;
@@ -9,7 +10,7 @@ use crate::domain::enrollment::Enrollment;
 use crate::domain::rejection::Rejection;
 use crate::secret::{Digest, SessionNonce, SessionSecret, Token};
 use crate::service::turn::{Doer, Draft, TURNS, Written};
-use crate::service::{Failure, Origin};
+use crate::service::{Answer, Failure, Origin};
 
 /// What a person sends to begin.
 #[derive(Debug)]
@@ -51,7 +52,11 @@ impl Enrollee<'_> {
     ///
     /// # Errors
     /// As [`Enrollee::look`], and [`Rejection::SessionsExhausted`].
-    pub async fn begin(&self, request: &BeginRequest, origin: Origin) -> Result<Begun, Failure> {
+    pub fn begin<'a>(&'a self, request: &'a BeginRequest, origin: Origin) -> Answer<'a, Begun> {
+        Box::pin(self.try_begin(request, origin))
+    }
+
+    async fn try_begin(&self, request: &BeginRequest, origin: Origin) -> Result<Begun, Failure> {
         for _ in 0..TURNS {
             let stored = match self.by_token(&request.token).await? {
                 Known::Current(stored) => stored,
@@ -60,7 +65,6 @@ impl Enrollee<'_> {
                 }
             };
             let enrollment = &stored.record;
-            let doer = Doer { actor: Actor::Enrollee(enrollment.id), origin };
             let now = self.service.now();
             let secrets = match self.secrets(enrollment, request)? {
                 Some(secrets) => secrets,
@@ -68,12 +72,12 @@ impl Enrollee<'_> {
                 None => {
                     let rejection =
                         crate::domain::token_opens(enrollment, now).err().unwrap_or(Rejection::InvalidToken);
-                    return Err(self.service.refuse(doer, stored.key(), stored.version, "begin", rejection).await);
+                    return Err(self.refuse_known(&stored, origin, Some("begin"), rejection).await);
                 }
             };
-            match decide(enrollment, Command::Begin(secrets.begin), now) {
+            match decide(enrollment, Command::Begin(secrets.begin), now).and_then(|decision| roomy(&stored, decision)) {
                 Err(rejection) => {
-                    return Err(self.service.refuse(doer, stored.key(), stored.version, "begin", rejection).await);
+                    return Err(self.refuse_known(&stored, origin, Some("begin"), rejection).await);
                 }
                 Ok(Decision::Unchanged(_)) => {
                     let session = secrets.present.ok_or_else(|| Failure::Broken("a session nobody showed".into()))?;
@@ -84,6 +88,7 @@ impl Enrollee<'_> {
                     let mut draft = Draft::new(now);
                     draft.ops.push(stored.put(&next));
                     self.service.add_effects(&mut draft, None, effects).await?;
+                    let doer = Doer { actor: Actor::Enrollee(next.id), origin };
                     self.service.audit(&mut draft, doer, stored.key(), stored.version, event);
                     match self.service.write(draft).await? {
                         Written::Applied => {
@@ -98,7 +103,7 @@ impl Enrollee<'_> {
     }
 
     async fn begun(&self, session: SessionSecret, enrollment: Enrollment) -> Result<Begun, Failure> {
-        let world = self.service.world(&enrollment, &super::state::device_key(&enrollment)).await?;
+        let world = self.service.world(&enrollment, device_key(&enrollment).as_slice()).await?;
         let state = self.state(&enrollment, &world)?;
         Ok(Begun { session, state })
     }

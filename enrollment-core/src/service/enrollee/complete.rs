@@ -1,17 +1,20 @@
 //! Completing.
 
+use super::state::device_of;
 use super::step::Open;
 use super::{DeviceConfig, Enrollee, SessionState};
 use crate::domain::attachment::Attachment;
 use crate::domain::command::{Changed, Command, Decision, Effect, Step};
 use crate::domain::decide;
-use crate::domain::enrollment::{Enrollment, Phase};
+use crate::domain::enrollment::Enrollment;
 use crate::domain::event::Event;
 use crate::domain::user::User;
+use crate::record::TemplateText;
 use crate::secret::SessionSecret;
 use crate::service::circumstances::World;
+use crate::service::texts::ONBOARDING;
 use crate::service::turn::{Draft, TURNS, Written};
-use crate::service::{Failure, Origin};
+use crate::service::{Answer, Failure, Origin};
 use crate::template::{Rendered, Tags};
 
 /// A completed enrollment.
@@ -38,23 +41,35 @@ impl Enrollee<'_> {
     /// # Errors
     /// [`Rejection::RequirementsMissing`](crate::domain::rejection::Rejection::RequirementsMissing) names every unmet
     /// requirement; the session lives on.
-    pub async fn complete(&self, session: &SessionSecret, origin: Origin) -> Result<Completion, Failure> {
+    pub fn complete<'a>(&'a self, session: &'a SessionSecret, origin: Origin) -> Answer<'a, Completion> {
+        Box::pin(self.try_complete(session, origin))
+    }
+
+    async fn try_complete(&self, session: &SessionSecret, origin: Origin) -> Result<Completion, Failure> {
+        const OPERATION: Option<&str> = Some("complete");
         for _ in 0..TURNS {
-            let open = self.open(session, origin, Some("complete")).await?;
+            let found = self.by_session(session.digest(), origin, OPERATION).await?;
+            let open = self.open_found(found, origin, OPERATION, &[TemplateText::key(ONBOARDING)]).await?;
             let now = self.service.now();
             let circumstances = open.world.circumstances(self.service.policy());
             let command = Command::Step { session: session.digest(), step: Step::Complete(circumstances) };
             match decide(&open.stored.record, command, now) {
                 Err(rejection) => return Err(self.refuse(&open, "complete", rejection).await),
                 Ok(Decision::Unchanged(_)) => {
-                    return self.completion(&open.stored.record, &open.world, true).await;
+                    let enrollment = &open.stored.record;
+                    let attachments = match device_of(enrollment) {
+                        Some(device) => self.service.attachments(device).await?,
+                        None => Vec::new(),
+                    };
+                    let attachments: Vec<_> = attachments.into_iter().map(|stored| stored.record).collect();
+                    return self.completion(enrollment, &open.world, &attachments, true);
                 }
                 Ok(Decision::Changed(changed)) => {
                     let Changed { next, outcome, effects, event } = *changed;
                     let mut draft = Draft::new(now);
                     draft.ops.push(open.stored.put(&next));
                     let user = written_user(&effects);
-                    self.service.add_effects(&mut draft, Some(&open.world), effects).await?;
+                    let attachments = self.service.add_effects(&mut draft, Some(&open.world), effects).await?;
                     if outcome.is_ok() {
                         draft.ops.extend(open.world.holds());
                     }
@@ -66,7 +81,8 @@ impl Enrollee<'_> {
                             if let Some(user) = user {
                                 world.user.record = user;
                             }
-                            return self.completion(&next, &world, false).await.map_err(Failure::after_the_change);
+                            let completion = self.completion(&next, &world, &attachments, false);
+                            return completion.map_err(Failure::after_the_change);
                         }
                         Written::Stale | Written::Taken(_) | Written::LeaseLost => {}
                     }
@@ -84,19 +100,17 @@ impl Enrollee<'_> {
         self.service.audit(draft, open.doer, open.stored.key(), open.stored.version, event);
     }
 
-    async fn completion(&self, enrollment: &Enrollment, world: &World, repeated: bool) -> Result<Completion, Failure> {
-        let device = match &enrollment.phase {
-            Phase::Completed(completed) => completed.device,
-            _ => None,
-        };
-        let attachments: Vec<Attachment> = match device {
-            Some(device) => self.service.attachments(device).await?.into_iter().map(|stored| stored.record).collect(),
-            None => Vec::new(),
-        };
+    fn completion(
+        &self,
+        enrollment: &Enrollment,
+        world: &World,
+        attachments: &[Attachment],
+        repeated: bool,
+    ) -> Result<Completion, Failure> {
         Ok(Completion {
             state: self.state(enrollment, world)?,
-            onboarding: self.service.onboarding(world).await?,
-            configs: Self::configs(world, &attachments),
+            onboarding: self.service.onboarding(world)?,
+            configs: Self::configs(world, attachments),
             repeated,
         })
     }

@@ -1,7 +1,7 @@
 //! Adding the device.
 
 use super::step::Open;
-use super::{DeviceConfig, DeviceView, Enrollee};
+use super::{DeviceConfig, DeviceView, Enrollee, roomy};
 use crate::domain::attachment::Attachment;
 use crate::domain::command::{Changed, Command, Decision, Effect, Step};
 use crate::domain::device::{Device, PublicKey};
@@ -9,19 +9,19 @@ use crate::domain::enrollment::{Enrollment, Purpose};
 use crate::domain::rejection::Rejection;
 use crate::domain::text::DeviceName;
 use crate::domain::{decide, session_opens};
-use crate::id::DeviceId;
-use crate::record::{Record, Stored, UniqueName};
+use crate::id::{DeviceId, EnrollmentId};
+use crate::record::{Record, UniqueName};
 use crate::secret::{PrivateKey, SessionSecret};
 use crate::service::devices::Entry;
 use crate::service::turn::{Draft, TURNS, Written};
-use crate::service::{Failure, Origin};
+use crate::service::{Answer, Failure, Origin};
 
 /// Where the device's key comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeviceKey {
     /// Made by the enrollee; the server never sees the private half.
     Given(PublicKey),
-    /// To be made here, where the policy allows it (REQ-8).
+    /// To be made here, where the policy allows it (REQ-8): the same for the same session and name.
     MakeHere,
 }
 
@@ -41,7 +41,7 @@ pub struct NewDeviceKey {
     pub device: DeviceView,
     /// One configuration per location.
     pub configs: Vec<DeviceConfig>,
-    /// The private key, when it was made here: shown here only, kept nowhere.
+    /// The private key, when it was made here: shown to this session only, kept nowhere.
     pub private_key: Option<PrivateKey>,
 }
 
@@ -61,7 +61,16 @@ impl Enrollee<'_> {
     /// # Errors
     /// [`Rejection::PublicKeyTaken`], [`Rejection::DeviceNameTaken`], [`Rejection::AddressesExhausted`],
     /// [`Rejection::NoLocation`], [`Rejection::StepNotOffered`]; nothing is left behind.
-    pub async fn set_device(
+    pub fn set_device<'a>(
+        &'a self,
+        session: &'a SessionSecret,
+        request: &'a DeviceRequest,
+        origin: Origin,
+    ) -> Answer<'a, NewDeviceKey> {
+        Box::pin(self.try_set_device(session, request, origin))
+    }
+
+    async fn try_set_device(
         &self,
         session: &SessionSecret,
         request: &DeviceRequest,
@@ -72,27 +81,32 @@ impl Enrollee<'_> {
             let open = self.open(session, origin, Some(OPERATION)).await?;
             let now = self.service.now();
             let enrollment = &open.stored.record;
-            let present = match open.world.more.first() {
-                Some(Some(row)) => Some(Stored::<Device>::read(row)?.record),
-                _ => None,
+            let pair = match self.pair(session, enrollment.id, request) {
+                Ok(pair) => pair,
+                Err(rejection) => return Err(self.refuse(&open, OPERATION, rejection).await),
             };
-            if let Some(device) = present.filter(|device| repeats(device, request)) {
+            let present = super::state::device(enrollment, &open.world)?;
+            let replaced = match &present {
+                None => Vec::new(),
+                Some(device) => self.service.attachments(device.id).await?,
+            };
+            let replaced: Vec<Attachment> = replaced.into_iter().map(|stored| stored.record).collect();
+            if let Some(device) =
+                present.filter(|device| device.name == request.name && device.public_key == pair.public)
+            {
                 self.readable(&open, session.digest(), now, Some(OPERATION)).await?;
-                return self.added(&open, &device).await;
+                return Ok(pair.answer(&device, Self::configs(&open.world, &replaced)));
             }
             if let Err(rejection) = session_opens(enrollment, session.digest(), now) {
                 return Err(self.refuse(&open, OPERATION, rejection).await);
             }
-            let pair = match self.pair(request.key) {
-                Ok(pair) => pair,
-                Err(rejection) => return Err(self.refuse(&open, OPERATION, rejection).await),
-            };
             let mut draft = Draft::new(now);
             let entry = Entry {
                 name: request.name.clone(),
                 public_key: pair.public,
                 enrollment: enrollment.id,
                 at_once: enrollment.purpose == Purpose::Device,
+                in_place_of: replaced.iter().map(|attachment| attachment.id).collect(),
             };
             let new = match self.service.add_device(&mut draft, &open.world, entry).await {
                 Ok(new) => new,
@@ -117,11 +131,7 @@ impl Enrollee<'_> {
             match self.service.write(draft).await? {
                 Written::Applied => {
                     outcome?;
-                    return Ok(NewDeviceKey {
-                        device: DeviceView::from(&new.device),
-                        configs: Self::configs(&open.world, &new.attachments),
-                        private_key: pair.private,
-                    });
+                    return Ok(pair.answer(&new.device, Self::configs(&open.world, &new.attachments)));
                 }
                 Written::Taken(key) if key.name == UniqueName::PublicKey => {
                     return Err(self.refuse(&open, OPERATION, Rejection::PublicKeyTaken).await);
@@ -146,7 +156,8 @@ impl Enrollee<'_> {
         let circumstances = open.world.circumstances(self.service.policy());
         let enrollment = &open.stored.record;
         let command = |step| Command::Step { session: session.digest(), step };
-        let staged = match decide(enrollment, command(Step::StageDevice { device, displaces, circumstances }), now)? {
+        let decision = decide(enrollment, command(Step::StageDevice { device, displaces, circumstances }), now)?;
+        let staged = match roomy(&open.stored, decision)? {
             Decision::Changed(changed) => *changed,
             // The device is new, so staging it always changes something.
             Decision::Unchanged(_) => return Err(Rejection::AlreadyCompleted),
@@ -165,27 +176,27 @@ impl Enrollee<'_> {
         }
     }
 
-    fn pair(&self, key: DeviceKey) -> Result<Pair, Rejection> {
-        match key {
+    fn pair(
+        &self,
+        session: &SessionSecret,
+        enrollment: EnrollmentId,
+        request: &DeviceRequest,
+    ) -> Result<Pair, Rejection> {
+        match request.key {
             DeviceKey::Given(public) => Ok(Pair { public, private: None }),
             DeviceKey::MakeHere if self.service.policy().server_made_keys => {
-                let (private, public) =
-                    PrivateKey::pair(self.service.entropy()).map_err(|_| Rejection::PublicKeyNeeded)?;
+                let (private, public) = PrivateKey::of_session(session, enrollment, &request.name)
+                    .map_err(|_| Rejection::PublicKeyNeeded)?;
                 Ok(Pair { public, private: Some(private) })
             }
             DeviceKey::MakeHere => Err(Rejection::PublicKeyNeeded),
         }
     }
+}
 
-    /// The answer for a device that is there already.
-    async fn added(&self, open: &Open, device: &Device) -> Result<NewDeviceKey, Failure> {
-        let attachments = self.service.attachments(device.id).await?;
-        let attachments: Vec<Attachment> = attachments.into_iter().map(|stored| stored.record).collect();
-        Ok(NewDeviceKey {
-            device: DeviceView::from(device),
-            configs: Self::configs(&open.world, &attachments),
-            private_key: None,
-        })
+impl Pair {
+    fn answer(self, device: &Device, configs: Vec<DeviceConfig>) -> NewDeviceKey {
+        NewDeviceKey { device: DeviceView::from(device), configs, private_key: self.private }
     }
 }
 
@@ -198,8 +209,4 @@ fn waiting(enrollment: &Enrollment) -> Option<DeviceId> {
 fn clash(one: &Device, other: &Device) -> bool {
     let taken = one.unique();
     other.unique().iter().any(|key| taken.contains(key))
-}
-
-fn repeats(device: &Device, request: &DeviceRequest) -> bool {
-    device.name == request.name && matches!(request.key, DeviceKey::Given(key) if key == device.public_key)
 }

@@ -8,7 +8,7 @@ use crate::domain::text::Label;
 use crate::domain::token_opens;
 use crate::record::{Stored, UniqueKey, UniqueName};
 use crate::secret::Token;
-use crate::service::Failure;
+use crate::service::{Answer, Failure};
 use crate::time::Timestamp;
 
 /// What everybody with the token may know before they begin: nothing about people.
@@ -34,7 +34,11 @@ impl Enrollee<'_> {
     ///
     /// # Errors
     /// [`Rejection::InvalidToken`] for a token that never was; what became of it for one that was (TOK-7).
-    pub async fn look(&self, token: &Token) -> Result<Look, Failure> {
+    pub fn look<'a>(&'a self, token: &'a Token) -> Answer<'a, Look> {
+        Box::pin(self.try_look(token))
+    }
+
+    async fn try_look(&self, token: &Token) -> Result<Look, Failure> {
         let enrollment = match self.by_token(token).await? {
             Known::Current(stored) => stored.record,
             Known::Past(_, rejection) => return Err(rejection.into()),

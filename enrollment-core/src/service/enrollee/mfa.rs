@@ -10,7 +10,7 @@ use crate::domain::enrollment::Enrollment;
 use crate::domain::rejection::Rejection;
 use crate::id::UserId;
 use crate::secret::{Binding, KeyedDigest, RecoveryCode, Sealed, SessionSecret, TotpSecret};
-use crate::service::{Failure, Origin, Service};
+use crate::service::{Answer, Failure, Origin, Service};
 
 /// A TOTP secret to be scanned or typed, shown to its holder only.
 pub struct TotpOffer {
@@ -72,7 +72,11 @@ impl Enrollee<'_> {
     ///
     /// # Errors
     /// When the session is not the one in force, or the step is not part of the enrollment.
-    pub async fn offer_totp(&self, session: &SessionSecret, origin: Origin) -> Result<TotpOffer, Failure> {
+    pub fn offer_totp<'a>(&'a self, session: &'a SessionSecret, origin: Origin) -> Answer<'a, TotpOffer> {
+        Box::pin(self.try_offer_totp(session, origin))
+    }
+
+    async fn try_offer_totp(&self, session: &SessionSecret, origin: Origin) -> Result<TotpOffer, Failure> {
         let fresh = TotpSecret::random(self.service.entropy());
         let make = |enrollment: &Enrollment, _| {
             let binding = totp_binding(enrollment.subject);
@@ -101,7 +105,16 @@ impl Enrollee<'_> {
     /// # Errors
     /// [`Rejection::WrongCode`], [`Rejection::TokenLocked`]; [`Rejection::InvalidField`], uncounted, for what is not a
     /// code at all.
-    pub async fn confirm_totp(
+    pub fn confirm_totp<'a>(
+        &'a self,
+        session: &'a SessionSecret,
+        code: &'a str,
+        origin: Origin,
+    ) -> Answer<'a, RecoveryCodes> {
+        Box::pin(self.try_confirm_totp(session, code, origin))
+    }
+
+    async fn try_confirm_totp(
         &self,
         session: &SessionSecret,
         code: &str,
@@ -129,17 +142,19 @@ impl Enrollee<'_> {
     ///
     /// # Errors
     /// [`Rejection::MfaNotVerified`] while there is no verified factor.
-    pub async fn replace_recovery_codes(
-        &self,
-        session: &SessionSecret,
+    pub fn replace_recovery_codes<'a>(
+        &'a self,
+        session: &'a SessionSecret,
         origin: Origin,
-    ) -> Result<RecoveryCodes, Failure> {
-        let codes = self.service.new_recovery_codes();
-        let make = |enrollment: &Enrollment, _| {
-            Ok(Step::ReplaceRecoveryCodes(self.service.recovery_digests(enrollment.subject, &codes)))
-        };
-        let stepped = self.step(session, origin, "recovery_codes", make).await?;
-        let state = self.state(&stepped.enrollment, &stepped.world)?;
-        Ok(RecoveryCodes { codes: Some(codes), state })
+    ) -> Answer<'a, RecoveryCodes> {
+        Box::pin(async move {
+            let codes = self.service.new_recovery_codes();
+            let make = |enrollment: &Enrollment, _| {
+                Ok(Step::ReplaceRecoveryCodes(self.service.recovery_digests(enrollment.subject, &codes)))
+            };
+            let stepped = self.step(session, origin, "recovery_codes", make).await?;
+            let state = self.state(&stepped.enrollment, &stepped.world)?;
+            Ok(RecoveryCodes { codes: Some(codes), state })
+        })
     }
 }

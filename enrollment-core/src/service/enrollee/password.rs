@@ -7,7 +7,7 @@ use crate::domain::rejection::Rejection;
 use crate::domain::session_opens;
 use crate::domain::user::ChosenPassword;
 use crate::secret::{Digest, Password, PasswordContext, PasswordHash, SessionSecret, check};
-use crate::service::{Failure, Origin};
+use crate::service::{Answer, Failure, Origin};
 
 /// What the audit log calls it.
 const OPERATION: &str = "password";
@@ -31,19 +31,20 @@ impl Enrollee<'_> {
     ///
     /// # Errors
     /// With the rule it breaks; [`Rejection::PasswordsExhausted`]; [`Failure::Overloaded`] when too many wait.
-    pub async fn choose_password(
-        &self,
-        session: &SessionSecret,
+    pub fn choose_password<'a>(
+        &'a self,
+        session: &'a SessionSecret,
         password: Password,
         origin: Origin,
-    ) -> Result<SessionState, Failure> {
-        let enrollment = self.by_session(session.digest(), origin, Some(OPERATION)).await?.record.id;
-        let _pass = self.service.0.passwords.enter(enrollment).await;
-        match self.try_choose_password(session, password.again(), origin).await {
-            // Another process took a password while this one was hashed. Most often it is the same one, sent twice.
-            Err(Failure::Busy) => self.try_choose_password(session, password, origin).await,
-            other => other,
-        }
+    ) -> Answer<'a, SessionState> {
+        Box::pin(async move {
+            let _pass = self.service.0.passwords.enter(session.digest()).await;
+            match self.try_choose_password(session, password.again(), origin).await {
+                // Another process took a password while this one was hashed. Most often it is the same one, sent twice.
+                Err(Failure::Busy) => self.try_choose_password(session, password, origin).await,
+                other => other,
+            }
+        })
     }
 
     async fn try_choose_password(

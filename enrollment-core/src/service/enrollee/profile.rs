@@ -5,21 +5,23 @@ use crate::domain::command::Step;
 use crate::domain::contact::Phone;
 use crate::domain::enrollment::Profile;
 use crate::secret::SessionSecret;
-use crate::service::{Failure, Origin};
+use crate::service::{Answer, Origin};
 
 impl Enrollee<'_> {
     /// Confirms the user's data; `phone` corrects the number on file, `None` leaves it.
     ///
     /// # Errors
     /// When the session is not the one in force, or the step is not part of the enrollment.
-    pub async fn confirm_profile(
-        &self,
-        session: &SessionSecret,
+    pub fn confirm_profile<'a>(
+        &'a self,
+        session: &'a SessionSecret,
         phone: Option<Phone>,
         origin: Origin,
-    ) -> Result<SessionState, Failure> {
-        let make = |_: &_, _| Ok(Step::ConfirmProfile(Profile { phone: phone.clone() }));
-        let stepped = self.step(session, origin, "profile", make).await?;
-        self.state(&stepped.enrollment, &stepped.world)
+    ) -> Answer<'a, SessionState> {
+        Box::pin(async move {
+            let make = |_: &_, _| Ok(Step::ConfirmProfile(Profile { phone: phone.clone() }));
+            let stepped = self.step(session, origin, "profile", make).await?;
+            self.state(&stepped.enrollment, &stepped.world)
+        })
     }
 }

@@ -150,7 +150,8 @@ impl From<&Device> for DeviceView {
     }
 }
 
-fn device_of(enrollment: &Enrollment) -> Option<DeviceId> {
+/// The device that its session added.
+pub(super) fn device_of(enrollment: &Enrollment) -> Option<DeviceId> {
     match &enrollment.phase {
         Phase::InSession(session) => session.work.device,
         Phase::Completed(completed) => completed.device,
@@ -159,8 +160,14 @@ fn device_of(enrollment: &Enrollment) -> Option<DeviceId> {
 }
 
 /// The row of the enrollment's device, to be read together with everything else.
-pub(super) fn device_key(enrollment: &Enrollment) -> Vec<RowKey> {
-    device_of(enrollment).map(|id| RowKey::new(Kind::Device, id.uuid())).into_iter().collect()
+pub(super) fn device_key(enrollment: &Enrollment) -> Option<RowKey> {
+    device_of(enrollment).map(|id| RowKey::new(Kind::Device, id.uuid()))
+}
+
+/// The enrollment's device, out of the world read with its [`device_key`].
+pub(super) fn device(enrollment: &Enrollment, world: &World) -> Result<Option<Device>, Failure> {
+    let row = device_key(enrollment).and_then(|key| world.row(key));
+    Ok(row.map(Stored::<Device>::read).transpose()?.map(|stored| stored.record))
 }
 
 impl Enrollee<'_> {
@@ -176,10 +183,6 @@ impl Enrollee<'_> {
         };
         let corrected = work.profile.as_ref().and_then(|profile| profile.phone.clone());
         let requirements = circumstances.requirements(enrollment.purpose);
-        let device = match world.more.first() {
-            Some(Some(row)) => Some(DeviceView::from(&Stored::<Device>::read(row)?.record)),
-            _ => None,
-        };
         Ok(SessionState {
             purpose: enrollment.purpose,
             deadline,
@@ -197,7 +200,7 @@ impl Enrollee<'_> {
             factors: requirements.factors.into_iter().filter(|kind| *kind == FactorKind::Totp).collect(),
             mfa_verified: work.totp.is_some() || (completed && !user.credentials.factors().is_empty()),
             settings: world.settings.clone(),
-            device,
+            device: device(enrollment, world)?.as_ref().map(DeviceView::from),
             completed,
         })
     }

@@ -1,17 +1,17 @@
 //! One step of an enrollee: the loop they all share.
 
 use super::state::device_key;
-use super::{Enrollee, SessionState};
+use super::{Enrollee, SessionState, roomy};
 use crate::domain::audit::Actor;
 use crate::domain::command::{Changed, Command, Decision, Outcome, Step};
 use crate::domain::enrollment::{Enrollment, Phase};
 use crate::domain::rejection::Rejection;
 use crate::domain::{decide, session_opens};
-use crate::record::{Stored, UniqueKey, UniqueName};
+use crate::record::{RowKey, Stored, UniqueKey, UniqueName};
 use crate::secret::{Digest, SessionSecret};
 use crate::service::circumstances::World;
 use crate::service::turn::{Doer, Draft, TURNS, Written};
-use crate::service::{Failure, Origin};
+use crate::service::{Answer, Failure, Origin};
 use crate::time::Timestamp;
 
 /// A session that was found, and its world.
@@ -33,11 +33,13 @@ impl Enrollee<'_> {
     ///
     /// # Errors
     /// When the session is not the one in force, or its time is over.
-    pub async fn session(&self, session: &SessionSecret, origin: Origin) -> Result<SessionState, Failure> {
-        let open = self.open(session, origin, None).await?;
-        let now = self.service.now();
-        self.readable(&open, session.digest(), now, None).await?;
-        self.state(&open.stored.record, &open.world)
+    pub fn session<'a>(&'a self, session: &'a SessionSecret, origin: Origin) -> Answer<'a, SessionState> {
+        Box::pin(async move {
+            let open = self.open(session, origin, None).await?;
+            let now = self.service.now();
+            self.readable(&open, session.digest(), now, None).await?;
+            self.state(&open.stored.record, &open.world)
+        })
     }
 
     /// Finds a session and reads its world.
@@ -48,7 +50,19 @@ impl Enrollee<'_> {
         operation: Option<&'static str>,
     ) -> Result<Open, Failure> {
         let stored = self.by_session(session.digest(), origin, operation).await?;
-        let world = self.service.world(&stored.record, &device_key(&stored.record)).await?;
+        self.open_found(stored, origin, operation, &[]).await
+    }
+
+    /// Reads the world of a session that was found, and `more` rows of the same snapshot.
+    pub(super) async fn open_found(
+        &self,
+        stored: Stored<Enrollment>,
+        origin: Origin,
+        operation: Option<&'static str>,
+        more: &[RowKey],
+    ) -> Result<Open, Failure> {
+        let more: Vec<RowKey> = device_key(&stored.record).into_iter().chain(more.iter().copied()).collect();
+        let world = self.service.world(&stored.record, &more).await?;
         let doer = Doer { actor: Actor::Enrollee(stored.record.id), origin };
         let open = Open { stored, world, doer };
         // Disabling a user closes what is open; a session that completed before may not even read any more (REQ-6).
@@ -99,7 +113,8 @@ impl Enrollee<'_> {
                 Ok(_) => make(enrollment, now)?,
                 Err(rejection) => return Err(self.refuse(&open, operation, rejection).await),
             };
-            match decide(enrollment, Command::Step { session: session.digest(), step }, now) {
+            let decision = decide(enrollment, Command::Step { session: session.digest(), step }, now);
+            match decision.and_then(|decision| roomy(&open.stored, decision)) {
                 Err(rejection) => return Err(self.refuse(&open, operation, rejection).await),
                 Ok(Decision::Unchanged(outcome)) => {
                     return Ok(Stepped { enrollment: open.stored.record, world: open.world, outcome });

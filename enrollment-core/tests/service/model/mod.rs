@@ -31,8 +31,11 @@ mod slow;
 mod state;
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use enrollment_core::memory::MemoryStore;
+use enrollment_core::port::Store;
+use enrollment_sqlx::{SqliteOptions, SqlxStore};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use play::Play;
@@ -43,16 +46,32 @@ fn number(name: &str, default: u64) -> u64 {
 
 #[test]
 fn every_story_keeps_the_invariants() {
-    let cases = u32::try_from(number("ENROLLMENT_MODEL_CASES", 70)).expect("a number of cases");
+    tell(70, async || (Arc::new(MemoryStore::new()) as Arc<dyn Store>, ()));
+}
+
+/// The same stories, the first of them, on a store that waits for a disk.
+#[test]
+fn every_story_keeps_the_invariants_on_sqlite() {
+    tell(12, async || {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = SqlxStore::open_sqlite(folder.path().join("story.db"), SqliteOptions::default()).await;
+        (Arc::new(store.expect("a store")) as Arc<dyn Store>, folder)
+    });
+}
+
+/// Tells stories, each on a store of its own; what comes with the store is dropped after it.
+fn tell<T>(cases: u64, store: impl AsyncFn() -> (Arc<dyn Store>, T)) {
+    let cases = u32::try_from(number("ENROLLMENT_MODEL_CASES", cases)).expect("a number of cases");
     let mut seed = [0; 32];
     seed[..8].copy_from_slice(&number("ENROLLMENT_MODEL_SEED", 1).to_le_bytes());
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 300, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &seed));
     let tally: Mutex<BTreeMap<String, usize>> = Mutex::default();
     let told = runner.run(&op::steps(), |steps| {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let seen = runtime.block_on(async {
-            let mut play = Play::new().await;
+            let (store, _kept) = store().await;
+            let mut play = Play::on(store).await;
             for step in &steps {
                 play.step(step).await;
             }

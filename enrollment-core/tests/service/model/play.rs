@@ -10,6 +10,7 @@ use enrollment_core::domain::location::{Location, MfaMode};
 use enrollment_core::domain::policy::Policy;
 use enrollment_core::domain::user::UserStatus;
 use enrollment_core::id::UserId;
+use enrollment_core::port::Store;
 use enrollment_core::port::{Clock, StoreErrorKind};
 use enrollment_core::secret::{SessionSecret, Token};
 use enrollment_core::service::Failure;
@@ -69,8 +70,8 @@ pub(crate) struct Play {
 type Heard = Result<(), &'static str>;
 
 impl Play {
-    pub(crate) async fn new() -> Self {
-        let stage = Stage::under(Policy { wrong_codes: 3, passwords_per_session: 4, ..Policy::standard() });
+    pub(crate) async fn on(store: Arc<dyn Store>) -> Self {
+        let stage = Stage::on(store, Policy { wrong_codes: 3, passwords_per_session: 4, ..Policy::standard() });
         stage.location("Place 0", MfaMode::Disabled).await;
         let people = [person(stage.invite("alex").await), person(stage.invite("sam").await)];
         let slow = Arc::new(Slow::new(stage.gateways.clone()));

@@ -1,7 +1,8 @@
 //! A store in which somebody else comes first, once.
 
+use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use enrollment_core::port::{
@@ -13,21 +14,23 @@ use enrollment_core::time::Timestamp;
 
 type Rival = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Lets a rival finish between what a use case has read and what it commits.
-pub(crate) struct RacedStore {
+/// A store that lets a rival finish between what a use case has read and what it commits: right before the first commit
+/// that goes through it.
+pub struct RacedStore {
     inner: Arc<dyn Store>,
     rival: Mutex<Option<Rival>>,
 }
 
 impl RacedStore {
-    pub(crate) fn new(inner: Arc<dyn Store>, rival: impl Future<Output = ()> + Send + 'static) -> Self {
+    /// Lets `rival` come first; what it writes, it writes to `inner` by itself.
+    pub fn new(inner: Arc<dyn Store>, rival: impl Future<Output = ()> + Send + 'static) -> Self {
         Self { inner, rival: Mutex::new(Some(Box::pin(rival))) }
     }
 }
 
-impl std::fmt::Debug for RacedStore {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("RacedStore")
+impl fmt::Debug for RacedStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RacedStore").field("inner", &self.inner).finish_non_exhaustive()
     }
 }
 
@@ -46,7 +49,7 @@ impl Store for RacedStore {
     }
 
     async fn commit(&self, change: &Change) -> Result<CommitOutcome, StoreError> {
-        let rival = self.rival.lock().expect("a lock").take();
+        let rival = self.rival.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(rival) = rival {
             rival.await;
         }
