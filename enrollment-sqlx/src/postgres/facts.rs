@@ -6,7 +6,7 @@
 //!
 //! A statement sees what was committed when it began. A row that it waited for is locked as it stands *now*, while
 //! everything else it reads is as it was *then*. So each locked row and entry is also read as it stood then; when the two
-//! differ, the statement is run once more: with everything locked, nothing moves any more.
+//! differ, the statement is run once more. What is locked moves no more, so this comes to an end.
 
 use std::collections::HashMap;
 
@@ -33,12 +33,12 @@ pub(crate) async fn lock(
     wanted: &Wanted<'_>,
 ) -> Result<Facts, Trouble> {
     let script = script(schema, locks, wanted);
-    let (facts, moved) = read(script.clone().query().fetch_all(&mut *conn).await?)?;
-    if !moved {
-        return Ok(facts);
+    loop {
+        let (facts, moved) = read(script.clone().query().fetch_all(&mut *conn).await?)?;
+        if !moved {
+            return Ok(facts);
+        }
     }
-    let (facts, _) = read(script.query().fetch_all(conn).await?)?;
-    Ok(facts)
 }
 
 /// A fact is (sort, name, id, number, text).
@@ -54,17 +54,17 @@ pub(crate) fn script(schema: &Schema, locks: &Locks, wanted: &Wanted<'_>) -> Scr
         selects.push("select 'lock'::text, null::text, null::uuid, null::bigint, null::text from absent".to_owned());
     }
     for (kind, rows) in &wanted.rows {
-        let (ids, table) = (script.bind(&rows.ids), schema.of(*kind));
+        let (ids, place) = (script.bind(&rows.ids), schema.of(*kind));
         let how = if rows.written { "update" } else { "share" };
         locking.push(format!(
-            "of_{kind} as materialized (select id, version from {table} where id = any({ids}) order by id for {how})"
+            "of_{kind} as materialized (select id, version from {place} where id = any({ids}) order by id for {how})"
         ));
         selects.push(format!("select 'row'::text, '{kind}'::text, id, version, null::text from of_{kind}"));
         selects.push(format!(
-            "select 'row_then'::text, '{kind}'::text, id, version, null::text from {table} where id = any({ids})"
+            "select 'row_then'::text, '{kind}'::text, id, version, null::text from {place} where id = any({ids})"
         ));
         // What the rows hold in the side table is wanted in any case: it is compared with what they are to hold.
-        if let Some(names) = crate::schema::table(*kind).many.as_ref().filter(|_| rows.written) {
+        if let Some(names) = table(*kind).many.as_ref().filter(|_| rows.written) {
             let many_keys = schema.at("many_keys");
             selects.push(format!("{HELD_OF_MANY} from {many_keys} where id = any({ids}) and name in {names}"));
         }
@@ -118,8 +118,8 @@ fn held(schema: &Schema, name: UniqueName, values: &str) -> String {
         ValueType::Int => format!("{name}, null::text"),
         ValueType::Text => format!("null::bigint, {name}"),
     };
-    let table = schema.of(table(name.kind()).kind);
-    format!("select 'held'::text, '{name}'::text, id, {columns} from {table} where {name} = any({values})")
+    let place = schema.of(name.kind());
+    format!("select 'held'::text, '{name}'::text, id, {columns} from {place} where {name} = any({values})")
 }
 
 fn outbox_ids(ids: &[OutboxId]) -> Vec<Uuid> {
