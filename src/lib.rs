@@ -7,6 +7,7 @@
 //! | `memory` | [`core::memory`] | a store in memory: the reference for all others |
 //! | `system` | [`core::port`] | the operating system's clock and randomness |
 //! | `sqlite` | [`sqlx`] | a store on a SQLite file |
+//! | `postgres` | [`sqlx`] | a store on PostgreSQL |
 //! | `smtp` | [`smtp`] | mail, over SMTP |
 //! | `wireguard` | [`wireguard`] | peers in a wg-quick file |
 //! | `axum` | [`axum`] | HTTP routers for enrollees and administrators |
@@ -17,7 +18,7 @@ pub use enrollment_core as core;
 pub use enrollment_axum as axum;
 #[cfg(feature = "smtp")]
 pub use enrollment_smtp as smtp;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use enrollment_sqlx as sqlx;
 #[cfg(feature = "wireguard")]
 pub use enrollment_wireguard as wireguard;

@@ -1,14 +1,15 @@
-//! A group of changes, decided one after the other and written together.
+//! Changes, decided one after the other and written together.
 //!
-//! The group's transaction keeps all other writers out, so what [`Facts`] say stays true until it ends. Each change
-//! is judged by the facts as the changes before it left them; the net effect of all is written at the end.
+//! Nobody else may change what [`Facts`] say until the transaction ends: SQLite's keeps all other writers out,
+//! PostgreSQL's has locked what the facts are about. Each change is judged by the facts as the changes before it left
+//! them; the net effect of all is written at the end.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use enrollment_core::id::OutboxId;
-use enrollment_core::port::{
-    Change, CommitOutcome, Expect, LeaseRef, Op, OutboxEntry, SettleOutcome, Settlement, StoreError,
-};
+#[cfg(feature = "sqlite")]
+use enrollment_core::port::SettleOutcome;
+use enrollment_core::port::{Change, CommitOutcome, Expect, LeaseRef, Op, OutboxEntry, Settlement, StoreError};
 use enrollment_core::record::{KeyValue, Kind, Row, RowKey, UniqueKey, UniqueName, Version};
 use enrollment_core::time::Timestamp;
 use serde::Serialize;
@@ -16,35 +17,67 @@ use uuid::Uuid;
 
 use crate::error::misuse;
 use crate::facts::Facts;
-use crate::outbox;
-use crate::row::Line;
-use crate::schema::{self, table};
-use crate::script::Script;
+use crate::outbox::Settled;
 
-/// What the changes of a group come to.
+/// What some changes come to.
 #[derive(Debug)]
 pub(crate) struct Batch<'a> {
     facts: Facts,
-    /// Who held which keys before the group.
+    /// Which rows stood before.
+    #[cfg(feature = "postgres")]
+    stood_before: HashSet<RowKey>,
+    /// Who held which keys before.
     held_before: HashMap<UniqueKey, RowKey>,
     /// What became of rows; `None`: deleted.
     rows: BTreeMap<RowKey, Option<&'a Row>>,
     enqueued: Vec<&'a OutboxEntry>,
     /// The last settlement of each entry; those before it only extended the lease.
-    settled: BTreeMap<OutboxId, outbox::Settled<'a>>,
+    settled: BTreeMap<OutboxId, Settled<'a>>,
     applied: Vec<Applied<'a>>,
 }
 
-/// A line of the table of changes.
-#[derive(Debug, Serialize)]
-struct Applied<'a>(Uuid, i64, &'a str);
+/// A line of the table of changes: id, time, fingerprint.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Applied<'a>(pub(crate) Uuid, pub(crate) i64, pub(crate) &'a str);
+
+/// A line of the side table: name, value, row.
+pub(crate) type ManyKey<'a> = (UniqueName, &'a KeyValue, Uuid);
+
+pub(crate) type ByKind<T> = BTreeMap<Kind, Vec<T>>;
+
+/// A row to be written.
+#[derive(Debug)]
+pub(crate) struct Put<'a> {
+    pub(crate) row: &'a Row,
+    /// Whether it takes the place of one.
+    #[cfg(feature = "postgres")]
+    pub(crate) replaces: bool,
+}
+
+/// The net effect, to be written in this order: what gives up keys comes before what takes them.
+#[derive(Debug)]
+pub(crate) struct Writes<'a> {
+    pub(crate) deleted: ByKind<Uuid>,
+    /// Rows that stay and of which another takes a single-valued key; they are among those put.
+    pub(crate) vacated: ByKind<Uuid>,
+    pub(crate) given_up: Vec<ManyKey<'a>>,
+    pub(crate) put: ByKind<Put<'a>>,
+    pub(crate) taken: Vec<ManyKey<'a>>,
+    pub(crate) enqueued: Vec<&'a OutboxEntry>,
+    pub(crate) settled: Vec<&'a Settled<'a>>,
+    pub(crate) applied: &'a [Applied<'a>],
+    /// Whether a row takes a key that another gives up.
+    #[cfg(feature = "postgres")]
+    pub(crate) moves_keys: bool,
+}
 
 impl<'a> Batch<'a> {
     pub(crate) fn new(facts: Facts) -> Self {
-        let held_before = facts.held.clone();
         Self {
+            #[cfg(feature = "postgres")]
+            stood_before: facts.rows.keys().copied().collect(),
+            held_before: facts.held.clone(),
             facts,
-            held_before,
             rows: BTreeMap::new(),
             enqueued: Vec::new(),
             settled: BTreeMap::new(),
@@ -83,15 +116,20 @@ impl<'a> Batch<'a> {
     }
 
     /// Ends or extends a lease.
+    #[cfg(feature = "sqlite")]
     pub(crate) fn settle(&mut self, lease: &LeaseRef, how: &'a Settlement, now: Timestamp) -> SettleOutcome {
         if !self.is_current(lease) {
             return SettleOutcome::LeaseLost;
         }
+        self.end_lease(lease, how, now);
+        SettleOutcome::Settled
+    }
+
+    fn end_lease(&mut self, lease: &LeaseRef, how: &'a Settlement, now: Timestamp) {
         if !matches!(how, Settlement::Extend { .. }) {
             self.facts.entries.insert(lease.entry, None);
         }
-        self.settled.insert(lease.entry, outbox::Settled { entry: lease.entry, how, now });
-        SettleOutcome::Settled
+        self.settled.insert(lease.entry, Settled { entry: lease.entry, how, now });
     }
 
     fn is_current(&self, lease: &LeaseRef) -> bool {
@@ -131,57 +169,54 @@ impl<'a> Batch<'a> {
             self.enqueued.push(entry);
         }
         if let Some(lease) = change.settle {
-            // Found current by `commit`.
-            let _settled = self.settle(&lease, &Settlement::Done, change.at);
+            self.end_lease(&lease, &Settlement::Done, change.at);
         }
     }
 
-    /// The statements that make it so: first everything that gives up keys, then everything that takes them.
-    pub(crate) fn script(self) -> Script {
-        let mut script = Script::default();
+    /// What has to be written to make it so.
+    pub(crate) fn writes(&self) -> Writes<'_> {
         let (held_before, held_after) = (self.many_before(), self.many_after());
-        let given_up: Vec<_> = held_before.difference(&held_after).collect();
-        let taken: Vec<_> = held_after.difference(&held_before).collect();
         let mut deleted = ByKind::new();
         let mut vacated = ByKind::new();
         let mut put = ByKind::new();
         for (key, row) in &self.rows {
             let Some(row) = row else {
-                deleted.entry(key.kind).or_default().push(key.id);
+                deleted.entry(key.kind).or_insert_with(Vec::new).push(key.id);
                 continue;
             };
-            put.entry(key.kind).or_default().push(Line {
-                table: table(key.kind),
+            put.entry(key.kind).or_insert_with(Vec::new).push(Put {
                 row,
-                body: script.document(&row.body.json),
+                #[cfg(feature = "postgres")]
+                replaces: self.stood_before.contains(key),
             });
             let single = row.unique.iter().filter(|unique| !unique.name.is_many());
-            for holder in single.filter_map(|unique| self.held_before.get(unique)).filter(|holder| *holder != key) {
-                vacated.entry(holder.kind).or_default().push(holder.id);
+            let others = single.filter_map(|unique| self.held_before.get(unique)).filter(|holder| *holder != key);
+            // A deleted row has given up everything.
+            for holder in others.filter(|holder| self.rows.get(*holder).is_some_and(Option::is_some)) {
+                vacated.entry(holder.kind).or_insert_with(Vec::new).push(holder.id);
             }
         }
-        for (kind, ids) in &deleted {
-            script.add(ids, |n| table(*kind).delete(n));
+        Writes {
+            deleted,
+            vacated,
+            given_up: held_before.difference(&held_after).copied().collect(),
+            put,
+            taken: held_after.difference(&held_before).copied().collect(),
+            enqueued: self.enqueued.clone(),
+            settled: self.settled.values().collect(),
+            applied: &self.applied,
+            #[cfg(feature = "postgres")]
+            moves_keys: self.moves_keys(),
         }
-        for (kind, ids) in &vacated {
-            script.add(ids, |n| table(*kind).vacate(n));
-        }
-        script.add(&given_up, schema::give_up_many);
-        for (kind, rows) in &put {
-            script.add(rows, |n| table(*kind).put(n));
-        }
-        script.add(&taken, schema::take_many);
-        let mut enqueued = Vec::with_capacity(self.enqueued.len());
-        for entry in &self.enqueued {
-            enqueued.push(outbox::Entry { entry, body: script.document(&entry.body.json) });
-        }
-        script.add(&enqueued, outbox::enqueue_text);
-        script.add(&self.settled.into_values().collect::<Vec<_>>(), outbox::settle_text);
-        script.add(&self.applied, schema::applied);
-        script
     }
 
-    /// What the rows of this group held in the side table before it.
+    #[cfg(feature = "postgres")]
+    fn moves_keys(&self) -> bool {
+        let mut keys = self.rows.values().flatten().flat_map(|row| row.unique.iter().map(|key| (key, row.key)));
+        keys.any(|(key, row)| self.held_before.get(key).is_some_and(|holder| *holder != row))
+    }
+
+    /// What the rows that are written held in the side table before.
     fn many_before(&self) -> BTreeSet<ManyKey<'_>> {
         let held =
             self.held_before.iter().filter(|(key, holder)| key.name.is_many() && self.rows.contains_key(*holder));
@@ -194,11 +229,6 @@ impl<'a> Batch<'a> {
         keys.filter(|(key, _)| key.name.is_many()).map(|(key, id)| (key.name, &key.value, id)).collect()
     }
 }
-
-type ByKind<T> = BTreeMap<Kind, Vec<T>>;
-
-/// A line of the side table.
-type ManyKey<'a> = (UniqueName, &'a KeyValue, Uuid);
 
 fn puts(change: &Change) -> impl Iterator<Item = &Row> {
     change.ops.iter().filter_map(|op| match op {

@@ -20,6 +20,9 @@ pub(crate) fn change(change: &Change) -> Result<(), StoreError> {
 }
 
 fn row(row: &Row) -> Result<(), StoreError> {
+    if i64::try_from(row.version.0).is_err() {
+        return Err(misuse("a version is out of range"));
+    }
     let values = row.unique.iter().map(|key| &key.value).chain(row.index.iter().map(|key| &key.at));
     let values = values.filter_map(|value| match value {
         KeyValue::Text(text) => Some(text),
@@ -47,8 +50,8 @@ fn text(text: &str) -> Result<(), StoreError> {
 }
 
 fn document(document: &Document) -> Result<(), StoreError> {
-    if document.json.len() > DOCUMENT {
-        return Err(misuse("a document is longer than 256 KiB"));
+    if document.json.len() > DOCUMENT || document.json.contains('\0') {
+        return Err(misuse("a document is longer than 256 KiB or contains NUL"));
     }
     Ok(())
 }

@@ -1,17 +1,17 @@
 //! What can go wrong, in the words of the port.
 
+#[cfg(feature = "sqlite")]
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use enrollment_core::port::{StoreError, StoreErrorKind};
-
-use crate::sqlite;
 
 /// The store could not be opened. Nothing was changed, or only what the next attempt takes up again.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
     /// The file, or the lock file beside it, cannot be made or opened.
+    #[cfg(feature = "sqlite")]
     #[error("cannot make or open {path}")]
     File {
         /// Which file.
@@ -19,12 +19,21 @@ pub enum OpenError {
         /// Why.
         source: std::io::Error,
     },
-    /// The file is no database, or cannot be used as one.
+    /// The file is no database, or the server cannot be reached; or neither can be used.
     #[error("cannot use the database")]
     Database(#[source] sqlx::Error),
     /// The file system does not support write-ahead logging: it lacks shared memory, as network file systems do.
+    #[cfg(feature = "sqlite")]
     #[error("the file system does not support write-ahead logging")]
     NoWriteAheadLog,
+    /// The name of a schema has 1 to 63 characters: lower-case ASCII letters, digits and underscores, no digit first.
+    #[cfg(feature = "postgres")]
+    #[error("{0:?} cannot be the name of a schema")]
+    SchemaName(String),
+    /// The database does not keep texts in UTF-8.
+    #[cfg(feature = "postgres")]
+    #[error("the database has the encoding {0}, not UTF8")]
+    Encoding(String),
     /// The tables were made by a later version of this library.
     #[error("the database was made by a later version (migration {0})")]
     Newer(i64),
@@ -35,24 +44,22 @@ pub enum OpenError {
 
 /// Why a call or a whole group of calls failed; told to each of the callers.
 ///
-/// Neither the text nor the source carries a value: SQLite's messages name tables and columns only, statements are
-/// not quoted, and errors of parsers, which quote what they read, are not kept.
+/// Neither the text nor the source carries a value; errors of parsers, which quote what they read, are not kept.
 #[derive(Debug, Clone)]
 pub(crate) struct Failure {
     kind: StoreErrorKind,
     during: &'static str,
-    source: Option<Arc<sqlx::Error>>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Failure {
-    /// The database refused, before anything took effect.
-    pub(crate) fn new(during: &'static str, source: sqlx::Error) -> Self {
-        Self { kind: sqlite::classify(&source), during, source: Some(Arc::new(source)) }
-    }
-
-    /// The database failed while making things take effect.
-    pub(crate) fn unknown(during: &'static str, source: sqlx::Error) -> Self {
-        Self { kind: StoreErrorKind::Unknown, during, source: Some(Arc::new(source)) }
+    /// The database refused.
+    pub(crate) fn new(
+        kind: StoreErrorKind,
+        during: &'static str,
+        source: impl std::error::Error + Send + Sync + 'static,
+    ) -> Self {
+        Self { kind, during, source: Some(Arc::new(source)) }
     }
 
     /// The database holds what it should not.
@@ -61,6 +68,7 @@ impl Failure {
     }
 
     /// Whether one call may have spoiled it for the others of its group.
+    #[cfg(feature = "sqlite")]
     pub(crate) const fn may_be_one_calls_fault(&self) -> bool {
         matches!(self.kind, StoreErrorKind::Corrupt | StoreErrorKind::Misuse)
     }
@@ -81,6 +89,7 @@ pub(crate) fn misuse(message: &'static str) -> StoreError {
 }
 
 /// The store was closed; nothing happened.
+#[cfg(feature = "sqlite")]
 pub(crate) fn closed() -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, "the store is closed")
 }

@@ -1,27 +1,56 @@
-//! What the database says about everything a group of changes expects, read in one statement.
+//! What a database has to say about everything that changes expect. Each database has its own way to be asked.
 
 use std::collections::{BTreeMap, HashMap};
 
 use enrollment_core::id::{ChangeId, OutboxId};
-use enrollment_core::port::{Change, LeaseRef, Op};
+#[cfg(feature = "sqlite")]
+use enrollment_core::port::LeaseRef;
+use enrollment_core::port::{Change, Op};
 use enrollment_core::record::{KeyValue, Kind, RowKey, UniqueKey, UniqueName, Version};
 use serde::Deserialize;
-use sqlx::Row as _;
-use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
 
-use crate::error::Failure;
-use crate::schema::table;
-use crate::script::Script;
-use crate::sqlite::each;
-
-/// What a group is about.
+/// What some changes and settlements are about.
 #[derive(Debug, Default)]
 pub(crate) struct Wanted<'a> {
-    changes: Vec<ChangeId>,
-    entries: Vec<OutboxId>,
-    rows: BTreeMap<Kind, Vec<Uuid>>,
-    keys: BTreeMap<UniqueName, Vec<&'a KeyValue>>,
+    pub(crate) changes: Vec<ChangeId>,
+    /// Entries to be put in, of which none may exist.
+    pub(crate) enqueued: Vec<OutboxId>,
+    /// Entries whose leases are ended or extended.
+    pub(crate) settled: Vec<OutboxId>,
+    pub(crate) rows: BTreeMap<Kind, Rows>,
+    pub(crate) keys: BTreeMap<UniqueName, Vec<&'a KeyValue>>,
+}
+
+/// The rows of one kind.
+#[derive(Debug, Default)]
+pub(crate) struct Rows {
+    pub(crate) ids: Vec<Uuid>,
+    /// Whether any of them is to be written or removed; otherwise all are only held.
+    pub(crate) written: bool,
+}
+
+impl<'a> Wanted<'a> {
+    pub(crate) fn change(&mut self, change: &'a Change) {
+        self.changes.push(change.id);
+        self.enqueued.extend(change.enqueue.iter().map(|entry| entry.id));
+        self.settled.extend(change.settle.map(|lease| lease.entry));
+        for op in &change.ops {
+            let rows = self.rows.entry(op.key().kind).or_default();
+            rows.ids.push(op.key().id);
+            rows.written |= !matches!(op, Op::Check { .. });
+            if let Op::Put { next, .. } = op {
+                for key in &next.unique {
+                    self.keys.entry(key.name).or_default().push(&key.value);
+                }
+            }
+        }
+    }
+
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn lease(&mut self, lease: &LeaseRef) {
+        self.settled.push(lease.entry);
+    }
 }
 
 /// What holds, as far as it was asked.
@@ -37,96 +66,18 @@ pub(crate) struct Facts {
     pub(crate) held: HashMap<UniqueKey, RowKey>,
 }
 
-/// One line of the answer, as the database writes it in JSON.
+/// One of them.
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Fact {
+pub(crate) enum Fact {
     Change(ChangeId, String),
     Entry(OutboxId, Option<u64>),
     Row(Kind, Uuid, Version),
     Held(UniqueName, KeyValue, Uuid),
 }
 
-impl<'a> Wanted<'a> {
-    pub(crate) fn change(&mut self, change: &'a Change) {
-        self.changes.push(change.id);
-        self.entries.extend(change.enqueue.iter().map(|entry| entry.id));
-        self.entries.extend(change.settle.map(|lease| lease.entry));
-        for op in &change.ops {
-            self.rows.entry(op.key().kind).or_default().push(op.key().id);
-            if let Op::Put { next, .. } = op {
-                for key in &next.unique {
-                    self.keys.entry(key.name).or_default().push(&key.value);
-                }
-            }
-        }
-    }
-
-    pub(crate) fn lease(&mut self, lease: &LeaseRef) {
-        self.entries.push(lease.entry);
-    }
-
-    /// Begins a transaction that keeps all other writers out, and reads what is wanted.
-    pub(crate) async fn begin(self, conn: &mut SqliteConnection) -> Result<Facts, Failure> {
-        let failed = |error| Failure::new("reading what changes expect", error);
-        let mut facts = Facts::default();
-        for row in self.script().query().fetch_all(conn).await.map_err(failed)? {
-            let json: String = row.try_get(0).map_err(failed)?;
-            let fact =
-                serde_json::from_str(&json).map_err(|_| Failure::corrupt("what changes expect cannot be read"))?;
-            facts.add(fact);
-        }
-        Ok(facts)
-    }
-
-    /// A fact is `{"sort": [values]}`.
-    pub(crate) fn script(&self) -> Script {
-        let mut script = Script::default();
-        let mut selects = Vec::new();
-        if !self.changes.is_empty() {
-            let ids = each(script.list(&self.changes));
-            selects.push(format!(
-                "select json_object('change', json_array(id, fingerprint)) from {ids} changes on id = wanted"
-            ));
-        }
-        if !self.entries.is_empty() {
-            let ids = each(script.list(&self.entries));
-            selects.push(format!(
-                "select json_object('entry', json_array(id, case when leased_until is not null then fence end)) \
-                 from {ids} outbox on id = wanted"
-            ));
-        }
-        for (kind, ids) in &self.rows {
-            let ids = each(script.list(ids));
-            selects.push(format!(
-                "select json_object('row', json_array('{kind}', id, version)) from {ids} {kind} on id = wanted"
-            ));
-            // What the rows hold in the side table is wanted in any case: it is compared with what they are to hold.
-            if let Some(names) = &table(*kind).many {
-                selects.push(format!("{HELD_OF_MANY} from {ids} many_keys on id = wanted where name in {names}"));
-            }
-        }
-        for (name, values) in &self.keys {
-            let (kind, values) = (name.kind(), each(script.list(values)));
-            selects.push(if name.is_many() {
-                format!("{HELD_OF_MANY} from {values} many_keys on value = wanted where name = '{name}'")
-            } else {
-                format!(
-                    "select json_object('held', json_array('{name}', {name}, id)) \
-                     from {values} {kind} on {name} = wanted"
-                )
-            });
-        }
-        script.push("begin immediate;");
-        script.push(&selects.join(" union all "));
-        script
-    }
-}
-
-const HELD_OF_MANY: &str = "select json_object('held', json_array(name, value, id))";
-
 impl Facts {
-    fn add(&mut self, fact: Fact) {
+    pub(crate) fn add(&mut self, fact: Fact) {
         match fact {
             Fact::Change(id, fingerprint) => {
                 self.changes.insert(id, fingerprint);

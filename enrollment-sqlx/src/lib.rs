@@ -1,107 +1,138 @@
-//! [`SqlxStore`]: the [`Store`] of enrollment on a SQLite file.
+//! [`SqlxStore`]: the [`Store`] of enrollment on a SQLite file (feature `sqlite`) and on PostgreSQL (feature
+//! `postgres`). It keeps the same promises on both; one conformance suite holds it to them.
 //!
 //! Every [kind](enrollment_core::record::Kind) of row has its own table, in which unique and index keys are real
 //! columns beside the JSON document: other programs may query and join them, but only the store writes. See
-//! `migrations/sqlite`.
+//! `migrations/`.
+//!
+//! # SQLite
 //!
 //! One task per store writes. It gathers the calls that wait, up to 16, into one transaction, so that they share one
 //! wait for the disk; each is still applied or refused on its own, and answered when all is on the disk. Readers never
 //! wait for it.
 //!
 //! ```no_run
+//! # #[cfg(feature = "sqlite")]
+//! # async fn example() -> Result<(), enrollment_sqlx::OpenError> {
 //! use enrollment_sqlx::{SqliteOptions, SqlxStore};
 //!
-//! # async fn example() -> Result<(), enrollment_sqlx::OpenError> {
 //! let store = SqlxStore::open_sqlite("enrollment.db", SqliteOptions::default()).await?;
 //! // … hand it to a service, and when that has stopped:
 //! store.close().await;
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # PostgreSQL
+//!
+//! A change is one transaction on a connection of a pool: one statement locks and reads everything the change expects,
+//! in an order that is the same for all; one writes. Any number of processes on any number of machines share the work.
+//!
+//! ```no_run
+//! # #[cfg(feature = "postgres")]
+//! # async fn example() -> Result<(), enrollment_sqlx::OpenError> {
+//! use enrollment_sqlx::{PostgresOptions, SqlxStore};
+//!
+//! let url = "postgres://enrollment@db.example.com/enrollment?sslmode=verify-full";
+//! let store = SqlxStore::open_postgres(url, PostgresOptions::default()).await?;
+//! # Ok(())
+//! # }
+//! ```
+// Without a database there is no store.
+#![cfg(any(feature = "sqlite", feature = "postgres"))]
 
 mod batch;
 mod check;
 mod error;
 mod facts;
-mod open;
 mod outbox;
-#[cfg(test)]
-mod plans;
-mod read;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod row;
+mod scan;
 mod schema;
-mod script;
+#[cfg(feature = "sqlite")]
 mod sqlite;
-mod writer;
 
 use async_trait::async_trait;
-use data_encoding::HEXLOWER;
 use enrollment_core::port::{
     Change, CommitOutcome, LeaseRef, LeaseRequest, Leased, Page, Retained, Scan, SettleOutcome, Settlement, Store,
-    StoreError, StoreErrorKind,
+    StoreError,
 };
 use enrollment_core::record::{Row, RowKey, UniqueKey};
 use enrollment_core::time::Timestamp;
-use sqlx::sqlite::SqlitePool;
-use tokio::sync::{mpsc, oneshot};
 
 pub use error::OpenError;
-pub use open::SqliteOptions;
+#[cfg(feature = "postgres")]
+pub use postgres::{ClockOffset, PostgresOptions};
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteOptions;
 
-use writer::{Job, Reply};
-
-/// A [`Store`] on a SQLite file: all its guarantees, among all processes of one machine that open the file.
+/// A [`Store`] on a SQLite file or on PostgreSQL: all its guarantees, among all processes that open the same one.
 ///
-/// G5 rests on write-ahead logging with `synchronous=FULL`: a change is answered when the log is on the disk, as far
-/// as the disk tells the truth.
+/// G5 rests on the database. SQLite keeps a write-ahead log with `synchronous=FULL`; PostgreSQL runs with
+/// `synchronous_commit` on, also where the server's default is `off`. A change is answered when the log is on the disk,
+/// as far as the disk tells the truth.
 #[derive(Debug)]
-pub struct SqlxStore {
-    readers: SqlitePool,
-    jobs: mpsc::Sender<Job>,
+pub struct SqlxStore(Backend);
+
+#[derive(Debug)]
+enum Backend {
+    #[cfg(feature = "sqlite")]
+    Sqlite(sqlite::Sqlite),
+    #[cfg(feature = "postgres")]
+    Postgres(postgres::Postgres),
+}
+
+/// The same call of whichever database it is.
+macro_rules! on {
+    ($store:expr, $database:ident => $call:expr) => {
+        match &$store.0 {
+            #[cfg(feature = "sqlite")]
+            Backend::Sqlite($database) => $call,
+            #[cfg(feature = "postgres")]
+            Backend::Postgres($database) => $call,
+        }
+    };
 }
 
 impl SqlxStore {
-    /// Queues a job and waits for its answer.
-    async fn write<T>(&self, job: Job, answer: oneshot::Receiver<Result<T, StoreError>>) -> Result<T, StoreError> {
-        self.jobs.send(job).await.map_err(|_| error::closed())?;
-        let gone = || StoreError::new(StoreErrorKind::Unknown, "the writing task ended with the runtime");
-        answer.await.map_err(|_| gone())?
+    /// Stops taking calls, finishes those in flight, and closes the database. Later calls are answered
+    /// [`Unavailable`](enrollment_core::port::StoreErrorKind::Unavailable). Closing twice is closing once.
+    ///
+    /// A store on a file that is dropped instead finishes what it has begun as long as the runtime lives.
+    pub async fn close(&self) {
+        on!(self, database => database.close().await);
     }
 }
 
 #[async_trait]
 impl Store for SqlxStore {
     async fn get(&self, keys: &[RowKey]) -> Result<Vec<Option<Row>>, StoreError> {
-        read::get(&self.readers, keys).await
+        on!(self, database => database.get(keys).await)
     }
 
     async fn find(&self, by: &UniqueKey) -> Result<Option<Row>, StoreError> {
-        read::find(&self.readers, by).await
+        on!(self, database => database.find(by).await)
     }
 
     async fn scan(&self, scan: &Scan) -> Result<Page, StoreError> {
-        read::scan(&self.readers, scan).await
+        on!(self, database => database.scan(scan).await)
     }
 
     async fn commit(&self, change: &Change) -> Result<CommitOutcome, StoreError> {
-        check::change(change)?;
-        let (reply, answer) = Reply::new();
-        let fingerprint = HEXLOWER.encode(&change.fingerprint());
-        self.write(Job::Commit { change: change.clone(), fingerprint, reply }, answer).await
+        on!(self, database => database.commit(change).await)
     }
 
     async fn lease(&self, request: &LeaseRequest) -> Result<Vec<Leased>, StoreError> {
-        let (reply, answer) = Reply::new();
-        self.write(Job::Lease { request: request.clone(), reply }, answer).await
+        on!(self, database => database.lease(request).await)
     }
 
     async fn settle(&self, lease: &LeaseRef, how: &Settlement, now: Timestamp) -> Result<SettleOutcome, StoreError> {
-        let (reply, answer) = Reply::new();
-        self.write(Job::Settle { lease: *lease, how: how.clone(), now, reply }, answer).await
+        on!(self, database => database.settle(lease, how, now).await)
     }
 
     async fn prune(&self, what: Retained, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        let (reply, answer) = Reply::new();
-        self.write(Job::Prune { what, before, limit, reply }, answer).await
+        on!(self, database => database.prune(what, before, limit).await)
     }
 }

@@ -1,12 +1,13 @@
-//! Tables and columns as the name enums say, and the SQL text about them, built once.
+//! Tables and columns as the name enums say.
 //!
-//! `migrations/` holds the same in the form that databases run; a test compares the two.
+//! `migrations/` holds the same in the form that databases run; a test for each database compares the two.
 
 use std::sync::LazyLock;
 
 use enrollment_core::record::{IndexName, Kind, UniqueName};
 
-use crate::sqlite::{document, field, lines, list};
+/// The table that says which migrations ran.
+pub(crate) const MIGRATIONS_TABLE: &str = "enrollment_migrations";
 
 /// One kind of row as a table.
 #[derive(Debug)]
@@ -19,9 +20,8 @@ pub(crate) struct Table {
     pub(crate) many: Option<String>,
     /// Indexes: two columns each, see [`part`].
     pub(crate) index: Vec<IndexName>,
-    /// Selects rows in the form that [`crate::row::read`] understands; a `from` follows.
-    pub(crate) select: String,
-    put: [String; 2],
+    /// The columns of [`Self::unique`] and then those of [`Self::index`].
+    pub(crate) keys: Vec<String>,
 }
 
 /// The table of a kind.
@@ -42,67 +42,13 @@ impl Table {
         let many: Vec<_> = own().filter(|name| name.is_many()).map(|name| format!("'{name}'")).collect();
         let many = (!many.is_empty()).then(|| format!("({})", many.join(", ")));
         let index: Vec<_> = IndexName::ALL.iter().copied().filter(|name| name.kind() == kind).collect();
-        let keys: Vec<String> = unique
-            .iter()
-            .map(ToString::to_string)
-            .chain(index.iter().flat_map(|name| [part(*name), name.to_string()]))
-            .collect();
-        let many_keys = many.as_ref().map_or("'[]'".to_owned(), |names| {
-            format!(
-                "(select json_group_array(json_array(name, value)) from many_keys m \
-                 where m.id = {kind}.id and m.name in {names})"
-            )
-        });
-        let select =
-            format!("select '{kind}', {kind}.id, version, layout, body, json_array({}), {many_keys}", keys.join(", "));
-        let columns: Vec<_> = ["id", "version", "layout", "body"].map(str::to_owned).into_iter().chain(keys).collect();
-        // A document takes two places of a line.
-        let after_body = (5..=columns.len()).map(field);
-        let fields: Vec<_> = [field(0), field(1), field(2), document(3)].into_iter().chain(after_body).collect();
-        let sets: Vec<_> = columns[1..].iter().map(|column| format!("{column} = excluded.{column}")).collect();
-        let put = [
-            format!("insert into {kind} ({}) select {} from ", columns.join(", "), fields.join(", ")),
-            format!(" where true on conflict (id) do update set {};", sets.join(", ")),
-        ];
-        Self { kind, unique, many, index, select, put }
+        let columns = index.iter().flat_map(|name| [part(*name), name.to_string()]);
+        let keys = unique.iter().map(ToString::to_string).chain(columns).collect();
+        Self { kind, unique, many, index, keys }
     }
 
-    /// Writes the rows of list `$n`, whose lines are [`crate::row::Line`]s; those that exist are replaced.
-    pub(crate) fn put(&self, n: usize) -> String {
-        let [insert, update] = &self.put;
-        format!("{insert}{}{update}", lines(n))
+    /// All columns in the order in which rows are written.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = &str> {
+        ["id", "version", "layout", "body"].into_iter().chain(self.keys.iter().map(String::as_str))
     }
-
-    /// Deletes the rows of list `$n`, whose lines are ids.
-    pub(crate) fn delete(&self, n: usize) -> String {
-        format!("delete from {} where id in {};", self.kind, list(n))
-    }
-
-    /// Takes the single-valued unique keys from the rows of list `$n`, which are written afterwards.
-    pub(crate) fn vacate(&self, n: usize) -> String {
-        let sets: Vec<_> = self.unique.iter().map(|column| format!("{column} = null")).collect();
-        format!("update {} set {} where id in {};", self.kind, sets.join(", "), list(n))
-    }
-}
-
-/// Removes the lines of list `$n`, (name, value, row), from the side table.
-pub(crate) fn give_up_many(n: usize) -> String {
-    let (name, value, lines) = (field(0), field(1), lines(n));
-    format!("delete from many_keys where (name, value) in (select {name}, {value} from {lines});")
-}
-
-/// Adds them.
-pub(crate) fn take_many(n: usize) -> String {
-    insert("many_keys", &["name", "value", "id"], n)
-}
-
-/// Remembers the changes of list `$n`, (id, time, fingerprint).
-pub(crate) fn applied(n: usize) -> String {
-    insert("changes", &["id", "at", "fingerprint"], n)
-}
-
-/// Inserts the lines of list `$n`, which have a value for every column.
-fn insert(into: &str, columns: &[&str], n: usize) -> String {
-    let fields: Vec<_> = (0..columns.len()).map(field).collect();
-    format!("insert into {into} ({}) select {} from {};", columns.join(", "), fields.join(", "), lines(n))
 }

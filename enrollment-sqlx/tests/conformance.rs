@@ -1,5 +1,7 @@
 //! The store on SQLite keeps every promise: with one handle, and with several on one file as several processes have.
 
+#![cfg(feature = "sqlite")]
+
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use async_trait::async_trait;

@@ -1,5 +1,7 @@
 //! Errors say what happened, and nothing of what is kept.
 
+#![cfg(feature = "sqlite")]
+
 mod support;
 
 use std::error::Error;

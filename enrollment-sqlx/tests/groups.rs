@@ -3,6 +3,8 @@
 //! On a runtime of one thread, the tasks of `together` have all queued their changes before the writing task runs, so
 //! that they form one group; `a_failed_commit_is_unknown_to_its_whole_group` shows that they do.
 
+#![cfg(feature = "sqlite")]
+
 mod support;
 
 use std::sync::Arc;

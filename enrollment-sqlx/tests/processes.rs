@@ -2,6 +2,8 @@
 //!
 //! A test plays both sides: it starts its own binary again, for itself alone, with the folder in the environment.
 
+#![cfg(feature = "sqlite")]
+
 mod support;
 
 use std::io::{BufRead, BufReader};

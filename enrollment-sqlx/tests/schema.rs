@@ -1,5 +1,7 @@
 //! The tables are what the names say.
 
+#![cfg(feature = "sqlite")]
+
 mod support;
 
 use std::collections::BTreeMap;

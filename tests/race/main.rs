@@ -1,7 +1,7 @@
-//! The race: two processes with eight threads each on one SQLite file, 10,000 tokens, and exactly one completion of
-//! each (TOK-8, I1, I2, G1–G4).
+//! The race: two processes with eight threads each on one SQLite file, or eight with two on PostgreSQL, 10,000 tokens,
+//! and exactly one completion of each (TOK-8, I1, I2, G1–G4).
 //!
-//! Of every token, four threads of both processes try to complete at the same time; of the first thousand, all sixteen.
+//! Of every token, four threads try to complete at the same time; of the first thousand, all sixteen.
 
 #![allow(clippy::panic, clippy::print_stdout, reason = "a test, whose child processes answer on standard output")]
 
@@ -18,16 +18,26 @@ use enrollment::core::domain::rejection::Rejection;
 use enrollment::core::secret::{SessionSecret, Token};
 use enrollment::core::service::enrollee::BeginRequest;
 use enrollment::core::service::{Failure, Origin, Service};
+use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 const TOKENS: usize = 10_000;
 const ALL_CONTEND: usize = 1_000;
-const PROCESSES: usize = 2;
-const THREADS: usize = 8;
+
+/// Where they race, and who.
+#[derive(Debug, Clone, Copy)]
+struct Track {
+    on_a_server: bool,
+    processes: usize,
+    threads: usize,
+}
+
+const FILE: Track = Track { on_a_server: false, processes: 2, threads: 8 };
+const SERVER: Track = Track { on_a_server: true, processes: 8, threads: 2 };
 const ORIGIN: Origin = Origin { source: None };
 
 /// Where a child finds the files, and which of the processes it is.
-const FOLDER: &str = "ENROLLMENT_RACE_FOLDER";
+const CHILD_FOLDER: &str = "ENROLLMENT_RACE_FOLDER";
 const PROCESS: &str = "ENROLLMENT_RACE_PROCESS";
 
 fn contends(worker: usize, nth: usize) -> bool {
@@ -37,12 +47,34 @@ fn contends(worker: usize, nth: usize) -> bool {
 /// TOK-8: two processes and any number of threads, one completion of each token.
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn two_processes_complete_every_token_exactly_once() {
-    if std::env::var_os(FOLDER).is_some() {
-        return contend(complete_all).await;
+    race_to_complete(FILE, "two_processes_complete_every_token_exactly_once").await;
+}
+
+/// TOK-8: the same of eight processes on PostgreSQL.
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn eight_processes_on_postgresql_complete_every_token_exactly_once() {
+    race_to_complete(SERVER, "eight_processes_on_postgresql_complete_every_token_exactly_once").await;
+}
+
+/// TOK-8, I2: of sixteen who begin at the same time, exactly one holds the session afterwards.
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn of_all_who_begin_at_once_one_holds_the_session() {
+    race_to_begin(FILE, "of_all_who_begin_at_once_one_holds_the_session").await;
+}
+
+/// TOK-8, I2: the same on PostgreSQL.
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn of_all_who_begin_at_once_on_postgresql_one_holds_the_session() {
+    race_to_begin(SERVER, "of_all_who_begin_at_once_on_postgresql_one_holds_the_session").await;
+}
+
+async fn race_to_complete(track: Track, test: &str) {
+    if std::env::var_os(CHILD_FOLDER).is_some() {
+        return contend(track, complete_all).await;
     }
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder(track);
     let prepared = prepare::ready_to_complete(folder.path(), TOKENS).await;
-    let won = run_children(folder.path(), "two_processes_complete_every_token_exactly_once");
+    let won = run_children(track, folder.path(), test);
 
     let mut wins: BTreeMap<usize, u32> = BTreeMap::new();
     for line in won {
@@ -53,16 +85,14 @@ async fn two_processes_complete_every_token_exactly_once() {
     prepared.assert_everything_happened_once().await;
 }
 
-/// TOK-8, I2: of sixteen who begin at the same time, exactly one holds the session afterwards.
-#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
-async fn of_all_who_begin_at_once_one_holds_the_session() {
+async fn race_to_begin(track: Track, test: &str) {
     const CONTESTED: usize = 200;
-    if std::env::var_os(FOLDER).is_some() {
-        return contend(begin_all).await;
+    if std::env::var_os(CHILD_FOLDER).is_some() {
+        return contend(track, begin_all).await;
     }
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder(track);
     let service = prepare::invited(folder.path(), CONTESTED).await;
-    let answers = run_children(folder.path(), "of_all_who_begin_at_once_one_holds_the_session");
+    let answers = run_children(track, folder.path(), test);
 
     let mut holders: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
     for answer in &answers {
@@ -84,19 +114,31 @@ async fn of_all_who_begin_at_once_one_holds_the_session() {
     }
 }
 
-/// Starts both processes, lets them go at the same time, and collects what they say.
-fn run_children(folder: &Path, test: &str) -> Vec<String> {
+/// A folder for the ring, the secrets and, unless it is on a server, the database.
+fn folder(track: Track) -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    if track.on_a_server {
+        // The folder's name is its own; a schema has the letters and digits of it.
+        let name = folder.path().file_name().expect("a name").to_string_lossy().to_lowercase();
+        let schema: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+        common::use_a_server(folder.path(), &format!("race_{schema}"));
+    }
+    folder
+}
+
+/// Starts the processes, lets them go at the same time, and collects what they say.
+fn run_children(track: Track, folder: &Path, test: &str) -> Vec<String> {
     let start = |process: usize| {
         Command::new(std::env::current_exe().expect("this program"))
             .args(["--exact", test, "--nocapture"])
-            .env(FOLDER, folder)
+            .env(CHILD_FOLDER, folder)
             .env(PROCESS, process.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .expect("a child process")
     };
-    let mut children: Vec<_> = (0..PROCESSES).map(start).collect();
+    let mut children: Vec<_> = (0..track.processes).map(start).collect();
     for child in &mut children {
         child.stdin.take().expect("a pipe").write_all(b"go\n").expect("the child listens");
     }
@@ -110,21 +152,21 @@ fn run_children(folder: &Path, test: &str) -> Vec<String> {
     said
 }
 
-/// What a child does: eight tasks on eight threads, each with its number among all.
-async fn contend<F, W>(work: W)
+/// What a child does: a task for each thread, each with its number among all.
+async fn contend<F, W>(track: Track, work: W)
 where
     W: Fn(Service, usize, Vec<String>) -> F,
     F: Future<Output = Vec<String>> + Send + 'static,
 {
-    let folder = std::env::var(FOLDER).expect("a folder");
+    let folder = std::env::var(CHILD_FOLDER).expect("a folder");
     let process: usize = std::env::var(PROCESS).expect("a process").parse().expect("a number");
     let service = common::service(Path::new(&folder)).await;
     let secrets = std::fs::read_to_string(Path::new(&folder).join("secrets")).expect("secrets");
     let secrets: Vec<String> = secrets.lines().map(ToOwned::to_owned).collect();
     std::io::stdin().lock().lines().next().expect("a sign").expect("to start");
     let mut tasks = JoinSet::new();
-    for thread in 0..THREADS {
-        tasks.spawn(work(service.clone(), process * THREADS + thread, secrets.clone()));
+    for thread in 0..track.threads {
+        tasks.spawn(work(service.clone(), process * track.threads + thread, secrets.clone()));
     }
     while let Some(said) = tasks.join_next().await {
         for line in said.expect("a contender") {

@@ -1,17 +1,16 @@
-//! Rows and changes for the tests that are about SQLite.
+//! What the tests that are about SQLite have in common.
 
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unused_imports, reason = "each test file uses its part")]
+
+mod rows;
 
 use std::path::Path;
 
-use enrollment_core::id::ChangeId;
-use enrollment_core::port::{Change, Expect, Op};
-use enrollment_core::record::{Document, IndexKey, IndexName, Kind, Row, RowKey, UniqueKey, UniqueName, Version};
-use enrollment_core::time::Timestamp;
 use enrollment_sqlx::{SqliteOptions, SqlxStore};
 use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use uuid::Uuid;
+
+pub(crate) use rows::{change, id, plain, put, user};
 
 /// A store on the database in this folder.
 pub(crate) async fn open(folder: &Path) -> SqlxStore {
@@ -22,39 +21,4 @@ pub(crate) async fn open(folder: &Path) -> SqlxStore {
 pub(crate) async fn connect(folder: &Path) -> SqliteConnection {
     let options = SqliteConnectOptions::new().filename(folder.join("enrollment.db"));
     options.connect().await.expect("a connection")
-}
-
-pub(crate) fn id(n: u128) -> Uuid {
-    Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0000 + n)
-}
-
-/// A user with a username and a place in the index of users.
-pub(crate) fn user(n: u128, version: u64, username: &str) -> Row {
-    Row {
-        key: RowKey::new(Kind::User, id(n)),
-        version: Version(version),
-        unique: vec![UniqueKey::new(UniqueName::Username, username)],
-        index: vec![IndexKey::new(IndexName::UsersByUsername, "", username)],
-        body: Document { layout: 1, json: format!(r#"{{"username":"{username}"}}"#) },
-    }
-}
-
-/// A row without keys.
-pub(crate) fn plain(kind: Kind, n: u128, version: u64) -> Row {
-    let body = Document { layout: 1, json: "{}".to_owned() };
-    Row { key: RowKey::new(kind, id(n)), version: Version(version), unique: vec![], index: vec![], body }
-}
-
-/// Writes the row as the version after the one before.
-pub(crate) fn put(next: Row) -> Op {
-    let expect = match next.version.0 {
-        1 => Expect::Absent,
-        version => Expect::Version(Version(version - 1)),
-    };
-    Op::Put { expect, next }
-}
-
-pub(crate) fn change(n: u128, ops: Vec<Op>) -> Change {
-    let at = Timestamp::from_seconds(1_764_000_000);
-    Change::new(ChangeId::from_uuid(id(n)), at, ops, vec![], None).expect("a valid change")
 }

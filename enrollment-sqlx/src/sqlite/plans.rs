@@ -13,16 +13,16 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Row as _};
 use uuid::Uuid;
 
+use super::{facts, file, outbox, read, write};
 use crate::batch::Batch;
 use crate::facts::{Facts, Wanted};
-use crate::{outbox, read, sqlite};
 
 async fn tables() -> (tempfile::TempDir, SqliteConnection) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("plans.db");
-    let lock = sqlite::make_and_lock(&path).expect("the lock");
-    let options = sqlite::connect_options(&path, std::time::Duration::from_secs(1));
-    let conn = sqlite::prepare(&options).await.expect("tables");
+    let lock = file::make_and_lock(&path).expect("the lock");
+    let options = file::connect_options(&path, std::time::Duration::from_secs(1));
+    let conn = file::prepare(&options).await.expect("tables");
     drop(lock);
     (folder, conn)
 }
@@ -122,6 +122,9 @@ async fn a_group_of_changes_reads_and_writes_by_indexes() {
     let lease = LeaseRef { entry: OutboxId::from_uuid(Uuid::max()), fence: 1 };
     let mut ops: Vec<_> = Kind::ALL.iter().map(|kind| Op::Put { expect: Expect::Absent, next: full(*kind) }).collect();
     ops.push(Op::Delete { key: gone, version: Version(1) });
+    let loser = RowKey::new(Kind::User, Uuid::from_u128(5));
+    let next = Row { key: loser, version: Version(2), unique: vec![], index: vec![], ..full(Kind::User) };
+    ops.push(Op::Put { expect: Expect::Version(Version(1)), next });
     let enqueued = OutboxEntry {
         id: entry,
         channel: Channel::Peer,
@@ -133,14 +136,14 @@ async fn a_group_of_changes_reads_and_writes_by_indexes() {
     let change = Change::new(id, Timestamp::EPOCH, ops, vec![enqueued], Some(lease)).expect("a valid change");
     let mut wanted = Wanted::default();
     wanted.change(&change);
-    let read = wanted.script().text().to_owned();
+    let read = facts::script(&wanted).text().to_owned();
 
     // Every statement there is: rows put, deleted and vacated, keys of the side table given up and taken.
     let mut facts = Facts::default();
-    facts.rows.insert(gone, Version(1));
+    facts.rows.extend([(gone, Version(1)), (loser, Version(1))]);
     facts.entries.insert(lease.entry, Some(1));
     for kind in [Kind::User, Kind::Enrollment] {
-        let holder = if kind == Kind::User { gone } else { RowKey::new(kind, Uuid::nil()) };
+        let holder = if kind == Kind::User { loser } else { RowKey::new(kind, Uuid::nil()) };
         facts.held.extend(full(kind).unique.into_iter().map(|key| (key, holder)));
     }
     facts.held.insert(UniqueKey::new(UniqueName::PastToken, "old"), RowKey::new(Kind::Enrollment, Uuid::nil()));
@@ -150,7 +153,7 @@ async fn a_group_of_changes_reads_and_writes_by_indexes() {
     let again = LeaseRef { entry, fence: 1 };
     let lost = batch.settle(&again, &Settlement::Done, Timestamp::EPOCH);
     assert_eq!(lost, enrollment_core::port::SettleOutcome::LeaseLost);
-    let written = batch.script().text().to_owned();
+    let written = write::script(&batch.writes()).text().to_owned();
     for part in ["insert into users", "delete from users", "update users", "delete from many_keys", "update outbox"] {
         assert!(written.contains(part), "{part} is missing in {written}");
     }

@@ -9,10 +9,11 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection};
 use tokio::sync::{mpsc, oneshot};
 
+use super::errors::{failed, unknown};
+use super::{facts, outbox, write};
 use crate::batch::Batch;
 use crate::error::Failure;
 use crate::facts::Wanted;
-use crate::outbox;
 
 /// One call that writes.
 #[derive(Debug)]
@@ -153,7 +154,7 @@ impl Writer {
             Some(conn) => conn,
             none => {
                 let conn = self.options.connect().await;
-                none.insert(conn.map_err(|error| Failure::new("opening the database", error))?)
+                none.insert(conn.map_err(failed("opening the database"))?)
             }
         };
         let mut wanted = Wanted::default();
@@ -164,7 +165,7 @@ impl Writer {
                 Job::Lease { .. } | Job::Prune { .. } | Job::Close { .. } => {}
             }
         }
-        let mut batch = Batch::new(wanted.begin(conn).await?);
+        let mut batch = Batch::new(facts::begin(&wanted, conn).await?);
         for job in group.iter_mut() {
             match job {
                 Job::Commit { change, fingerprint, reply } => reply.set(batch.commit(change, fingerprint)),
@@ -172,9 +173,9 @@ impl Writer {
                 Job::Lease { .. } | Job::Prune { .. } | Job::Close { .. } => {}
             }
         }
-        let script = batch.script();
+        let script = write::script(&batch.writes());
         if !script.is_empty() {
-            script.query().execute(&mut *conn).await.map_err(|error| Failure::new("writing changes", error))?;
+            script.query().execute(&mut *conn).await.map_err(failed("writing changes"))?;
         }
         for job in group.iter_mut() {
             match job {
@@ -185,7 +186,7 @@ impl Writer {
                 Job::Commit { .. } | Job::Settle { .. } | Job::Close { .. } => {}
             }
         }
-        let committed = sqlx::query("commit").execute(conn).await;
-        committed.map_err(|error| Failure::unknown("committing", error)).map(|_| ())
+        sqlx::query("commit").execute(conn).await.map_err(unknown("committing"))?;
+        Ok(())
     }
 }

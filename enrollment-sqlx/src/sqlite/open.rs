@@ -1,4 +1,4 @@
-//! Opening and closing.
+//! Opening a file.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,10 +6,10 @@ use std::time::Duration;
 use sqlx::sqlite::SqlitePoolOptions;
 use tokio::sync::mpsc;
 
-use crate::SqlxStore;
+use super::writer::Writer;
+use super::{Sqlite, file};
 use crate::error::OpenError;
-use crate::sqlite;
-use crate::writer::{Job, Reply, Writer};
+use crate::{Backend, SqlxStore};
 
 /// How a SQLite file is used. The defaults suit a service on one machine; zeros count as one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,13 +48,13 @@ impl SqlxStore {
         // An absolute path means the same after a change of folder, and is never SQLite's ":memory:" or "file:".
         let path = std::path::absolute(path.as_ref())
             .map_err(|source| OpenError::File { path: path.as_ref().to_owned(), source })?;
-        let connect = sqlite::connect_options(&path, options.busy_timeout);
+        let connect = file::connect_options(&path, options.busy_timeout);
         let locked = tokio::task::spawn_blocking({
             let path = path.clone();
-            move || sqlite::make_and_lock(&path)
+            move || file::make_and_lock(&path)
         });
         let lock = locked.await.map_err(|error| OpenError::File { path, source: error.into() })??;
-        let conn = sqlite::prepare(&connect).await?;
+        let conn = file::prepare(&connect).await?;
         drop(lock);
         let readers = SqlitePoolOptions::new()
             .max_connections(options.readers.max(1))
@@ -65,19 +65,6 @@ impl SqlxStore {
             .connect_lazy_with(connect.clone().pragma("query_only", "on"));
         let (jobs, queue) = mpsc::channel(options.queue.max(1));
         tokio::spawn(Writer::new(queue, options.group.max(1), connect, conn).run());
-        Ok(Self { readers, jobs })
-    }
-
-    /// Stops taking calls, finishes those in flight, and closes the file. Later calls are answered
-    /// [`Unavailable`](enrollment_core::port::StoreErrorKind::Unavailable). Closing twice is closing once.
-    ///
-    /// A store that is dropped instead finishes what it has begun as long as the runtime lives.
-    pub async fn close(&self) {
-        let (reply, closed) = Reply::new();
-        if self.jobs.send(Job::Close { reply }).await.is_ok() {
-            // An error means the writer is gone already, which is as closed as can be.
-            closed.await.ok();
-        }
-        self.readers.close().await;
+        Ok(Self(Backend::Sqlite(Sqlite { readers, jobs })))
     }
 }

@@ -1,0 +1,104 @@
+//! Committing a change: one transaction, and in it as few statements as can be, since each is a round trip.
+//!
+//! 1. `begin`, and locks on rows that must not be made, when the change checks that some are absent;
+//! 2. one statement that locks and reads everything the change expects, upon which it is judged;
+//! 3. one statement that writes, or two when a key moves;
+//! 4. `commit`.
+
+use data_encoding::HEXLOWER;
+use enrollment_core::port::{Change, CommitOutcome, StoreError};
+use sqlx::postgres::PgConnection;
+
+use super::errors::{Patience, Trouble};
+use super::lent::roll_back;
+use super::locks::Locks;
+use super::schema::Schema;
+use super::{Postgres, facts, write};
+use crate::batch::Batch;
+use crate::check;
+use crate::facts::Wanted;
+
+/// Isolation is by locks. A stricter default of the server would only make more victims.
+pub(super) const BEGIN: &str = "begin isolation level read committed";
+
+pub(super) async fn commit(db: &Postgres, change: &Change) -> Result<CommitOutcome, StoreError> {
+    let work = Work::new(change)?;
+    let mut patience = Patience::new("committing a change");
+    loop {
+        match attempt(db, &work, &patience).await {
+            Ok(outcome) => return Ok(outcome),
+            Err(trouble) => patience.with(trouble)?,
+        }
+    }
+}
+
+async fn attempt(db: &Postgres, work: &Work<'_>, patience: &Patience) -> Result<CommitOutcome, Trouble> {
+    let mut lent = db.lend(patience).await?;
+    // A connection on which this fails is closed: whether a transaction was begun is not known.
+    let mut transaction = lent.begin(format!("{BEGIN}{}", work.early_locks())).await?;
+    let made = match work.run(&mut transaction, &db.schema).await {
+        Ok(Ran::Written) => transaction.commit().await.map(|()| CommitOutcome::Applied).map_err(Trouble::Committing),
+        Ok(Ran::Nothing(outcome)) => {
+            roll_back(transaction).await;
+            Ok(outcome)
+        }
+        Err(trouble) => {
+            roll_back(transaction).await;
+            Err(trouble)
+        }
+    };
+    match &made {
+        Ok(_) => lent.give_back(),
+        Err(trouble) => lent.give_back_after(trouble),
+    }
+    made
+}
+
+/// A change and what is derived from it once, however often it is tried.
+#[derive(Debug)]
+pub(super) struct Work<'a> {
+    change: &'a Change,
+    fingerprint: String,
+    wanted: Wanted<'a>,
+    locks: Locks,
+}
+
+/// What came of a try.
+pub(super) enum Ran {
+    /// The change takes effect with the transaction.
+    Written,
+    /// There is nothing to take effect.
+    Nothing(CommitOutcome),
+}
+
+impl<'a> Work<'a> {
+    /// # Errors
+    /// When the change does not keep to the limits of the port.
+    pub(super) fn new(change: &'a Change) -> Result<Self, StoreError> {
+        check::change(change)?;
+        let mut wanted = Wanted::default();
+        wanted.change(change);
+        let fingerprint = HEXLOWER.encode(&change.fingerprint());
+        Ok(Self { change, fingerprint, wanted, locks: Locks::of(change) })
+    }
+
+    /// Statements that must come before the facts, each after a semicolon.
+    pub(super) fn early_locks(&self) -> String {
+        if self.locks.before_the_facts { self.locks.statements() } else { String::new() }
+    }
+
+    /// Locks, judges and writes, inside a transaction that ends when it fails.
+    pub(super) async fn run(&self, conn: &mut PgConnection, schema: &Schema) -> Result<Ran, Trouble> {
+        let facts = facts::lock(conn, schema, &self.locks, &self.wanted).await?;
+        let is_known = facts.changes.contains_key(&self.change.id);
+        let mut batch = Batch::new(facts);
+        let outcome = batch.commit(self.change, &self.fingerprint)?;
+        if is_known || outcome != CommitOutcome::Applied {
+            return Ok(Ran::Nothing(outcome));
+        }
+        for statement in write::statements(schema, &batch.writes()) {
+            statement.query().execute(&mut *conn).await?;
+        }
+        Ok(Ran::Written)
+    }
+}
