@@ -32,7 +32,7 @@ pub(crate) struct Options {
     /// Folder for database, key ring and peer files [default: data]
     #[arg(long, global = true, env = "ENROLLMENT_DATA", value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// Database [default: sqlite:DATA/enrollment.db]
+    /// Database, sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE [default: sqlite:DATA/enrollment.db]
     #[arg(long, global = true, env = "ENROLLMENT_DATABASE", value_name = "URL")]
     pub(crate) database: Option<String>,
     /// Key ring [default: DATA/enrollment.key]

@@ -1,5 +1,6 @@
 //! Configuration: flags over environment over file over defaults.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -18,7 +19,7 @@ const DATA: &str = "data";
 #[derive(Debug)]
 pub(crate) struct Config {
     pub(crate) data: PathBuf,
-    pub(crate) database: PathBuf,
+    pub(crate) database: Database,
     pub(crate) key_file: PathBuf,
     pub(crate) public: SocketAddr,
     pub(crate) internal: SocketAddr,
@@ -31,6 +32,24 @@ pub(crate) struct Config {
     pub(crate) smtp: Option<Smtp>,
     pub(crate) log: String,
     pub(crate) log_json: bool,
+}
+
+/// Where everything is kept.
+pub(crate) enum Database {
+    /// A file, for one machine.
+    Sqlite(PathBuf),
+    /// A server's database, for any number of processes.
+    Postgres(String),
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => f.debug_tuple("Sqlite").field(path).finish(),
+            // The address may hold a password.
+            Self::Postgres(_) => f.write_str("Postgres(…)"),
+        }
+    }
 }
 
 /// The configuration file. Every key is optional; unknown ones are refused, so that a typing mistake is seen.
@@ -100,8 +119,8 @@ impl Config {
         };
         let data = options.data.clone().or(file.data).unwrap_or_else(|| PathBuf::from(DATA));
         let database = match options.database.clone().or(file.database) {
-            None => data.join("enrollment.db"),
-            Some(url) => sqlite_path(&url)?,
+            None => Database::Sqlite(data.join("enrollment.db")),
+            Some(url) => database(&url)?,
         };
         let local = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
         let public = options.public.or(file.public).unwrap_or(local(8080));
@@ -151,11 +170,15 @@ fn policy(table: &PolicyTable) -> Result<Policy, Error> {
     Ok(policy)
 }
 
-fn sqlite_path(url: &str) -> Result<PathBuf, Error> {
+fn database(url: &str) -> Result<Database, Error> {
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        return Ok(Database::Postgres(url.to_owned()));
+    }
     let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"));
     match path {
-        Some(path) if !path.is_empty() => Ok(PathBuf::from(path)),
-        _ => Err(format!("{url:?}: this release knows databases of the form sqlite:PATH").into()),
+        Some(path) if !path.is_empty() => Ok(Database::Sqlite(PathBuf::from(path))),
+        // Not repeated: it may hold a password.
+        _ => Err("the database is given as sqlite:PATH or as postgres://USER:PASSWORD@HOST/DATABASE".into()),
     }
 }
 

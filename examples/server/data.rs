@@ -5,16 +5,21 @@ use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use enrollment::core::port::{Clock as _, Entropy as _, Notifier, SystemClock, SystemEntropy};
+use enrollment::core::port::{Clock as _, Entropy as _, Notifier, Scan, Store as _, SystemClock, SystemEntropy};
+use enrollment::core::record::IndexName;
 use enrollment::core::secret::{Argon2Params, HashingOptions, KeyRing};
 use enrollment::core::service::{Instance, Service, ServiceBuilder};
-use enrollment::sqlx::{SqliteOptions, SqlxStore};
+use enrollment::sqlx::{PostgresOptions, SqliteOptions, SqlxStore};
 use tokio::sync::Notify;
 
 use super::Error;
-use super::config::Config;
+use super::config::{Config, Database};
 use super::mail::Smtp;
+
+/// By how much clocks of processes on one database may differ.
+const MAX_SKEW: Duration = Duration::from_secs(5);
 
 /// The opened data folder.
 pub(crate) struct Opened {
@@ -40,8 +45,19 @@ pub(crate) async fn open(config: &Config) -> Result<Opened, Error> {
         .mode(0o700)
         .create(&config.data)
         .map_err(|error| format!("{}: {error}", config.data.display()))?;
-    let ring = key_ring(&config.key_file, &config.database)?;
-    let store = Arc::new(SqlxStore::open_sqlite(&config.database, SqliteOptions::default()).await?);
+    let (ring, store) = match &config.database {
+        Database::Sqlite(path) => {
+            let ring = key_ring(&config.key_file, path.exists())?;
+            (ring, SqlxStore::open_sqlite(path, SqliteOptions::default()).await?)
+        }
+        Database::Postgres(url) => {
+            let store = SqlxStore::open_postgres(url, PostgresOptions::default()).await?;
+            demand_same_time(&store).await?;
+            let anybody = store.scan(&Scan::all(IndexName::UsersByUsername, "", 1)).await?;
+            (key_ring(&config.key_file, !anybody.rows.is_empty())?, store)
+        }
+    };
+    let store = Arc::new(store);
     let bells = Bells::default();
     let ring_bells = bells.clone();
     let notifier = config.smtp.as_ref().map(Smtp::notifier).transpose()?;
@@ -66,9 +82,18 @@ pub(crate) async fn open(config: &Config) -> Result<Opened, Error> {
     Ok(Opened { store, service, bells, notifier })
 }
 
-/// The key ring of this instance. Made at the first start only: with a database but without its ring nothing could be
-/// opened any more, and a new ring would hide that.
-fn key_ring(path: &Path, database: &Path) -> Result<KeyRing, Error> {
+/// Processes that share a database compare each other's times: leases and deadlines hold only as far as clocks agree.
+async fn demand_same_time(store: &SqlxStore) -> Result<(), Error> {
+    let apart = store.clock_offset(&SystemClock).await?.map(|offset| offset.at_least()).unwrap_or_default();
+    if apart > MAX_SKEW {
+        return Err(format!("this machine's clock and the database's are {apart:?} apart: set them right first").into());
+    }
+    Ok(())
+}
+
+/// The key ring of this instance. Made at the first start only: with a database in use but without its ring nothing could
+/// be opened any more, and a new ring would hide that.
+fn key_ring(path: &Path, in_use: bool) -> Result<KeyRing, Error> {
     match fs::read_to_string(path) {
         Ok(text) => {
             let mode = fs::metadata(path)?.permissions().mode();
@@ -77,11 +102,10 @@ fn key_ring(path: &Path, database: &Path) -> Result<KeyRing, Error> {
             }
             KeyRing::from_text(&text).map_err(|error| format!("{}: {error}", path.display()).into())
         }
-        Err(error) if error.kind() == ErrorKind::NotFound && database.exists() => Err(format!(
-            "the key ring {} is missing, but the database {} exists. Without its ring open invitations and \
+        Err(error) if error.kind() == ErrorKind::NotFound && in_use => Err(format!(
+            "the key ring {} is missing, but the database is in use. Without its ring open invitations and \
              authenticator apps are lost. Put the file back, or name it with --key-file",
-            path.display(),
-            database.display()
+            path.display()
         )
         .into()),
         Err(error) if error.kind() == ErrorKind::NotFound => make_key_ring(path),

@@ -24,4 +24,4 @@ pub mod text;
 pub mod user;
 pub mod username;
 
-pub use decide::{decide, session_opens, token_opens};
+pub use decide::{decide, device_offered, session_opens, token_opens};

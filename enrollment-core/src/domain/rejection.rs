@@ -229,6 +229,8 @@ impl Rejection {
             | Self::NoLocation
             | Self::LocationNameTaken
             | Self::MailNotConfigured
+            | Self::NoEmailAddress
+            | Self::MailNotDead
             | Self::DeviceStaged
             | Self::LastOwner => Class::Conflict,
             Self::WrongCode { .. }

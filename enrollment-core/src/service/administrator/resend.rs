@@ -132,7 +132,7 @@ impl Administrator<'_> {
         demand_sending(by, None, settings)?;
         self.demand_mail()?;
         // Who only sends, sends to the address on file.
-        let chosen = enrollment.sending.address.clone().filter(|_| by.role.may(Permission::StartEnrollment));
+        let chosen = enrollment.sending.address.clone().filter(|_| by.demand(Permission::StartEnrollment).is_ok());
         if chosen.is_none() && user.email.is_none() {
             return Err(Rejection::NoEmailAddress);
         }
