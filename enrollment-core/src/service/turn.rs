@@ -1,5 +1,6 @@
 //! One turn of the loop: what is written, and what became of it.
 
+use super::refusals::Counted;
 use super::{Failure, Origin, Service};
 use crate::domain::audit::{Actor, AuditEntry, Details, Subject};
 use crate::domain::event::Event;
@@ -10,6 +11,9 @@ use crate::time::Timestamp;
 
 /// How often a use case reads again when others were faster.
 pub(crate) const TURNS: u32 = 8;
+
+/// Counts written in one change.
+const COUNTS_AT_ONCE: usize = 100;
 
 /// How often a commit of unknown fate is repeated under its id before the caller hears that it is unknown.
 const ASK_AGAIN: u32 = 3;
@@ -133,6 +137,23 @@ impl Service {
         })
     }
 
+    /// Writes down how many refusals of past minutes were only counted. Says whether there were any.
+    pub(crate) async fn count_refusals(&self) -> Result<bool, Failure> {
+        let now = self.now();
+        let owed = self.0.refusals.settle(now);
+        for some in owed.chunks(COUNTS_AT_ONCE) {
+            let mut draft = Draft::new(now);
+            for Counted { who, count } in some {
+                let (actor, subject) = who.unwrap_or((Actor::System, INSTANCE));
+                let doer = Doer { actor, origin: Origin::default() };
+                self.audit(&mut draft, doer, subject, Version(0), Event::RefusalsCounted { count: *count });
+            }
+            // Nothing but new entries: there is nothing to be stale or taken.
+            let _: Written = self.write(draft).await?;
+        }
+        Ok(!owed.is_empty())
+    }
+
     /// Writes down a refusal to a known subject or principal, if this minute's bound allows, and gives it back as a
     /// failure.
     pub(crate) async fn refuse(
@@ -145,7 +166,7 @@ impl Service {
     ) -> Failure {
         let now = self.now();
         let mut draft = Draft::new(now);
-        let admitted = self.0.refusals.admit(doer.actor, subject.id, now);
+        let admitted = self.0.refusals.admit(doer.actor, subject, now);
         if let Some(count) = admitted.counted {
             self.audit(&mut draft, doer, subject, version, Event::RefusalsCounted { count });
         }

@@ -9,7 +9,8 @@ use crate::record::{IndexName, KeyValue, Row, Stored};
 use crate::service::turn::{Doer, Draft, Written};
 use crate::service::{Answer, Failure, Origin, Service};
 
-/// Releases the addresses of enrollments that nothing can complete any more (DEV-3). Nothing depends on when it runs:
+/// Releases the addresses of enrollments that nothing can complete any more (DEV-3), and writes down how many refusals of
+/// this process were only counted (ADM-8). Nothing depends on when it runs:
 /// whether a token or session is over is decided by the clock alone.
 #[derive(Debug, Clone)]
 pub struct Sweeper {
@@ -40,6 +41,7 @@ impl Sweeper {
     }
 
     async fn try_run_once(&self) -> Result<usize, Failure> {
+        self.service.count_refusals().await?;
         let now = self.service.now();
         let mut scan = Scan::all(IndexName::EnrollmentsReserving, "", BATCH);
         // Up to and with now: an end is the first instant at which nothing comes any more.
