@@ -1,7 +1,7 @@
 //! Changes that share a transaction are judged as if they came one after the other.
 //!
 //! On a runtime of one thread, the tasks of `together` have all queued their changes before the writing task runs, so
-//! that they form one group; `a_failed_commit_is_unknown_to_its_whole_group` shows that they do.
+//! that they form one group; `a_transaction_of_unknown_fate_is_unknown_to_its_whole_group` shows that they do.
 
 #![cfg(feature = "sqlite")]
 
@@ -150,23 +150,22 @@ async fn a_caller_that_goes_away_hurts_nobody() {
     assert_eq!(rows[1], Some(user(2, 1, "bert")));
 }
 
-/// Makes every transaction that inserts a seal fail at its commit: a promise of a row that never comes.
-const FAIL_AT_COMMIT: &str = "create table promise (id text references users (id) deferrable initially deferred); \
-    create trigger promised after insert on seals begin insert into promise values ('never'); end";
+/// Ends every transaction that inserts a seal, so that the writer, which did not end it, cannot tell how it ended.
+const END_UNSEEN: &str = "create trigger ended after insert on seals begin select raise(rollback, 'ended'); end";
 
 #[tokio::test]
-async fn a_failed_commit_is_unknown_to_its_whole_group() {
+async fn a_transaction_of_unknown_fate_is_unknown_to_its_whole_group() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = Arc::new(open(folder.path()).await);
     let mut conn = connect(folder.path()).await;
-    conn.execute(FAIL_AT_COMMIT).await.expect("a trigger");
+    conn.execute(END_UNSEEN).await.expect("a trigger");
     let changes = [change(1, vec![put(plain(Kind::Seal, 1, 1))]), change(2, vec![put(user(2, 1, "bert"))])];
     for outcome in together(&store, &changes).await {
         let error = outcome.expect_err("no answer");
         assert_eq!(error.kind(), StoreErrorKind::Unknown);
         assert!(error.is_retryable());
     }
-    conn.execute("drop trigger promised").await.expect("no trigger");
+    conn.execute("drop trigger ended").await.expect("no trigger");
     for outcome in together(&store, &changes).await {
         assert_eq!(outcome.expect("the truth"), CommitOutcome::Applied);
     }
@@ -176,11 +175,26 @@ async fn a_failed_commit_is_unknown_to_its_whole_group() {
     );
 }
 
+/// Refuses seals at once.
+const REFUSE: &str = "create trigger refused before insert on seals begin select raise(abort, 'refused'); end";
+
+/// Refuses seals at the commit only: a promise of a row that never comes.
+const REFUSE_AT_COMMIT: &str = "create table promise (id text references users (id) deferrable initially deferred); \
+    create trigger promised after insert on seals begin insert into promise values ('never'); end";
+
 #[tokio::test]
 async fn a_change_that_the_database_refuses_spoils_no_other() {
+    spoils_no_other(REFUSE).await;
+}
+
+#[tokio::test]
+async fn a_change_that_the_database_refuses_at_the_commit_spoils_no_other() {
+    spoils_no_other(REFUSE_AT_COMMIT).await;
+}
+
+async fn spoils_no_other(refuse: &'static str) {
     let folder = tempfile::tempdir().expect("a folder");
     let store = Arc::new(open(folder.path()).await);
-    let refuse = "create trigger refused before insert on seals begin select raise(abort, 'refused'); end";
     connect(folder.path()).await.execute(refuse).await.expect("a trigger");
     let changes = [
         change(1, vec![put(user(1, 1, "anna"))]),

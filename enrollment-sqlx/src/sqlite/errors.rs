@@ -14,13 +14,22 @@ pub(crate) fn unknown(during: &'static str) -> impl Fn(sqlx::Error) -> Failure +
     move |error| Failure::new(StoreErrorKind::Unknown, during, error)
 }
 
-/// What an error means that came before anything took effect. Codes: <https://sqlite.org/rescode.html>.
+/// Whether reading or writing the file failed: IOERR, FULL.
+pub(crate) fn is_of_the_disk(error: &sqlx::Error) -> bool {
+    matches!(primary_code(error), Some(10 | 13))
+}
+
+/// <https://sqlite.org/rescode.html>
+fn primary_code(error: &sqlx::Error) -> Option<u32> {
+    // The low byte of an extended code is the primary code.
+    Some(error.as_database_error()?.code()?.parse::<u32>().ok()? & 0xff)
+}
+
+/// What an error means that came before anything took effect.
 pub(crate) fn classify(error: &sqlx::Error) -> StoreErrorKind {
     match error {
-        sqlx::Error::Database(error) => {
-            // The low byte of an extended code is the primary code.
-            let code = error.code().and_then(|code| code.parse::<u32>().ok());
-            match code.map(|code| code & 0xff) {
+        sqlx::Error::Database(_) => {
+            match primary_code(error) {
                 // BUSY, LOCKED, INTERRUPT, PROTOCOL (a race for the log's lock)
                 Some(5 | 6 | 9 | 15) => StoreErrorKind::Busy,
                 // PERM, NOMEM, READONLY, IOERR, FULL, CANTOPEN, NOLFS, AUTH

@@ -7,7 +7,7 @@ use super::errors::failed;
 use super::lists::each;
 use super::script::Script;
 use crate::error::Failure;
-use crate::facts::{Facts, Wanted};
+use crate::facts::{Fact, Facts, Wanted};
 use crate::schema::table;
 
 /// Begins a transaction that keeps all other writers out, and reads what is wanted.
@@ -15,14 +15,15 @@ pub(crate) async fn begin(wanted: &Wanted<'_>, conn: &mut SqliteConnection) -> R
     let failed = failed("reading what changes expect");
     let mut facts = Facts::default();
     for row in script(wanted).query().fetch_all(conn).await.map_err(failed)? {
-        let json: String = row.try_get(0).map_err(failed)?;
-        let fact = serde_json::from_str(&json).map_err(|_| Failure::corrupt("what changes expect cannot be read"))?;
-        facts.add(fact);
+        let json: &str = row.try_get(0).map_err(failed)?;
+        let list: Vec<Fact> =
+            serde_json::from_str(json).map_err(|_| Failure::corrupt("what changes expect cannot be read"))?;
+        list.into_iter().for_each(|fact| facts.add(fact));
     }
     Ok(facts)
 }
 
-/// A fact is `{"sort": [values]}`.
+/// A fact is `{"sort": [values]}`. All of them come as one list in one row: the driver wakes the waiting task for each row.
 pub(crate) fn script(wanted: &Wanted<'_>) -> Script {
     let mut script = Script::default();
     let mut selects = Vec::new();
@@ -62,7 +63,12 @@ pub(crate) fn script(wanted: &Wanted<'_>) -> Script {
         });
     }
     script.push("begin immediate;");
-    script.push(&selects.join(" union all "));
+    if !selects.is_empty() {
+        let facts = selects.join(" union all ");
+        script.push(&format!(
+            "with facts (fact) as ({facts}) select '[' || coalesce(group_concat(fact), '') || ']' from facts"
+        ));
+    }
     script
 }
 

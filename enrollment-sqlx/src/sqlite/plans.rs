@@ -41,7 +41,9 @@ async fn plan(conn: &mut SqliteConnection, statements: &str) -> Vec<String> {
 /// Whether a step reads a whole table. Lists of the statement itself and what subqueries found are read whole.
 fn reads_a_table(step: &str) -> bool {
     step.starts_with("SCAN ")
-        && !["json_each", "jsonb_each", "line", "(subquery", "CONSTANT"].iter().any(|list| step[5..].starts_with(list))
+        && !["json_each", "jsonb_each", "line", "facts", "(subquery", "CONSTANT"]
+            .iter()
+            .any(|list| step[5..].starts_with(list))
 }
 
 fn sorts(step: &str) -> bool {

@@ -9,7 +9,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection};
 use tokio::sync::{mpsc, oneshot};
 
-use super::errors::{failed, unknown};
+use super::errors::{failed, is_of_the_disk, unknown};
+use super::script::Script;
 use super::{facts, outbox, write};
 use crate::batch::Batch;
 use crate::error::Failure;
@@ -66,6 +67,11 @@ impl Job {
             Self::Prune { reply, .. } => reply.to.is_closed(),
             Self::Close { .. } => false,
         }
+    }
+
+    /// Whether the changes it comes to are part of the group's script, rather than statements of its own.
+    const fn is_written_by_script(&self) -> bool {
+        matches!(self, Self::Commit { .. } | Self::Settle { .. })
     }
 
     fn answer(self, failure: Option<&Failure>) {
@@ -173,7 +179,12 @@ impl Writer {
                 Job::Lease { .. } | Job::Prune { .. } | Job::Close { .. } => {}
             }
         }
-        let script = write::script(&batch.writes());
+        let mut script = write::script(&batch.writes());
+        if group.iter().all(Job::is_written_by_script) {
+            // In one piece with what is written: each piece is a way to the driver's thread and back.
+            script.push("commit");
+            return commit(script, conn).await;
+        }
         if !script.is_empty() {
             script.query().execute(&mut *conn).await.map_err(failed("writing changes"))?;
         }
@@ -189,4 +200,12 @@ impl Writer {
         sqlx::query("commit").execute(conn).await.map_err(unknown("committing"))?;
         Ok(())
     }
+}
+
+/// Runs a script that ends with `commit`. When it fails, a transaction that is still open says that nothing has happened,
+/// unless it was the disk that failed: then the end of the log may hold a commit that only a restart finds.
+async fn commit(script: Script, conn: &mut SqliteConnection) -> Result<(), Failure> {
+    let Err(error) = script.query().execute(&mut *conn).await else { return Ok(()) };
+    let nothing_happened = !is_of_the_disk(&error) && sqlx::query("rollback").execute(conn).await.is_ok();
+    Err(if nothing_happened { failed("writing changes")(error) } else { unknown("committing")(error) })
 }
