@@ -1,7 +1,6 @@
 //! A database with people who are about to begin, or about to complete.
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use enrollment::core::domain::policy::Policy;
@@ -12,10 +11,10 @@ use enrollment::core::record::{Guard, GuardRow, new_row};
 use enrollment::core::secret::{Argon2Params, HashingOptions, KeyRing, Password, SessionSecret, Token};
 use enrollment::core::service::enrollee::{BeginRequest, DeviceKey, DeviceRequest};
 use enrollment::core::service::{Instance, Origin, Service, ServiceBuilder};
-use enrollment::sqlx::{SqliteOptions, SqlxStore};
-use tempfile::TempDir;
+use enrollment::sqlx::SqlxStore;
 
-use crate::bare::{self, Statement};
+use crate::bare::{self, Dialect, Statement};
+use crate::database::Database;
 use crate::people;
 use crate::recorder::Recorder;
 
@@ -23,8 +22,6 @@ use crate::recorder::Recorder;
 pub(crate) const ITEMS: usize = 512;
 /// People before them, whose operation warms everything up.
 pub(crate) const SPARE: usize = 16;
-/// The name of the database in its folder.
-pub(crate) const FILE: &str = "bench.db";
 
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +34,7 @@ pub(crate) enum Operation {
 #[derive(Debug)]
 pub(crate) struct Scene {
     pub(crate) operation: Operation,
-    folder: TempDir,
+    pub(crate) database: Database,
     ring: Arc<KeyRing>,
     secrets: Vec<Arc<str>>,
 }
@@ -47,12 +44,7 @@ pub(crate) struct Scene {
 pub(crate) struct Running {
     store: Arc<SqlxStore>,
     ring: Arc<KeyRing>,
-    _folder: Option<TempDir>,
-}
-
-/// Beside the build, because a folder for temporary files may lie in memory, where nothing waits for a disk.
-fn folder() -> TempDir {
-    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder")
+    copy: Database,
 }
 
 fn origin() -> Origin {
@@ -60,38 +52,29 @@ fn origin() -> Origin {
 }
 
 impl Scene {
-    /// Makes the database through the service's own steps.
-    pub(crate) async fn prepare(operation: Operation) -> Self {
+    /// Fills an empty database through the service's own steps.
+    pub(crate) async fn prepare(operation: Operation, database: Database) -> Self {
         let ring = Arc::new(KeyRing::generate(SystemClock.now(), &SystemEntropy));
-        let folder = folder();
-        let running = Running::open(&folder.path().join(FILE), &ring, None).await;
-        let mut secrets = invite(&running.store, &ring).await;
+        let store = Arc::new(database.open().await);
+        let mut secrets = invite(&store, &ring).await;
         if operation == Operation::Complete {
-            let service = running.service(running.store());
+            let service = service(Arc::<SqlxStore>::clone(&store), &ring);
             for (secret, n) in secrets.iter_mut().zip(1..) {
                 *secret = make_ready(&service, secret, n).await;
             }
         }
-        running.close().await;
-        Self { operation, folder, ring, secrets }
+        store.close().await;
+        Self { operation, database, ring, secrets }
     }
 
     pub(crate) fn secrets(&self, of: Range<usize>) -> &[Arc<str>] {
         &self.secrets[of]
     }
 
-    /// A copy of the database in a folder of its own. The file is whole: its store was closed.
-    pub(crate) fn copy(&self) -> TempDir {
-        let copy = folder();
-        std::fs::copy(self.folder.path().join(FILE), copy.path().join(FILE)).expect("a copy");
-        copy
-    }
-
     /// A store on a copy.
     pub(crate) async fn run(&self) -> Running {
-        let copy = self.copy();
-        let file: PathBuf = copy.path().join(FILE);
-        Running::open(&file, &self.ring, Some(copy)).await
+        let copy = self.database.copy().await;
+        Running { store: Arc::new(copy.open().await), ring: Arc::clone(&self.ring), copy }
     }
 
     /// What the operation of each person asks of the store, as bare statements.
@@ -99,10 +82,11 @@ impl Scene {
         let running = self.run().await;
         let recorder = Arc::new(Recorder::new(running.store()));
         let service = running.service(Arc::clone(&recorder) as Arc<dyn Store>);
+        let dialect = Dialect::of(&self.database.place());
         let mut recorded = Vec::new();
         for secret in &self.secrets {
             perform(&service, self.operation, secret).await;
-            recorded.push(bare::statements(&recorder.take()));
+            recorded.push(bare::statements(&recorder.take(), dialect));
         }
         running.close().await;
         recorded
@@ -110,28 +94,28 @@ impl Scene {
 }
 
 impl Running {
-    async fn open(file: &Path, ring: &Arc<KeyRing>, folder: Option<TempDir>) -> Self {
-        let store = SqlxStore::open_sqlite(file, SqliteOptions::default()).await.expect("a store");
-        Self { store: Arc::new(store), ring: Arc::clone(ring), _folder: folder }
-    }
-
     pub(crate) fn store(&self) -> Arc<dyn Store> {
         Arc::clone(&self.store) as Arc<dyn Store>
     }
 
-    /// A service with cheap password hashes: none is made or verified while time is taken.
     pub(crate) fn service(&self, store: Arc<dyn Store>) -> Service {
-        let instance = Instance { url: "https://vpn.example.com".to_owned(), version: "0.1.0".to_owned() };
-        let cost = Argon2Params { m_kib: 64, t: 1, p: 1 };
-        ServiceBuilder::new(store, Arc::new(SystemClock), Arc::new(SystemEntropy), Arc::clone(&self.ring), instance)
-            .hashing(HashingOptions { threads: 1, ..HashingOptions::new(cost, u64::MAX) })
-            .build()
-            .expect("parts that fit together")
+        service(store, &self.ring)
     }
 
     pub(crate) async fn close(self) {
         self.store.close().await;
+        self.copy.remove().await;
     }
+}
+
+/// A service with cheap password hashes: none is made or verified while time is taken.
+fn service(store: Arc<dyn Store>, ring: &Arc<KeyRing>) -> Service {
+    let instance = Instance { url: "https://vpn.example.com".to_owned(), version: "0.1.0".to_owned() };
+    let cost = Argon2Params { m_kib: 64, t: 1, p: 1 };
+    ServiceBuilder::new(store, Arc::new(SystemClock), Arc::new(SystemEntropy), Arc::clone(ring), instance)
+        .hashing(HashingOptions { threads: 1, ..HashingOptions::new(cost, u64::MAX) })
+        .build()
+        .expect("parts that fit together")
 }
 
 /// Performs the operation for each secret, with so many callers at a time.

@@ -37,7 +37,7 @@ impl Journey {
     pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let data = folder.path().join("data");
-        let server = Server::start(&data);
+        let server = Server::start(&data, "trace");
         let mut secrets = Secrets::default();
         let (api_key, logged) = command(&data, &["api-key", "create", "--role", "owner"]);
         secrets.token("API key", &api_key);

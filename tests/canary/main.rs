@@ -3,6 +3,7 @@
 //!
 //! `cargo test` builds the server with the tests. To run these alone, build it first: `cargo build --example server`.
 
+#[path = "../common/client.rs"]
 mod client;
 mod enrollee;
 mod faces;
@@ -11,5 +12,6 @@ mod journey;
 mod leaks;
 mod provoke;
 mod secrets;
+#[path = "../common/server.rs"]
 mod server;
 mod stopping;

@@ -25,7 +25,7 @@ fn the_whole_journey_outlives_a_stop() {
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     journey.server.finished();
 
-    let server = Server::start(&data);
+    let server = Server::start(&data, "trace");
     let (public, internal) = (Client::new(server.public), Client::new(server.internal));
     let state = public.get(&format!("{ENROLL}/session"), &sam).ok();
     let missing = state["missing"].as_array().expect("a list");

@@ -7,18 +7,21 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/folder.rs"]
+mod folder;
 mod prepare;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use enrollment::core::domain::rejection::Rejection;
+use enrollment::core::port::SystemClock;
 use enrollment::core::secret::{SessionSecret, Token};
 use enrollment::core::service::enrollee::BeginRequest;
 use enrollment::core::service::{Failure, Origin, Service};
-use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 const TOKENS: usize = 10_000;
@@ -72,7 +75,7 @@ async fn race_to_complete(track: Track, test: &str) {
     if std::env::var_os(CHILD_FOLDER).is_some() {
         return contend(track, complete_all).await;
     }
-    let folder = folder(track);
+    let folder = folder::folder(track.on_a_server);
     let prepared = prepare::ready_to_complete(folder.path(), TOKENS).await;
     let won = run_children(track, folder.path(), test);
 
@@ -90,7 +93,7 @@ async fn race_to_begin(track: Track, test: &str) {
     if std::env::var_os(CHILD_FOLDER).is_some() {
         return contend(track, begin_all).await;
     }
-    let folder = folder(track);
+    let folder = folder::folder(track.on_a_server);
     let service = prepare::invited(folder.path(), CONTESTED).await;
     let answers = run_children(track, folder.path(), test);
 
@@ -112,18 +115,6 @@ async fn race_to_begin(track: Track, test: &str) {
         }
         assert_eq!(live, 1);
     }
-}
-
-/// A folder for the ring, the secrets and, unless it is on a server, the database.
-fn folder(track: Track) -> TempDir {
-    let folder = tempfile::tempdir().expect("a folder");
-    if track.on_a_server {
-        // The folder's name is its own; a schema has the letters and digits of it.
-        let name = folder.path().file_name().expect("a name").to_string_lossy().to_lowercase();
-        let schema: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
-        common::use_a_server(folder.path(), &format!("race_{schema}"));
-    }
-    folder
 }
 
 /// Starts the processes, lets them go at the same time, and collects what they say.
@@ -152,6 +143,12 @@ fn run_children(track: Track, folder: &Path, test: &str) -> Vec<String> {
     said
 }
 
+/// The service of this process.
+async fn service(folder: &Path) -> Service {
+    let store = folder::store(folder).await;
+    common::service(store, &folder.join(folder::KEY_FILE), Arc::new(SystemClock)).build().expect("the parts fit")
+}
+
 /// What a child does: a task for each thread, each with its number among all.
 async fn contend<F, W>(track: Track, work: W)
 where
@@ -160,7 +157,7 @@ where
 {
     let folder = std::env::var(CHILD_FOLDER).expect("a folder");
     let process: usize = std::env::var(PROCESS).expect("a process").parse().expect("a number");
-    let service = common::service(Path::new(&folder)).await;
+    let service = service(Path::new(&folder)).await;
     let secrets = std::fs::read_to_string(Path::new(&folder).join("secrets")).expect("secrets");
     let secrets: Vec<String> = secrets.lines().map(ToOwned::to_owned).collect();
     std::io::stdin().lock().lines().next().expect("a sign").expect("to start");

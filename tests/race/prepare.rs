@@ -19,7 +19,7 @@ use enrollment::core::service::{Principal, Service};
 use enrollment::core::time::Span;
 use tokio::task::JoinSet;
 
-use super::{ORIGIN, common};
+use super::ORIGIN;
 
 const BY: Principal = Principal::command_line();
 const TASKS: usize = 16;
@@ -32,8 +32,7 @@ pub(crate) struct Prepared {
 
 /// `count` enrollments that nobody has begun; their tokens lie in `folder/secrets`.
 pub(crate) async fn invited(folder: &Path, count: usize) -> Service {
-    common::make_ring(folder);
-    let service = common::service(folder).await;
+    let service = super::service(folder).await;
     let tokens =
         in_parallel(&service, count, |service, nth| async move { invite(&service, nth).await.expose().to_owned() });
     write_secrets(folder, &tokens.await);
@@ -42,8 +41,7 @@ pub(crate) async fn invited(folder: &Path, count: usize) -> Service {
 
 /// `count` sessions in which everything is done but completing; their secrets lie in `folder/secrets`.
 pub(crate) async fn ready_to_complete(folder: &Path, count: usize) -> Prepared {
-    common::make_ring(folder);
-    let service = common::service(folder).await;
+    let service = super::service(folder).await;
     service.administrator().create_location(&BY, location()).await.expect("a location");
     let sessions = in_parallel(&service, count, |service, nth| async move { prepare(&service, nth).await });
     write_secrets(folder, &sessions.await);

@@ -28,8 +28,18 @@ impl Client {
         Self { agent: config.new_agent(), base: format!("http://{face}") }
     }
 
-    /// Sends a request as it is given.
+    /// Sends a request as it is given, to a server that answers.
     pub(crate) fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<&str>) -> Answer {
+        self.try_send(method, path, headers, body).expect("an answer")
+    }
+
+    fn try_send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&str>,
+    ) -> Result<Answer, ureq::Error> {
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
         for (name, value) in headers {
             request = request.header(*name, HeaderValue::from_bytes(value.as_bytes()).expect("a header's value"));
@@ -38,17 +48,29 @@ impl Client {
             Some(body) => self.agent.run(request.body(body).expect("a request")),
             None => self.agent.run(request.body(()).expect("a request")),
         };
-        let mut answer = answer.expect("an answer");
+        let mut answer = answer?;
         let head = format!("{:?}", answer.headers());
-        let body = answer.body_mut().read_to_vec().expect("a whole answer");
-        Answer { status: answer.status().as_u16(), head, body }
+        let body = answer.body_mut().read_to_vec()?;
+        Ok(Answer { status: answer.status().as_u16(), head, body })
     }
 
     /// Sends JSON, with a Bearer token.
     pub(crate) fn json(&self, method: Method, path: &str, bearer: &str, body: &Value) -> Answer {
+        self.try_json(method, path, bearer, body).expect("an answer")
+    }
+
+    /// The same to a server that may go away meanwhile. A GET has no body.
+    pub(crate) fn try_json(
+        &self,
+        method: Method,
+        path: &str,
+        bearer: &str,
+        body: &Value,
+    ) -> Result<Answer, ureq::Error> {
         let bearer = format!("Bearer {bearer}");
         let headers = [("content-type", "application/json"), ("authorization", &bearer)];
-        self.send(method, path, &headers, Some(&body.to_string()))
+        let body = (method != Method::GET).then(|| body.to_string());
+        self.try_send(method, path, &headers, body.as_deref())
     }
 
     pub(crate) fn post(&self, path: &str, bearer: &str, body: &Value) -> Answer {

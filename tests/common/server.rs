@@ -19,9 +19,18 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts a server on this data folder that tells all it ever tells, and waits until it serves.
-    pub(crate) fn start(data: &Path) -> Self {
+    /// Starts a server on this data folder with this level of logs, and waits until it serves.
+    pub(crate) fn start(data: &Path, level: &str) -> Self {
+        let mut server = Self::spawn(data, level);
+        server.public = server.log.address(" public=");
+        server.internal = server.log.address(" internal=");
+        server
+    }
+
+    /// Starts a server, and does not wait for it.
+    pub(crate) fn spawn(data: &Path, level: &str) -> Self {
         let mut child = program(data)
+            .env("ENROLLMENT_LOG", level)
             .args(["--public", "127.0.0.1:0", "--internal", "127.0.0.1:0", "serve"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -31,10 +40,7 @@ impl Server {
         let log = Log::default();
         log.follow(child.stdout.take().expect("a pipe"));
         log.follow(child.stderr.take().expect("a pipe"));
-        let mut server = Self { child, log, public: UNKNOWN, internal: UNKNOWN };
-        server.public = server.log.address(" public=");
-        server.internal = server.log.address(" internal=");
-        server
+        Self { child, log, public: UNKNOWN, internal: UNKNOWN }
     }
 
     /// Asks it to stop.
