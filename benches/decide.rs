@@ -65,16 +65,8 @@ fn main() {
     let digest = Digest::of(token.expose().as_bytes());
     let in_session = |work| {
         let deadline = now.plus(invited.terms.session.duration());
-        let session = Session {
-            digest,
-            serial: 1,
-            started: now,
-            deadline,
-            passwords: 0,
-            email_codes: 0,
-            work,
-            held: None,
-        };
+        let session =
+            Session { digest, serial: 1, started: now, deadline, passwords: 0, email_codes: 0, work, held: None };
         Enrollment { phase: Phase::InSession(Box::new(session)), ..invited.clone() }
     };
     let (begun, ready) = (in_session(Work::default()), in_session(whole_work(&invited, &ring, now)));

@@ -10,6 +10,7 @@ mod guessing;
 mod journey;
 mod leaks;
 mod provoke;
+mod relay;
 mod secrets;
 mod server;
 mod stopping;
