@@ -41,6 +41,10 @@
 //! | a disabled user completes | verdict: expected `token_revoked` |
 //! | MFA or the length of a password is not required | model: last refusal |
 //! | a device step reserved meanwhile makes a peer | I4: the device rule does not hold |
+//! | a code by e-mail entered at its end (`>=` becomes `>`) | verdict: expected `code_expired` |
+//! | a code by e-mail that can be used again | TOK-5: … has a code of somebody else |
+//! | a code by e-mail waits for its holder like a choice | model: a code waits |
+//! | a take-over resets the count of codes by e-mail | model: codes by mail in the session |
 //!
 //! The same mistake made in machine *and* model is left to the ledger alone. Tried so:
 //!
