@@ -48,6 +48,8 @@ fn whole_work(invited: &Enrollment, ring: &KeyRing, now: Timestamp) -> Work {
             secret: ring.seal(&binding("totp"), &[7; 20], &SystemEntropy).expect("the active key"),
             last_step: 58_800_000,
         }),
+        email_code: None,
+        email: false,
         recovery: (0..8).map(code).collect(),
         device: Some(DeviceId::new(now, &SystemEntropy)),
     }
@@ -63,7 +65,8 @@ fn main() {
     let digest = Digest::of(token.expose().as_bytes());
     let in_session = |work| {
         let deadline = now.plus(invited.terms.session.duration());
-        let session = Session { digest, serial: 1, started: now, deadline, passwords: 0, work, held: None };
+        let session =
+            Session { digest, serial: 1, started: now, deadline, passwords: 0, email_codes: 0, work, held: None };
         Enrollment { phase: Phase::InSession(Box::new(session)), ..invited.clone() }
     };
     let (begun, ready) = (in_session(Work::default()), in_session(whole_work(&invited, &ring, now)));
@@ -74,7 +77,8 @@ fn main() {
         Command::Step { session: digest, step: Step::ConfirmProfile(Profile { phone }) }
     };
     let complete = || {
-        let circumstances = Circumstances { user: &user, locations: &locations, settings: &settings, policy: &policy };
+        let (user, locations, settings, policy) = (&user, &locations, &settings, &policy);
+        let circumstances = Circumstances { user, locations, settings, policy, mail: true };
         Command::Step { session: digest, step: Step::Complete(circumstances) }
     };
     against_copy(&mut criterion, "decide_begin", &invited, now, begin);

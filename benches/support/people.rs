@@ -91,6 +91,7 @@ pub(crate) fn onboarding(user: &User, initiator: UserId, ring: &KeyRing, now: Ti
         serial: 0,
         past_sessions: Vec::new(),
         wrong_codes: 0,
+        email_codes: 0,
         takeovers: 0,
         last_refusal: None,
         sending: enrollment::core::domain::mail::Sending::default(),

@@ -79,6 +79,7 @@ struct PolicyTable {
     preset: Option<String>,
     server_made_keys: Option<bool>,
     require_strong_factor: Option<bool>,
+    email_code_digits: Option<u32>,
     wrong_codes: Option<u32>,
 }
 
@@ -165,6 +166,7 @@ fn policy(table: &PolicyTable) -> Result<Policy, Error> {
         .ok_or_else(|| format!("policy.preset: {preset:?} is none of standard, defguard, duo, nist"))?;
     policy.server_made_keys = table.server_made_keys.unwrap_or(policy.server_made_keys);
     policy.require_strong_factor = table.require_strong_factor.unwrap_or(policy.require_strong_factor);
+    policy.email_codes.digits = table.email_code_digits.unwrap_or(policy.email_codes.digits);
     policy.wrong_codes = table.wrong_codes.unwrap_or(policy.wrong_codes);
     policy.check()?;
     Ok(policy)

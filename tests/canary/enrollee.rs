@@ -4,6 +4,7 @@ use enrollment::core::port::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Client, ENROLL, text};
+use crate::relay::Relay;
 use crate::secrets::Secrets;
 
 /// Somebody in a session of their own, who notes every secret they are shown.
@@ -57,6 +58,19 @@ impl<'a> Enrollee<'a> {
         let second = self.note_recovery_codes("recovery code", &replaced);
         assert!(first.iter().all(|code| !second.contains(code)), "all codes are new");
         replaced
+    }
+
+    /// Sets up codes by e-mail beside the app: a wrong code, then the one that comes.
+    pub(crate) fn set_up_email_codes(&mut self, relay: &Relay) {
+        let sent = self.post("/mfa/email", &json!({})).ok();
+        assert_eq!(sent["mfa_methods"], json!(["totp", "email"]));
+        let right = relay.code();
+        let wrong: String = right.chars().map(|digit| if digit == '3' { '7' } else { '3' }).collect();
+        self.secrets.code(&right);
+        self.secrets.code(&wrong);
+        self.post("/mfa/email/confirm", &json!({ "code": wrong })).refused(422, "wrong_code");
+        let verified = self.post("/mfa/email/confirm", &json!({ "code": right })).ok();
+        assert_eq!((&verified["already_verified"], &verified["recovery_codes"]), (&json!(false), &Value::Null));
     }
 
     /// Asks for the secret of an authenticator app.

@@ -13,6 +13,7 @@ use x25519_dalek::{PublicKey, StaticSecret};
 
 use crate::client::{ADMIN, Client, ENROLL, text};
 use crate::enrollee::Enrollee;
+use crate::relay::Relay;
 use crate::secrets::Secrets;
 use crate::server::{Server, command};
 
@@ -24,6 +25,7 @@ pub(crate) struct Journey {
     pub(crate) internal: Client,
     pub(crate) api_key: String,
     pub(crate) secrets: Secrets,
+    relay: Relay,
     /// What commands logged.
     pub(crate) logged: Vec<u8>,
     /// The user who went all the way.
@@ -33,10 +35,17 @@ pub(crate) struct Journey {
 }
 
 impl Journey {
-    /// A server on an empty folder, and an API key.
+    /// A server on an empty folder that can send mail, and an API key.
     pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let data = folder.path().join("data");
+        let relay = Relay::start();
+        let smtp = format!(
+            "[smtp]\nhost = \"127.0.0.1\"\nport = {}\ntls = \"danger_plaintext\"\nfrom = \"vpn@example.com\"\n",
+            relay.address.port()
+        );
+        fs::create_dir(&data).expect("a new folder");
+        fs::write(data.join("server.toml"), smtp).expect("the configuration");
         let server = Server::start(&data, "trace");
         let mut secrets = Secrets::default();
         let (api_key, logged) = command(&data, &["api-key", "create", "--role", "owner"]);
@@ -44,7 +53,7 @@ impl Journey {
         secrets.key_ring("key ring", &fs::read_to_string(data.join("enrollment.key")).expect("a key ring"));
         let (public, internal) = (Client::new(server.public), Client::new(server.internal));
         let (alex, unused_token) = (String::new(), String::new());
-        Self { folder, server, public, internal, api_key, secrets, logged, alex, unused_token }
+        Self { folder, server, public, internal, api_key, secrets, relay, logged, alex, unused_token }
     }
 
     /// All of it: two locations, the first Owner, and a user who looks around before they complete.
@@ -164,6 +173,7 @@ impl Journey {
         alex.choose_password("Kan\u{e4}rie \"7\" im Schacht");
         let state = alex.set_up_totp();
         assert_eq!(state["missing"], json!(["device"]));
+        alex.set_up_email_codes(&self.relay);
         alex.complete().refused(409, "requirements_missing");
         let key = public_key();
         let added = alex.add_device("Laptop", &key);

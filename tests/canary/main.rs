@@ -11,6 +11,9 @@ mod guessing;
 mod journey;
 mod leaks;
 mod provoke;
+#[allow(dead_code, reason = "shared with another test")]
+#[path = "../common/relay.rs"]
+mod relay;
 mod secrets;
 #[path = "../common/server.rs"]
 mod server;

@@ -50,7 +50,8 @@ pub(crate) fn send_secrets_astray(journey: &Journey, session: &str) -> Vec<Answe
 fn to_the_public_face(public: &mut Sender<'_>, secret: &str) {
     let encoded = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
     let api = |path: &str| format!("{ENROLL}{path}");
-    for path in ["/inspect", "/sessions", "/session/mfa/totp/confirm", "/session/device"] {
+    for path in ["/inspect", "/sessions", "/session/mfa/totp/confirm", "/session/mfa/email/confirm", "/session/device"]
+    {
         public.json(Method::POST, &api(path), &json!({ "token": [secret], "code": [secret], "name": [secret] }));
         public.json(Method::POST, &api(path), &json!({ secret: secret }));
         public.json(Method::POST, &api(path), &json!(secret));
@@ -61,6 +62,7 @@ fn to_the_public_face(public: &mut Sender<'_>, secret: &str) {
     let no_token = "enr_0000000000000000000000000000000000000";
     public.json(Method::POST, &api("/sessions"), &json!({ "token": no_token, "nonce": secret, "resume": secret }));
     public.json(Method::POST, &api("/session/mfa/totp/confirm"), &json!({ "code": secret }));
+    public.json(Method::POST, &api("/session/mfa/email/confirm"), &json!({ "code": secret }));
     public.json(
         Method::POST,
         &api("/session/device"),

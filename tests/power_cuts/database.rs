@@ -45,7 +45,7 @@ impl Database {
     /// Writes the server's configuration into its data folder.
     pub(crate) fn configure(&self, folder: &Path, relay: &Relay) {
         let database = self.url().map(|url| format!("database = {url:?}\n")).unwrap_or_default();
-        let port = relay.port;
+        let port = relay.address.port();
         let text = format!(
             "rate_limits = false\n{database}\n\
              [hashing]\nmemory_kib = 19456\npasses = 2\n\n\

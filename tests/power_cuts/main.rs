@@ -17,6 +17,8 @@ mod grid;
 #[path = "../common/later.rs"]
 mod later;
 mod person;
+#[allow(dead_code, reason = "shared with another test")]
+#[path = "../common/relay.rs"]
 mod relay;
 #[allow(dead_code, reason = "shared with another test")]
 #[path = "../common/server.rs"]

@@ -2,7 +2,7 @@
 
 use axum::Json as Answered;
 use axum::extract::State;
-use enrollment_core::service::enrollee::{RecoveryCodes, TotpOffer};
+use enrollment_core::service::enrollee::{EmailCodeSent, RecoveryCodes, TotpOffer};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -26,16 +26,33 @@ pub(super) struct TotpAnswer {
 /// A code to verify.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct CodeRequest {
-    /// Six digits; spaces do not matter.
+    /// Six digits, or up to eight of a code by e-mail; spaces do not matter.
     code: SecretText,
 }
 
 /// A verified factor.
 #[derive(Serialize, ToSchema)]
 pub(super) struct CodesAnswer {
-    /// Codes that each work once in place of the app, shown here only; `null` when the factor was verified before.
+    /// Codes that each work once in place of the factor, shown here only; `null` when there are some already, since this
+    /// factor or another was verified before.
     recovery_codes: Option<Vec<String>>,
     /// The factor was verified before; ask for fresh recovery codes if they were lost.
+    already_verified: bool,
+    #[serde(flatten)]
+    state: view::SessionStateDto,
+}
+
+/// A code that is on its way.
+#[derive(Serialize, ToSchema)]
+pub(super) struct EmailCodeAnswer {
+    /// The first instant at which the code is worth nothing (RFC 3339, UTC); `null` when the factor was verified before
+    /// and no code was sent.
+    #[schema(format = DateTime)]
+    expires_at: Option<String>,
+    /// The first instant at which asking again sends another (RFC 3339, UTC).
+    #[schema(format = DateTime)]
+    again_at: Option<String>,
+    /// The factor was verified before.
     already_verified: bool,
     #[serde(flatten)]
     state: view::SessionStateDto,
@@ -64,6 +81,36 @@ pub(super) async fn totp_confirm(
     Ok(shown(&state, codes))
 }
 
+/// Sends a code to the user's address on file, where codes by e-mail count (`mfa_methods`). Asking again within moments
+/// sends no other; a later code takes the place of the one before.
+#[utoipa::path(post, path = "/session/mfa/email", tag = "enrollee", responses((status = 200, body = EmailCodeAnswer)))]
+pub(super) async fn email(
+    State(state): State<EnrollmentState>,
+    Client(origin): Client,
+    CurrentSession(session): CurrentSession,
+) -> Answer<Answered<EmailCodeAnswer>> {
+    let sent = state.service().enrollee().send_email_code(&session, origin).await?;
+    let EmailCodeSent { expires, again, state: stands } = sent;
+    Ok(Answered(EmailCodeAnswer {
+        expires_at: expires.map(|expires| expires.to_string()),
+        again_at: again.map(|again| again.to_string()),
+        already_verified: expires.is_none(),
+        state: view::SessionStateDto::new(stands, state.service().policy()),
+    }))
+}
+
+/// Verifies codes by e-mail by the one that was sent last. Wrong ones are counted; at the limit the enrollment locks.
+#[utoipa::path(post, path = "/session/mfa/email/confirm", tag = "enrollee", responses((status = 200, body = CodesAnswer)))]
+pub(super) async fn email_confirm(
+    State(state): State<EnrollmentState>,
+    Client(origin): Client,
+    CurrentSession(session): CurrentSession,
+    Json(request): Json<CodeRequest>,
+) -> Answer<Answered<CodesAnswer>> {
+    let codes = state.service().enrollee().confirm_email_code(&session, request.code.expose(), origin).await?;
+    Ok(shown(&state, codes))
+}
+
 /// Replaces the recovery codes, until completion. The earlier ones work no more.
 #[utoipa::path(post, path = "/session/mfa/recovery-codes", tag = "enrollee", responses((status = 200, body = CodesAnswer)))]
 pub(super) async fn recovery_codes(
@@ -76,9 +123,9 @@ pub(super) async fn recovery_codes(
 }
 
 fn shown(state: &EnrollmentState, codes: RecoveryCodes) -> Answered<CodesAnswer> {
-    let RecoveryCodes { codes, state: stands } = codes;
+    let RecoveryCodes { codes, already_verified, state: stands } = codes;
     Answered(CodesAnswer {
-        already_verified: codes.is_none(),
+        already_verified,
         recovery_codes: codes.map(|codes| codes.iter().map(|code| code.expose().to_owned()).collect()),
         state: view::SessionStateDto::new(stands, state.service().policy()),
     })

@@ -49,6 +49,8 @@ where
         .routes(routes!(steps::password))
         .routes(routes!(mfa::totp))
         .routes(routes!(mfa::totp_confirm))
+        .routes(routes!(mfa::email))
+        .routes(routes!(mfa::email_confirm))
         .routes(routes!(mfa::recovery_codes))
         .routes(routes!(device::device))
         .routes(routes!(complete::complete));

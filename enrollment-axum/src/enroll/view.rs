@@ -28,7 +28,7 @@ pub(super) struct SessionStateDto {
     missing: Vec<&'static str>,
     /// What may be done beyond.
     optional: Vec<&'static str>,
-    /// Kinds of second factor that can be set up here.
+    /// Kinds of second factor that can be set up here and count: `totp`, `email`.
     mfa_methods: Vec<&'static str>,
     /// Whether a second factor is verified.
     mfa_verified: bool,

@@ -41,7 +41,9 @@ impl From<Rejection> for Problem {
             Rejection::Password(_) => problem.with(|document| document.field = Some("password".to_owned())),
             Rejection::WrongCode { left } => problem.with(|document| document.left = Some(left)),
             Rejection::InvalidTemplate { line, .. } => problem.with(|document| document.line = Some(line)),
-            Rejection::TooMany { retry_after } => problem.retry_after(retry_after),
+            Rejection::TooMany { retry_after } | Rejection::CodesExhausted { retry_after } => {
+                problem.retry_after(retry_after)
+            }
             _ => problem,
         }
     }

@@ -6,6 +6,7 @@ mod audit;
 mod bad_input;
 mod client;
 mod cookies;
+mod email_codes;
 mod faces;
 mod journey;
 mod keys;

@@ -2,6 +2,7 @@
 
 use super::enrollment::{Closure, Enrollment, Profile};
 use super::event::Event;
+use super::policy::EmailCodeRules;
 use super::rejection::Rejection;
 use super::requirement::Circumstances;
 use super::user::{ChosenPassword, User};
@@ -69,6 +70,24 @@ pub enum Step<'a> {
     ConfirmTotp {
         /// The step it belongs to, under the secret on offer; `None`: it is wrong.
         matched: Option<u64>,
+        /// Digests of fresh recovery codes.
+        recovery: Vec<KeyedDigest>,
+    },
+    /// Asks for a code by e-mail; this one is sent, unless one was a moment ago.
+    RequestEmailCode {
+        /// Such codes are a factor that counts for this user.
+        offered: bool,
+        /// The bounds in force.
+        rules: EmailCodeRules,
+        /// From which the next code is derived.
+        seed: TokenSeed,
+        /// Its digest.
+        digest: KeyedDigest,
+    },
+    /// Enters a code that came by e-mail.
+    ConfirmEmailCode {
+        /// It is the one that was sent last.
+        right: bool,
         /// Digests of fresh recovery codes.
         recovery: Vec<KeyedDigest>,
     },

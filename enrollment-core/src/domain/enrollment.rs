@@ -1,10 +1,13 @@
 //! The aggregate: one invitation and everything that happens under it.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::contact::Phone;
+use super::location::FactorKind;
 use super::mail::Sending;
-use super::user::{ChosenPassword, TotpFactor};
+use super::user::{ChosenPassword, TotpFactor, kinds};
 use super::username::Username;
 use crate::id::{DeviceId, EnrollmentId, UserId};
 use crate::secret::{Digest, KeyedDigest, Sealed, TokenSeed};
@@ -69,6 +72,9 @@ pub struct Enrollment {
     pub past_sessions: Vec<Digest>,
     /// Wrong codes so far; never decreases (I5).
     pub wrong_codes: u32,
+    /// Codes by e-mail made so far, each with the next number; never decreases.
+    #[serde(default)]
+    pub email_codes: u32,
     /// How often a new holder of the token took the session over (TOK-5).
     pub takeovers: u32,
     /// Why the last completion was refused (REQ-10).
@@ -126,6 +132,9 @@ pub struct Session {
     pub deadline: Timestamp,
     /// Passwords submitted so far.
     pub passwords: u32,
+    /// Codes sent by e-mail so far.
+    #[serde(default)]
+    pub email_codes: u32,
     /// What its holder has done.
     pub work: Work,
     /// What an earlier holder chose; comes back only to whoever proves to be that holder (TOK-5).
@@ -143,6 +152,13 @@ pub struct Work {
     pub offered_totp: Option<Sealed>,
     /// The verified authenticator app.
     pub totp: Option<TotpFactor>,
+    /// A code that was sent by e-mail and not entered yet. It stays with whoever asked for it: no other holder gets it,
+    /// nor does it wait for them.
+    #[serde(default)]
+    pub email_code: Option<EmailCode>,
+    /// Such a code was entered: codes by e-mail are a verified factor.
+    #[serde(default)]
+    pub email: bool,
     /// The recovery codes handed out.
     pub recovery: Vec<KeyedDigest>,
     /// The staged device.
@@ -153,8 +169,37 @@ impl Work {
     /// Whether it holds anything that its holder chose and no other may complete with (I13).
     #[must_use]
     pub fn has_choices(&self) -> bool {
-        self.password.is_some() || self.offered_totp.is_some() || self.totp.is_some() || self.device.is_some()
+        self.password.is_some() || self.offered_totp.is_some() || self.has_factor() || self.device.is_some()
     }
+
+    /// The kinds of factor that are verified.
+    #[must_use]
+    pub fn factors(&self) -> BTreeSet<FactorKind> {
+        kinds(self.totp.as_ref(), self.email)
+    }
+
+    /// Whether a factor is verified.
+    #[must_use]
+    pub const fn has_factor(&self) -> bool {
+        self.totp.is_some() || self.email
+    }
+}
+
+/// A code that was sent by e-mail (MFA-2).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EmailCode {
+    /// Which of its enrollment's codes it is, from 1.
+    pub number: u32,
+    /// How many digits it has.
+    pub digits: u32,
+    /// From which it is derived when the mail is made.
+    pub seed: TokenSeed,
+    /// What an entered code is compared with.
+    pub digest: KeyedDigest,
+    /// When it was made.
+    pub made: Timestamp,
+    /// The first instant at which it is worth nothing.
+    pub expires: Timestamp,
 }
 
 /// Data the person confirmed.

@@ -32,6 +32,10 @@ pub enum Event {
     TotpOffered,
     /// A TOTP code was right.
     TotpConfirmed,
+    /// A code by e-mail was asked for, and is on its way.
+    EmailCodeRequested,
+    /// A code that came by e-mail was right.
+    EmailCodeConfirmed,
     /// A code was wrong.
     CodeWrong {
         /// Tries left.

@@ -30,6 +30,11 @@ pub enum Letter {
         /// Which one.
         device: DeviceId,
     },
+    /// A code to enter, which sets up codes by e-mail as a factor.
+    MfaCode {
+        /// Which of the enrollment's codes. A later one makes this mail obsolete.
+        number: u32,
+    },
     /// A second factor was set up.
     MfaEnabled,
     /// A session ended in which completing was refused (REQ-10).
@@ -66,6 +71,7 @@ impl Letter {
             Self::Invitation { purpose: Purpose::Factor, .. } => "factor_invitation",
             Self::Onboarding => "onboarding_mail",
             Self::DeviceAdded { .. } => "device_added",
+            Self::MfaCode { .. } => "mfa_code",
             Self::MfaEnabled => "mfa_enabled",
             Self::Unfinished { .. } => "enrollment_unfinished",
             Self::Revoked => "enrollment_revoked",
@@ -297,11 +303,16 @@ pub fn caused_by(event: &Event, before: &Enrollment, after: &Enrollment) -> Vec<
             {
                 letters.push(at_once(Letter::DeviceAdded { device }));
             }
-            if before.session().is_some_and(|session| session.work.totp.is_some()) {
+            if before.session().is_some_and(|session| session.work.has_factor()) {
                 letters.push(at_once(Letter::MfaEnabled));
             }
             letters.push(at_once(Letter::InitiatorCompleted));
             letters
+        }
+        // Due longer than anything else in the queue, so that it is sent first: somebody waits for it.
+        Event::EmailCodeRequested => {
+            let letter = Letter::MfaCode { number: after.email_codes };
+            vec![Caused { letter, due: Some(Timestamp::EPOCH) }]
         }
         // Told when the session is over and nothing came of it; once for each.
         Event::CompletionRefused { .. } => match before.session() {

@@ -83,6 +83,25 @@ impl MfaRule for StandardMfaRule {
     }
 }
 
+/// How codes are sent by e-mail (MFA-2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EmailCodeRules {
+    /// Digits of a code, 6 to 8 (NIST SP 800-63B-4, section 3.1.3.2: at least six).
+    pub digits: u32,
+    /// How long a code is valid from its making, 1 to 10 minutes (the same section: at most ten).
+    pub validity: Span,
+    /// How many codes are sent in one session, 1 to 10.
+    pub per_session: u32,
+    /// For so long after one was sent, whoever asks again hears of that one and gets no other; less than `validity`.
+    pub again_after: Span,
+}
+
+impl Default for EmailCodeRules {
+    fn default() -> Self {
+        Self { digits: 6, validity: Span::minutes(10), per_session: 5, again_after: Span::seconds(30) }
+    }
+}
+
 /// What is allowed. A policy that exists is consistent: [`Policy::check`] is called when a service is built.
 #[derive(Debug, Clone)]
 pub struct Policy {
@@ -102,6 +121,8 @@ pub struct Policy {
     pub mfa: Arc<dyn MfaRule>,
     /// Codes by e-mail do not count as a factor (NIST SP 800-63B-4 does not accept e-mail as out-of-band).
     pub require_strong_factor: bool,
+    /// How codes are sent by e-mail, where they count.
+    pub email_codes: EmailCodeRules,
     /// The server may make a device's key pair when asked (REQ-8).
     pub server_made_keys: bool,
     /// How many recovery codes are handed out (MFA-3), 1 to 20.
@@ -126,6 +147,7 @@ impl Policy {
             passwords_per_session: 20,
             mfa: Arc::new(StandardMfaRule::AnyInternalLocation),
             require_strong_factor: false,
+            email_codes: EmailCodeRules::default(),
             server_made_keys: false,
             recovery_codes: 8,
         }
@@ -193,6 +215,14 @@ impl Policy {
         demand((1..=100).contains(&self.wrong_codes), "wrong_codes: 1 to 100 (NIST SP 800-63B-4, section 3.2.2)");
         demand((1..=100).contains(&self.passwords_per_session), "passwords_per_session: 1 to 100");
         demand((1..=20).contains(&self.recovery_codes), "recovery_codes: 1 to 20");
+        let EmailCodeRules { digits, validity, per_session, again_after } = self.email_codes;
+        demand((6..=8).contains(&digits), "email_codes.digits: 6 to 8 (NIST SP 800-63B-4, section 3.1.3.2)");
+        demand(
+            (Span::minutes(1)..=Span::minutes(10)).contains(&validity),
+            "email_codes.validity: 1 to 10 minutes (NIST SP 800-63B-4, section 3.1.3.2)",
+        );
+        demand((1..=10).contains(&per_session), "email_codes.per_session: 1 to 10");
+        demand(again_after < validity, "email_codes.again_after: at least as long as a code is valid");
         demand(
             self.password.min_with_mfa >= 8 && self.password.min_alone >= self.password.min_with_mfa,
             "password: at least 8, and alone at least as long as with MFA (NIST SP 800-63B-4, section 3.1.1.2)",
@@ -239,8 +269,29 @@ mod tests {
 
     #[test]
     fn a_policy_that_contradicts_itself_is_refused_with_every_reason() {
-        let policy = Policy { wrong_codes: 0, recovery_codes: 0, ..Policy::standard() };
-        assert_eq!(policy.check().map_err(|InvalidPolicy(reasons)| reasons.len()), Err(2));
+        let five_digits = EmailCodeRules { digits: 5, ..EmailCodeRules::default() };
+        let policy = Policy { wrong_codes: 0, recovery_codes: 0, email_codes: five_digits, ..Policy::standard() };
+        assert_eq!(policy.check().map_err(|InvalidPolicy(reasons)| reasons.len()), Err(3));
+    }
+
+    /// MFA-2
+    #[test]
+    fn codes_by_mail_have_six_to_eight_digits_and_are_valid_for_ten_minutes_at_most() {
+        let usual = EmailCodeRules::default();
+        assert_eq!((usual.digits, usual.validity), (6, Span::minutes(10)));
+        for (rules, holds) in [
+            (EmailCodeRules { digits: 8, ..usual }, true),
+            (EmailCodeRules { digits: 5, ..usual }, false),
+            (EmailCodeRules { digits: 9, ..usual }, false),
+            (EmailCodeRules { validity: Span::seconds(601), ..usual }, false),
+            (EmailCodeRules { validity: Span::seconds(59), ..usual }, false),
+            (EmailCodeRules { per_session: 0, ..usual }, false),
+            (EmailCodeRules { again_after: usual.validity, ..usual }, false),
+        ] {
+            let policy = Policy { email_codes: rules, ..Policy::standard() };
+            assert_eq!(policy.check().is_ok(), holds, "{rules:?}");
+        }
+        assert!(Policy::nist().require_strong_factor && !Policy::duo().require_strong_factor);
     }
 
     /// INV-8

@@ -50,14 +50,28 @@ pub enum Rejection {
     #[error("Some steps are still missing: {}", .0.iter().map(|r| r.help()).collect::<Vec<_>>().join(" "))]
     RequirementsMissing(Vec<Requirement>),
     /// The code is wrong, or was used before.
-    #[error("The code is not right. Wait for the next one and try again; {left} more tries.")]
+    #[error("The code is not right, or no longer. Take the latest one and try again; {left} more tries.")]
     WrongCode {
         /// Tries until the enrollment locks.
         left: u32,
     },
     /// There is no secret to verify.
-    #[error("Start setting up the authenticator app first.")]
+    #[error("Start setting up this second factor first.")]
     MfaNotStarted,
+    /// Codes by e-mail are no factor that would count here.
+    #[error("Codes by e-mail cannot be used here. Set up another second factor, or ask your administrator.")]
+    EmailCodesNotOffered,
+    /// The code's time is over.
+    #[error("This code is no longer valid. Ask for a new one.")]
+    CodeExpired,
+    /// As many codes were sent as one session allows.
+    #[error(
+        "No more codes are sent in this session. Take the latest one, or open the link from your invitation again when the session is over."
+    )]
+    CodesExhausted {
+        /// Until the session is over; the next one may have codes sent again.
+        retry_after: Duration,
+    },
     /// There is no verified factor.
     #[error("Set up a second factor first.")]
     MfaNotVerified,
@@ -216,6 +230,8 @@ impl Rejection {
             | Self::RequirementsMissing(_)
             | Self::MfaNotStarted
             | Self::MfaNotVerified
+            | Self::EmailCodesNotOffered
+            | Self::CodeExpired
             | Self::StepNotOffered
             | Self::PasswordsExhausted
             | Self::PublicKeyTaken
@@ -239,7 +255,7 @@ impl Rejection {
             | Self::OutOfRange { .. }
             | Self::PasswordNotAccepted
             | Self::InvalidTemplate { .. } => Class::Unacceptable,
-            Self::TooMany { .. } => Class::TooMany,
+            Self::CodesExhausted { .. } | Self::TooMany { .. } => Class::TooMany,
         }
     }
 
@@ -261,6 +277,9 @@ impl Rejection {
             Self::RequirementsMissing(_) => "requirements_missing",
             Self::WrongCode { .. } => "wrong_code",
             Self::MfaNotStarted => "mfa_not_started",
+            Self::EmailCodesNotOffered => "email_codes_not_offered",
+            Self::CodeExpired => "code_expired",
+            Self::CodesExhausted { .. } => "codes_exhausted",
             Self::MfaNotVerified => "mfa_not_verified",
             Self::StepNotOffered => "step_not_offered",
             Self::Password(reason) => reason.code(),

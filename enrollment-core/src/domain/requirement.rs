@@ -72,6 +72,8 @@ pub struct Circumstances<'a> {
     pub settings: &'a Settings,
     /// The policy in force.
     pub policy: &'a Policy,
+    /// Whether mail can be sent.
+    pub mail: bool,
 }
 
 /// What is required of an enrollment, and what is offered beyond.
@@ -86,14 +88,15 @@ pub struct Requirements {
 }
 
 /// The kinds of factor that every one of `locations` asking for ours accepts, less the weak ones where the policy asks
-/// for strong ones.
+/// for strong ones, and less codes by e-mail where no `mail` can be sent.
 #[must_use]
 pub fn accepted_factors<'a>(
     locations: impl IntoIterator<Item = &'a Location>,
     policy: &Policy,
+    mail: bool,
 ) -> BTreeSet<FactorKind> {
     let mut kinds = BTreeSet::from([FactorKind::Totp, FactorKind::Email]);
-    if policy.require_strong_factor {
+    if policy.require_strong_factor || !mail {
         kinds.remove(&FactorKind::Email);
     }
     for location in locations.into_iter().filter(|location| location.asks_for_our_factor()) {
@@ -108,11 +111,11 @@ impl Circumstances<'_> {
         self.locations.iter().filter(|location| location.admits(self.user))
     }
 
-    /// The kinds of factor that count: those every location asking for ours accepts, less the weak ones where the
-    /// policy asks for strong ones.
+    /// The kinds of factor that count for this user: those every location asking for ours accepts, less the weak ones
+    /// where the policy asks for strong ones, and less codes by e-mail where they could not reach the user.
     #[must_use]
     pub fn accepted_factors(&self) -> BTreeSet<FactorKind> {
-        accepted_factors(self.locations, self.policy)
+        accepted_factors(self.locations, self.policy, self.mail && self.user.email.is_some())
     }
 
     /// What `purpose` requires here.
@@ -149,7 +152,7 @@ impl Circumstances<'_> {
     #[must_use]
     pub fn missing(&self, purpose: Purpose, work: &Work) -> Vec<Requirement> {
         let Requirements { required, factors: accepted, .. } = self.requirements(purpose);
-        let mut verified: BTreeSet<FactorKind> = work.totp.iter().map(|_| FactorKind::Totp).collect();
+        let mut verified = work.factors();
         verified.extend(self.user.credentials.factors());
         let has_mfa = !verified.is_disjoint(&accepted);
         let mut missing: Vec<Requirement> = required

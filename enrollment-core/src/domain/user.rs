@@ -71,6 +71,9 @@ pub struct Credentials {
     pub password: Option<ChosenPassword>,
     /// The authenticator app.
     pub totp: Option<TotpFactor>,
+    /// Codes by e-mail, to the address that is on file when one is sent.
+    #[serde(default)]
+    pub email: bool,
     /// Recovery codes that still work.
     pub recovery: Vec<KeyedDigest>,
 }
@@ -79,8 +82,13 @@ impl Credentials {
     /// The kinds of second factor that are set up.
     #[must_use]
     pub fn factors(&self) -> BTreeSet<FactorKind> {
-        self.totp.iter().map(|_| FactorKind::Totp).collect()
+        kinds(self.totp.as_ref(), self.email)
     }
+}
+
+/// The kinds of factor that these are.
+pub(super) fn kinds(totp: Option<&TotpFactor>, email: bool) -> BTreeSet<FactorKind> {
+    totp.map(|_| FactorKind::Totp).into_iter().chain(email.then_some(FactorKind::Email)).collect()
 }
 
 /// A password's hash, and what can no longer be seen from it.

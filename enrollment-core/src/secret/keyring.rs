@@ -85,6 +85,7 @@ pub(super) enum Purpose {
     Tokens,
     Sessions,
     Codes,
+    Messages,
     Seal,
     Audit,
     Devices,
@@ -204,6 +205,7 @@ fn subkey(material: &Material, purpose: Purpose) -> Zeroizing<[u8; 32]> {
         Purpose::Tokens => b"tokens",
         Purpose::Sessions => b"sessions",
         Purpose::Codes => b"codes",
+        Purpose::Messages => b"messages",
         Purpose::Seal => b"seal",
         Purpose::Audit => b"audit",
         Purpose::Devices => b"devices",
@@ -255,8 +257,15 @@ mod tests {
     #[test]
     fn each_purpose_has_its_own_subkey() {
         let ring = KeyRing::generate(now(), &Repeatable::new(3));
-        let purposes =
-            [Purpose::KeyName, Purpose::Tokens, Purpose::Sessions, Purpose::Codes, Purpose::Seal, Purpose::Audit];
+        let purposes = [
+            Purpose::KeyName,
+            Purpose::Tokens,
+            Purpose::Sessions,
+            Purpose::Codes,
+            Purpose::Messages,
+            Purpose::Seal,
+            Purpose::Audit,
+        ];
         let subkeys: std::collections::BTreeSet<[u8; 32]> =
             purposes.iter().map(|purpose| *ring.subkey(&ring.active(), *purpose).expect("active")).collect();
         assert_eq!(subkeys.len(), purposes.len());

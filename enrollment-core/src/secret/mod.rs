@@ -9,7 +9,8 @@
 //! | the secret of an invitation | [`Token`] | [`Digest`] and [`TokenSeed`]; only the ring derives it again |
 //! | what redeeming it opens | [`SessionSecret`] | [`Digest`] |
 //! | an administrator's key | [`ApiKeySecret`] | [`Digest`] |
-//! | a code of a few digits, a [`RecoveryCode`] | | [`KeyedDigest`], bound to its row |
+//! | a [`RecoveryCode`] | | [`KeyedDigest`], bound to its row |
+//! | a [`ShortCode`] in a message | | [`KeyedDigest`], bound to its row, and [`TokenSeed`]; only the ring derives it again |
 //! | a [`TotpSecret`], a gateway's [`PrivateKey`] | | [`Sealed`], bound to its row |
 //! | a [`Password`] | | [`PasswordHash`] |
 //! | the ring itself | [`KeyRing`] | a file outside the database |
@@ -34,6 +35,7 @@ mod pool;
 mod qr;
 mod sealed;
 mod session;
+mod short_code;
 mod token;
 mod totp;
 mod wireguard;
@@ -55,6 +57,7 @@ pub use password_hash::{Argon2Params, InvalidPasswordHash, PasswordHash};
 pub use qr::{QrTooLong, qr_svg};
 pub use sealed::Sealed;
 pub use session::{InvalidNonce, SessionNonce, SessionSecret};
+pub use short_code::ShortCode;
 pub use token::{Token, TokenSeed};
 pub use totp::TotpSecret;
 pub use wireguard::PrivateKey;
@@ -80,6 +83,7 @@ mod tests {
         let sealed = ring.seal(&place, b"secret", &entropy).expect("a key");
         let digest = ring.keyed_digest(&place, "123456");
         let recovery = RecoveryCode::random(&entropy);
+        let short = ShortCode::parse("481516").expect("a code");
         let password = Password::parse("correct horse battery".to_owned()).expect("a password");
         let hash_text = "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
         let hash = PasswordHash::parse(hash_text).expect("a hash");
@@ -98,6 +102,7 @@ mod tests {
             (format!("{digest:?}"), key_of(serde_json::to_value(&digest).expect("JSON"), "mac")),
             (format!("{signature:?}"), key_of(serde_json::to_value(signature).expect("JSON"), "signature")),
             (format!("{recovery:?}"), recovery.expose().to_owned()),
+            (format!("{short:?}"), short.expose().to_owned()),
             (format!("{password:?}"), password.expose().to_owned()),
             (format!("{hash:?}"), hash_text.rsplit_once('$').expect("a hash").1.to_owned()),
             (format!("{totp:?}"), totp.base32().to_string()),

@@ -17,13 +17,14 @@ secret_text! {
     Token, "enr_"
 }
 
-/// What is stored so that the ring, and nobody else, can derive a token again: the name of a key and 128 random bits.
+/// What is stored so that the ring, and nobody else, can derive a token or a short code again: the name of a key and 128
+/// random bits.
 /// Once a record has dropped its seed, nobody can.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenSeed {
     /// The key.
     pub key: KeyId,
-    /// Random, new with each generation of a token; hex in text.
+    /// Random, new with each generation of a token and each code; hex in text.
     #[serde(serialize_with = "to_hex", deserialize_with = "from_hex")]
     pub nonce: [u8; 16],
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::{Failure, Service};
 use crate::domain::enrollment::Enrollment;
 use crate::domain::location::Location;
-use crate::domain::policy::Policy;
 use crate::domain::requirement::Circumstances;
 use crate::domain::settings::Settings;
 use crate::domain::user::User;
@@ -28,8 +27,14 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn circumstances<'a>(&'a self, policy: &'a Policy) -> Circumstances<'a> {
-        Circumstances { user: &self.user.record, locations: &self.locations, settings: &self.settings, policy }
+    pub(crate) fn circumstances<'a>(&'a self, service: &'a Service) -> Circumstances<'a> {
+        Circumstances {
+            user: &self.user.record,
+            locations: &self.locations,
+            settings: &self.settings,
+            policy: service.policy(),
+            mail: service.can_mail(),
+        }
     }
 
     /// One of the further rows that were asked for, if it exists.

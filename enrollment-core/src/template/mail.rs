@@ -15,13 +15,14 @@ use super::tags::Tags;
 use crate::domain::enrollment::Purpose;
 
 /// The tags that the parts nobody edits may use beyond [`super::TAGS`].
-pub(super) const TAGS: [&str; 14] = [
+pub(super) const TAGS: [&str; 15] = [
     "organization",
     "support_contact",
     "purpose",
     "link",
     "report_link",
     "token",
+    "code",
     "browser",
     "desktop",
     "validity",
@@ -63,6 +64,15 @@ pub enum Facts {
         device: String,
         /// When.
         at: String,
+    },
+    /// A code to enter.
+    MfaCode {
+        /// Its digits.
+        code: String,
+        /// How long it is valid from when it was asked for, in words.
+        validity: String,
+        /// The instant at which it is worth nothing any more.
+        expires: String,
     },
     /// A second factor was set up.
     MfaEnabled {
@@ -126,6 +136,7 @@ impl Facts {
             Self::Invitation { purpose: Purpose::Factor, .. } => &builtin::FACTOR_INVITATION,
             Self::Onboarding => &builtin::ONBOARDING_MAIL,
             Self::DeviceAdded { .. } => &builtin::DEVICE_ADDED,
+            Self::MfaCode { .. } => &builtin::MFA_CODE,
             Self::MfaEnabled { .. } => &builtin::MFA_ENABLED,
             Self::Unfinished { .. } => &builtin::ENROLLMENT_UNFINISHED,
             Self::Revoked { .. } => &builtin::ENROLLMENT_REVOKED,
@@ -158,6 +169,7 @@ impl Facts {
             invitation(Purpose::Factor),
             Self::Onboarding,
             Self::DeviceAdded { device: "Anna's laptop".to_owned(), at: at() },
+            Self::MfaCode { code: "481516".to_owned(), validity: "10 minutes".to_owned(), expires: at() },
             Self::MfaEnabled { at: at() },
             Self::Unfinished { missing: missing.clone(), expires: Some(at()) },
             Self::Unfinished { missing, expires: None },
@@ -189,6 +201,9 @@ impl Facts {
             ],
             Self::Onboarding => Vec::new(),
             Self::DeviceAdded { device, at } => vec![("device", text(device)), ("at", text(at))],
+            Self::MfaCode { code, validity, expires } => {
+                vec![("code", text(code)), ("validity", text(validity)), ("expires", text(expires))]
+            }
             Self::Unfinished { missing, expires } => vec![
                 ("missing", text(missing)),
                 ("may_return", yes(expires.is_some())),

@@ -77,7 +77,7 @@ pub(crate) fn user() -> User {
         username: "alex".parse().expect("a username"),
         first_name: "Alex".parse().expect("a name"),
         last_name: "".parse().expect("a name"),
-        email: None,
+        email: Some("alex@example.com".parse().expect("an address")),
         phone: None,
         groups: BTreeSet::new(),
         role: None,
@@ -122,18 +122,25 @@ pub(crate) struct World {
     pub(crate) locations: Vec<Location>,
     pub(crate) settings: Settings,
     pub(crate) policy: Policy,
+    pub(crate) mail: bool,
 }
 
 impl World {
-    /// [`user`], these locations, this setting of the device step, and the standard policy.
+    /// [`user`], these locations, this setting of the device step, the standard policy, and mail.
     pub(crate) fn new(locations: Vec<Location>, device_step: DeviceStep) -> Self {
         let policy = Policy::standard();
         let settings = Settings { device_step, ..Settings::defaults(&policy) };
-        Self { user: user(), locations, settings, policy }
+        Self { user: user(), locations, settings, policy, mail: true }
     }
 
     pub(crate) fn circumstances(&self) -> Circumstances<'_> {
-        Circumstances { user: &self.user, locations: &self.locations, settings: &self.settings, policy: &self.policy }
+        Circumstances {
+            user: &self.user,
+            locations: &self.locations,
+            settings: &self.settings,
+            policy: &self.policy,
+            mail: self.mail,
+        }
     }
 }
 
@@ -156,6 +163,7 @@ pub(crate) fn invitation(purpose: Purpose, max_sessions: u32, wrong_codes: u32, 
         serial: 0,
         past_sessions: Vec::new(),
         wrong_codes: 0,
+        email_codes: 0,
         takeovers: 0,
         last_refusal: None,
         sending: enrollment_core::domain::mail::Sending::default(),

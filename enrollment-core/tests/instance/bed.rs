@@ -10,7 +10,7 @@ use enrollment_core::domain::rejection::Rejection;
 use enrollment_core::domain::role::Role;
 use enrollment_core::id::{ChangeId, UserId};
 use enrollment_core::memory::MemoryStore;
-use enrollment_core::port::{Change, Clock, CommitOutcome, Op, Scan, Store};
+use enrollment_core::port::{Change, Channel, Clock, CommitOutcome, Op, Scan, Store};
 use enrollment_core::record::{IndexName, Record, RowKey, Stored, Version};
 use enrollment_core::secret::{Argon2Params, HashingOptions, KeyRing};
 use enrollment_core::service::{Failure, Instance, Origin, Principal, Service, ServiceBuilder};
@@ -53,13 +53,22 @@ impl Bed {
         let entropy = Arc::new(SeededEntropy::new(7));
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
         let ring = Arc::new(KeyRing::generate(clock.now(), &*entropy));
-        let service = service(Arc::clone(&store), &clock, &entropy, &ring, policy);
+        let service = service(Arc::clone(&store), &clock, &entropy, &ring, policy, &[]);
         Self { store, clock, service, entropy, ring }
     }
 
     /// Another process on this bed's data.
     pub(crate) fn service_on(&self, store: impl Store) -> Service {
-        service(Arc::new(store), &self.clock, &self.entropy, &self.ring, Policy::standard())
+        self.service_by(Arc::new(store), &[])
+    }
+
+    /// Another process on this bed's data, which can send mail.
+    pub(crate) fn service_with_mail(&self) -> Service {
+        self.service_by(Arc::clone(&self.store), &[Channel::Email])
+    }
+
+    fn service_by(&self, store: Arc<dyn Store>, channels: &[Channel]) -> Service {
+        service(store, &self.clock, &self.entropy, &self.ring, Policy::standard(), channels)
     }
 
     pub(crate) async fn seal(&self) -> usize {
@@ -101,10 +110,12 @@ fn service(
     entropy: &Arc<SeededEntropy>,
     ring: &Arc<KeyRing>,
     policy: Policy,
+    channels: &[Channel],
 ) -> Service {
     let instance = Instance { url: "https://vpn.example.org".to_owned(), version: "9.9".to_owned() };
     ServiceBuilder::new(store, Arc::clone(clock) as _, Arc::clone(entropy) as _, Arc::clone(ring), instance)
         .policy(policy)
+        .channels(channels)
         .hashing(HashingOptions::new(Argon2Params { m_kib: 64, t: 1, p: 1 }, 64 * 1024))
         .build()
         .expect("a service")

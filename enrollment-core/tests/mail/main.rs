@@ -4,6 +4,7 @@
 
 mod administration;
 mod bench;
+mod codes;
 mod crashes;
 mod invitations;
 mod letters;

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod completion;
+mod email_codes;
 mod holders;
 mod requirements;
 mod steps;

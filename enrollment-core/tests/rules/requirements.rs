@@ -8,7 +8,7 @@ use enrollment_core::domain::location::{FactorKind, Location, MfaMode};
 use enrollment_core::domain::policy::{Policy, StandardMfaRule};
 use enrollment_core::domain::requirement::Requirement;
 use enrollment_core::domain::settings::DeviceStep;
-use enrollment_core::domain::user::TotpFactor;
+use enrollment_core::domain::user::{TotpFactor, User};
 
 use super::common::{World, device, elsewhere, location, password, profile, sealed};
 
@@ -83,13 +83,24 @@ fn a_factor_that_the_locations_do_not_accept_does_not_count() {
     assert!(onboarding(&world, &with_totp()).contains(&"mfa"));
 }
 
-/// MFA-2
+/// MFA-2, REQ-3
 #[test]
-fn a_policy_of_strong_factors_leaves_codes_by_mail_out() {
-    let mut world = World::new(vec![], DeviceStep::Optional);
-    assert_eq!(world.circumstances().accepted_factors(), BTreeSet::from([FactorKind::Totp, FactorKind::Email]));
-    world.policy.require_strong_factor = true;
-    assert_eq!(world.circumstances().accepted_factors(), BTreeSet::from([FactorKind::Totp]));
+fn codes_by_mail_count_where_mail_policy_locations_and_an_address_allow() {
+    let by_mail = |world: World| {
+        let work = Work { email: true, ..Work::default() };
+        let accepted = world.circumstances().accepted_factors();
+        assert!(accepted.contains(&FactorKind::Totp), "the other factor is not touched");
+        assert_eq!(onboarding(&world, &work).contains(&"mfa"), !accepted.contains(&FactorKind::Email));
+        accepted.contains(&FactorKind::Email)
+    };
+    let both =
+        Location { factors: BTreeSet::from([FactorKind::Totp, FactorKind::Email]), ..location(MfaMode::Internal) };
+    let world = World::new(vec![both.clone()], DeviceStep::Optional);
+    assert!(by_mail(world.clone()));
+    assert!(!by_mail(World { policy: Policy::nist(), ..world.clone() }));
+    assert!(!by_mail(World { mail: false, ..world.clone() }));
+    assert!(!by_mail(World { user: User { email: None, ..world.user.clone() }, ..world.clone() }));
+    assert!(!by_mail(World { locations: vec![both, location(MfaMode::Internal)], ..world }));
 }
 
 /// REQ-4

@@ -4,6 +4,7 @@ use enrollment_core::domain::command::{Begin, Changed, Command, Decision, Effect
 use enrollment_core::domain::decide;
 use enrollment_core::domain::enrollment::{Closure, Enrollment, Purpose, Session, Work};
 use enrollment_core::domain::event::Event;
+use enrollment_core::domain::policy::EmailCodeRules;
 use enrollment_core::domain::rejection::Rejection;
 use enrollment_core::domain::user::User;
 use enrollment_core::time::{Span, Timestamp};
@@ -87,6 +88,32 @@ impl Story {
     /// A code; `None`: a wrong one.
     pub(crate) fn code(&mut self, by: u32, matched: Option<u64>) -> Answer {
         self.step(by, Step::ConfirmTotp { matched, recovery: codes(1) })
+    }
+
+    /// A wrong code of an app, which is offered first where none is.
+    pub(crate) fn wrong_app(&mut self, by: u32) -> Answer {
+        self.step(by, Step::OfferTotp(sealed(1)))?;
+        self.code(by, None)
+    }
+
+    /// A code by e-mail, under the usual rules.
+    pub(crate) fn send_code(&mut self, by: u32) -> Answer {
+        self.send_code_if(by, true)
+    }
+
+    pub(crate) fn send_code_if(&mut self, by: u32, offered: bool) -> Answer {
+        let [digest] = codes(1).try_into().expect("one");
+        self.step(by, Step::RequestEmailCode { offered, rules: EmailCodeRules::default(), seed: seed(1), digest })
+    }
+
+    /// The code that was sent last, or a wrong one.
+    pub(crate) fn enter(&mut self, by: u32, right: bool) -> Answer {
+        self.step(by, Step::ConfirmEmailCode { right, recovery: codes(1) })
+    }
+
+    /// Other recovery codes.
+    pub(crate) fn recovery(&mut self, by: u32, tag: u16) -> Answer {
+        self.step(by, Step::ReplaceRecoveryCodes(codes(tag)))
     }
 
     pub(crate) fn stage(&mut self, by: u32, tag: u16, world: &World) -> Answer {

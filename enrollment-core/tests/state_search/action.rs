@@ -5,9 +5,9 @@ use enrollment_core::domain::enrollment::Closure;
 use enrollment_core::time::Timestamp;
 
 use super::common::{VALIDITY, device, profile, secret, seed, token};
-use super::world::{Values, Variant};
+use super::world::{RULES, Values, Variant};
 
-/// Tells values of one kind apart: passwords, TOTP secrets, sets of recovery codes, devices, profiles.
+/// Tells values of one kind apart: passwords, TOTP secrets, codes, sets of recovery codes, devices, profiles.
 pub(crate) type Tag = u16;
 
 /// The serial of a session that never was.
@@ -48,6 +48,16 @@ pub(crate) enum Act {
         codes: Tag,
     },
     Codes(Tag),
+    /// Asks for a code by e-mail, where such codes are offered or not.
+    SendCode {
+        code: Tag,
+        offered: bool,
+    },
+    /// Enters a code: the one that was sent last, or another.
+    EnterCode {
+        right: bool,
+        codes: Tag,
+    },
     Stage {
         device: Tag,
         /// It clashes with the device that waits.
@@ -99,6 +109,15 @@ impl Act {
             Self::Offer(tag) => Step::OfferTotp(values.sealed(*tag).clone()),
             Self::Confirm { matched, codes } => {
                 Step::ConfirmTotp { matched: *matched, recovery: values.codes(*codes).to_vec() }
+            }
+            Self::SendCode { code, offered } => Step::RequestEmailCode {
+                offered: *offered,
+                rules: RULES,
+                seed: seed(u32::from(*code)),
+                digest: values.codes(*code)[0].clone(),
+            },
+            Self::EnterCode { right, codes } => {
+                Step::ConfirmEmailCode { right: *right, recovery: values.codes(*codes).to_vec() }
             }
             Self::Codes(tag) => Step::ReplaceRecoveryCodes(values.codes(*tag).to_vec()),
             Self::Stage { device: tag, displaces, world } => Step::StageDevice {

@@ -12,7 +12,7 @@ use enrollment_core::time::Timestamp;
 
 use super::action::{Act, Action, FOREIGN, Tag};
 use super::common::{SESSION, device, secret};
-use super::world::{Values, Variant};
+use super::world::{RULES, Values, Variant};
 
 /// What has happened so far.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +27,12 @@ pub(crate) struct Ledger {
     gone: Vec<DeviceId>,
     /// Accepted codes: secret and step.
     accepted: Vec<(Tag, u64)>,
+    /// The code by e-mail that was sent last and not used: who asked for it, in which session, and when.
+    code: Option<(u64, u32, Timestamp)>,
+    /// Codes by e-mail sent since the session's time began.
+    codes: u32,
+    /// Who entered a right code that came by e-mail.
+    mailed: u64,
     /// The session that may act, and until when.
     session: Option<(u32, Timestamp)>,
     completions: u32,
@@ -86,6 +92,9 @@ impl Ledger {
         let deadline = after.session().map(|session| session.deadline);
         ensure!(deadline == Some(expected), "I3: the deadline is {deadline:?} and not {expected}");
         let known = shown.iter().filter_map(|serial| self.people.get(*serial as usize)).fold(0, |all, one| all | one);
+        if living.is_none() {
+            self.codes = 0;
+        }
         let serial = after.serial;
         self.people.resize(serial as usize, 0);
         self.people.push(if known == 0 { 1 << serial } else { known });
@@ -112,7 +121,7 @@ impl Ledger {
             self.session = None;
         }
         if changed.outcome.is_err() {
-            let wrong = u32::from(matches!(act, Act::Confirm { .. }));
+            let wrong = u32::from(matches!(act, Act::Confirm { .. } | Act::EnterCode { .. }));
             ensure!(changed.next.wrong_codes == before.wrong_codes + wrong, "I5: a wrong code was not counted");
             return Ok(());
         }
@@ -134,6 +143,25 @@ impl Ledger {
                 let later = |(known, last): &(Tag, u64)| *known != secret || *last < step;
                 ensure!(self.accepted.iter().all(later), "I6: a step was accepted twice");
                 self.accepted.push((secret, step));
+                None
+            }
+            Act::SendCode { .. } => {
+                self.codes += 1;
+                ensure!(self.codes <= RULES.per_session, "MFA-2: more codes than one session allows");
+                let moments = RULES.again_after.duration();
+                let just_sent = |(_, session, at): &(u64, u32, Timestamp)| *session == by && now < at.plus(moments);
+                ensure!(!self.code.as_ref().is_some_and(just_sent), "MFA-2: a double click sent two codes");
+                self.code = Some((me, by, now));
+                None
+            }
+            Act::EnterCode { right, .. } => {
+                ensure!(*right, "MFA-2: a factor was verified without a right code");
+                let Some((who, _, at)) = self.code.take() else {
+                    return Err("MFA-2: a code that was used or never sent".to_owned());
+                };
+                ensure!(who & me != 0, "TOK-5: a code that somebody else asked for");
+                ensure!(now < at.plus(RULES.validity.duration()), "MFA-2: a code whose time is over");
+                self.mailed |= me;
                 None
             }
             Act::Profile(_) | Act::Complete { .. } => None,
@@ -165,8 +193,8 @@ impl Ledger {
         let work = &session.work;
         ensure!(world.active, "I4: completed for a disabled user");
         let password = work.password.as_ref().map(|password| password.long_enough_alone);
-        let missing =
-            world.missing(before.purpose, work.profile.is_some(), password, work.totp.is_some(), work.device.is_some());
+        let factors = (work.totp.is_some(), work.email);
+        let missing = world.missing(before.purpose, work.profile.is_some(), password, factors, work.device.is_some());
         ensure!(missing.is_empty(), "I4: completed without {missing:?}");
         let promotes = changed.effects.iter().any(|effect| matches!(effect, Effect::PromoteDevice(_)));
         let keeps = work.device.is_some() && world.keeps_device(before.purpose);
@@ -188,6 +216,7 @@ impl Ledger {
                 let expected = work.password.as_ref().map(|password| password.hash.clone());
                 ensure!(hash(user) == expected, "the user has another password");
                 ensure!(user.credentials.totp == work.totp, "the user has another factor");
+                ensure!(user.credentials.email == work.email, "the user has another factor by mail");
                 ensure!(user.credentials.recovery == work.recovery, "the user has other recovery codes");
             }
         }
@@ -237,6 +266,9 @@ impl Ledger {
         let held = session.held.as_ref().map(|held| (held.serial, &held.work));
         for (serial, work) in [Some((session.serial, &session.work)), held].into_iter().flatten() {
             let holder = self.people[serial as usize];
+            ensure!(!work.email || self.mailed & holder != 0, "I13: {serial} has a factor that somebody else verified");
+            let asker = self.code.map_or(0, |(who, ..)| who);
+            ensure!(work.email_code.is_none() || asker & holder != 0, "TOK-5: {serial} has a code of somebody else");
             for tag in chosen_in(work, values) {
                 let author = self.authors[usize::from(tag)];
                 ensure!(author & holder != 0, "I13: session {serial} has {tag}, which somebody else chose");

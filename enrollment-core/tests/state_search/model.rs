@@ -8,7 +8,7 @@ use enrollment_core::time::Timestamp;
 
 use super::action::{Act, Action, Tag};
 use super::common::{ISSUED, SESSION, VALIDITY};
-use super::world::Variant;
+use super::world::{RULES, Variant};
 
 /// The limits of a search: small, so that each is reached.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +42,8 @@ pub(crate) struct Model {
     pub(crate) sessions: u32,
     pub(crate) serial: u32,
     pub(crate) wrong_codes: u32,
+    /// Codes by e-mail so far.
+    pub(crate) email_codes: u32,
     pub(crate) takeovers: u32,
     /// Sessions that are over because of another, oldest first.
     pub(crate) fenced: Vec<u32>,
@@ -66,6 +68,9 @@ pub(crate) struct Session {
     pub(crate) started: Timestamp,
     pub(crate) deadline: Timestamp,
     pub(crate) passwords: u32,
+    /// Codes by e-mail in this session, and the last one while it can be entered.
+    pub(crate) email_codes: u32,
+    pub(crate) code: Option<Code>,
     pub(crate) profile: Option<Tag>,
     /// What its holder chose.
     pub(crate) mine: Choices,
@@ -73,11 +78,21 @@ pub(crate) struct Session {
     pub(crate) waiting: Option<(u32, Choices)>,
 }
 
+/// A code that was sent.
+#[derive(Debug, Clone)]
+pub(crate) struct Code {
+    pub(crate) tag: Tag,
+    pub(crate) number: u32,
+    pub(crate) made: Timestamp,
+    pub(crate) expires: Timestamp,
+}
+
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Choices {
     pub(crate) password: Option<(Tag, bool)>,
     pub(crate) offered: Option<Tag>,
     pub(crate) totp: Option<(Tag, u64)>,
+    pub(crate) email: bool,
     pub(crate) codes: Option<Tag>,
     pub(crate) device: Option<Tag>,
 }
@@ -93,6 +108,7 @@ impl Model {
             sessions: 0,
             serial: 0,
             wrong_codes: 0,
+            email_codes: 0,
             takeovers: 0,
             fenced: Vec::new(),
             noted: None,
@@ -149,10 +165,10 @@ impl Model {
         if self.now >= self.expires {
             return Verdict::Refused("token_expired");
         }
-        let (started, deadline, passwords) = match living {
-            Some(session) => (session.started, session.deadline, session.passwords),
+        let (started, deadline, passwords, email_codes) = match living {
+            Some(session) => (session.started, session.deadline, session.passwords, session.email_codes),
             None if self.sessions == self.limits.sessions => return Verdict::Refused("sessions_exhausted"),
-            None => (self.now, self.now.plus(SESSION.duration()), 0),
+            None => (self.now, self.now.plus(SESSION.duration()), 0, 0),
         };
         if living.is_some() {
             self.takeovers += 1;
@@ -162,6 +178,9 @@ impl Model {
         self.fence();
         self.serial += 1;
         let profile = before.as_ref().and_then(|session| session.profile);
+        // Whoever asked for a code may enter it; nobody else ever can.
+        let asked = before.as_ref().filter(|session| shown.contains(&session.serial));
+        let code = asked.and_then(|session| session.code.clone());
         let (mine, waiting) = match before {
             None => (Choices::default(), None),
             Some(before) if shown.contains(&before.serial) => (before.mine, before.waiting),
@@ -176,8 +195,9 @@ impl Model {
                 (mine, waiting)
             }
         };
+        let serial = self.serial;
         self.stage =
-            Stage::Session(Session { serial: self.serial, started, deadline, passwords, profile, mine, waiting });
+            Stage::Session(Session { serial, started, deadline, passwords, email_codes, code, profile, mine, waiting });
         Verdict::Done(Outcome::Begun)
     }
 
@@ -185,6 +205,7 @@ impl Model {
         let now = self.now;
         let purpose = self.purpose;
         let limits = self.limits;
+        let last_session = self.sessions == limits.sessions;
         let session = match &mut self.stage {
             Stage::Closed(why) => return Verdict::Refused(told(*why)),
             Stage::Completed { serial, .. } if *serial != by => return Verdict::Refused("session_superseded"),
@@ -206,7 +227,9 @@ impl Model {
             Act::Profile(_) | Act::Password { .. } if purpose != Purpose::Onboarding => {
                 return Verdict::Refused("step_not_offered");
             }
-            Act::Offer(_) | Act::Confirm { .. } | Act::Codes(_) if purpose == Purpose::Device => {
+            Act::Offer(_) | Act::Confirm { .. } | Act::Codes(_) | Act::SendCode { .. } | Act::EnterCode { .. }
+                if purpose == Purpose::Device =>
+            {
                 return Verdict::Refused("step_not_offered");
             }
             Act::Profile(tag) => {
@@ -227,6 +250,7 @@ impl Model {
                 }
                 session.passwords += 1;
                 session.waiting = None;
+                session.code = session.code.take().filter(|_| !mine.email);
             }
             Act::Offer(tag) => {
                 if mine.offered.is_some() {
@@ -239,19 +263,45 @@ impl Model {
                 (None, _) => return Verdict::Refused("mfa_not_started"),
                 (Some(secret), Some(step)) => {
                     mine.totp = Some((secret, step));
-                    mine.codes = Some(codes);
+                    if !mine.email {
+                        mine.codes = Some(codes);
+                    }
                     mine.offered = None;
                 }
-                (Some(_), None) => {
-                    self.wrong_codes += 1;
-                    if self.wrong_codes == limits.wrong_codes {
-                        return self.end(Closure::Locked, Verdict::Noted("token_locked"));
-                    }
-                    return Verdict::Noted("wrong_code");
+                (Some(_), None) => return self.wrong_code(),
+            },
+            Act::SendCode { .. } if mine.email => return again,
+            Act::SendCode { offered: false, .. } => return Verdict::Refused("email_codes_not_offered"),
+            Act::SendCode { code: tag, .. } => {
+                let moments = RULES.again_after.duration();
+                if session.code.as_ref().is_some_and(|code| now < code.made.plus(moments) && now < code.expires) {
+                    return again;
                 }
+                if session.email_codes == RULES.per_session {
+                    return Verdict::Refused("codes_exhausted");
+                }
+                session.email_codes += 1;
+                self.email_codes += 1;
+                // A code lives no longer than the last session in which it could be entered.
+                let end = if last_session { session.deadline } else { session.deadline.max(self.expires) };
+                let expires = now.plus(RULES.validity.duration()).min(end);
+                session.code = Some(Code { tag, number: self.email_codes, made: now, expires });
+            }
+            Act::EnterCode { right, codes } => match &session.code {
+                None if mine.email => return again,
+                None => return Verdict::Refused("mfa_not_started"),
+                Some(code) if now >= code.expires => return Verdict::Refused("code_expired"),
+                Some(_) if right => {
+                    session.code = None;
+                    mine.email = true;
+                    if mine.totp.is_none() {
+                        mine.codes = Some(codes);
+                    }
+                }
+                Some(_) => return self.wrong_code(),
             },
             Act::Codes(tag) => {
-                if mine.totp.is_none() {
+                if mine.totp.is_none() && !mine.email {
                     return Verdict::Refused("mfa_not_verified");
                 }
                 mine.codes = Some(tag);
@@ -280,7 +330,7 @@ impl Model {
                     purpose,
                     session.profile.is_some(),
                     password,
-                    mine.totp.is_some(),
+                    (mine.totp.is_some(), mine.email),
                     mine.device.is_some(),
                 );
                 if !missing.is_empty() {
@@ -312,7 +362,16 @@ impl Model {
         }
         session.mine = Choices::default();
         session.waiting = None;
+        session.code = None;
         Verdict::Done(Outcome::Done)
+    }
+
+    fn wrong_code(&mut self) -> Verdict {
+        self.wrong_codes += 1;
+        if self.wrong_codes == self.limits.wrong_codes {
+            return self.end(Closure::Locked, Verdict::Noted("token_locked"));
+        }
+        Verdict::Noted("wrong_code")
     }
 
     fn end(&mut self, why: Closure, verdict: Verdict) -> Verdict {
@@ -330,11 +389,12 @@ impl Choices {
     /// What one person has who chose `self` now and `old` before: the newer of each, but the older password, which
     /// they have just typed.
     fn joined(self, old: Self) -> Self {
-        let codes = if self.totp.is_some() { self.codes } else { old.codes };
+        let codes = if self.totp.is_some() || self.email { self.codes } else { old.codes };
         Self {
             password: old.password,
             offered: self.offered.or(old.offered),
             totp: self.totp.or(old.totp),
+            email: self.email || old.email,
             codes,
             device: self.device.or(old.device),
         }

@@ -12,8 +12,8 @@ use super::action::{Act, Action, FOREIGN, Tag};
 use super::common::invitation;
 use super::compare::{same, verdict};
 use super::ledger::{Ledger, ensure};
-use super::model::{Choices, Limits, Model, Stage, Verdict};
-use super::world::{Values, Variant, worlds};
+use super::model::{Choices, Code, Limits, Model, Stage, Verdict};
+use super::world::{RULES, Values, Variant, worlds};
 
 /// How much of the world is searched.
 #[derive(Debug, Clone, Copy)]
@@ -22,9 +22,11 @@ pub(crate) struct Scope {
     pub(crate) limits: Limits,
     /// How many actions one after the other; `None`: until nothing new is reached, so sequences of every length.
     pub(crate) depth: Option<usize>,
-    /// Whether profiles and passwords, factors, devices, closing and the clock are tried.
+    /// Whether profiles and passwords, authenticator apps, devices, closing and the clock are tried.
     pub(crate) words: bool,
     pub(crate) factors: bool,
+    /// Codes by e-mail.
+    pub(crate) mails: bool,
     pub(crate) devices: bool,
     pub(crate) endings: bool,
     pub(crate) clock: bool,
@@ -155,13 +157,24 @@ struct Key {
 #[derive(PartialEq, Eq, Hash)]
 enum KeyStage {
     Invited,
-    Session { ends_in: i64, passwords: u32, profile: Option<Tag>, mine: Shape, waiting: Option<Shape> },
-    Completed { ends_in: i64 },
+    Session {
+        ends_in: i64,
+        passwords: u32,
+        email_codes: u32,
+        /// When another can be asked for, and when this one is over.
+        code: Option<(i64, i64)>,
+        profile: Option<Tag>,
+        mine: Shape,
+        waiting: Option<Shape>,
+    },
+    Completed {
+        ends_in: i64,
+    },
     Closed(Closure),
 }
 
-/// Password (and whether it stands alone), secret on offer, factor, device.
-type Shape = (Option<bool>, bool, bool, bool);
+/// Password (and whether it stands alone), secret on offer, factors, device.
+type Shape = (Option<bool>, bool, (bool, bool), bool);
 
 impl Key {
     fn of(model: &Model) -> Self {
@@ -169,13 +182,15 @@ impl Key {
         let until = |instant: Timestamp| (instant.micros() - model.now.micros()).max(-1);
         let shape = |choices: &Choices| {
             let password = choices.password.map(|(_, long)| long);
-            (password, choices.offered.is_some(), choices.totp.is_some(), choices.device.is_some())
+            (password, choices.offered.is_some(), (choices.totp.is_some(), choices.email), choices.device.is_some())
         };
         let stage = match &model.stage {
             Stage::Invited => KeyStage::Invited,
             Stage::Session(session) => KeyStage::Session {
                 ends_in: until(session.deadline),
                 passwords: session.passwords,
+                email_codes: session.email_codes,
+                code: session.code.as_ref().map(|code| (until(again(code)), until(code.expires))),
                 profile: session.profile,
                 mine: shape(&session.mine),
                 waiting: session.waiting.as_ref().map(|(_, choices)| shape(choices)),
@@ -191,6 +206,11 @@ impl Key {
             stage,
         }
     }
+}
+
+/// The first instant at which another code can be asked for.
+fn again(code: &Code) -> Timestamp {
+    code.made.plus(RULES.again_after.duration())
 }
 
 /// A fenced session whose choices do not wait.
@@ -230,7 +250,9 @@ fn actions(model: &Model, scope: &Scope, worlds: usize) -> Vec<Action> {
             _ => None,
         });
         let around = |instant: Timestamp| [-1, 0, 1].map(|by| Timestamp::from_micros(instant.micros() + by));
-        let instants = deadline.into_iter().chain([model.expires]).flat_map(around);
+        let code = session.and_then(|session| session.code.as_ref());
+        let code = code.map(|code| [again(code), code.expires]).into_iter().flatten();
+        let instants = deadline.into_iter().chain([model.expires]).chain(code).flat_map(around);
         all.extend(instants.filter(|instant| *instant > model.now).map(Action::Clock));
     }
     all
@@ -253,6 +275,10 @@ fn acts(model: &Model, scope: &Scope, worlds: usize) -> Vec<Act> {
     if scope.factors {
         all.extend([Act::Offer(fresh), Act::Codes(fresh)]);
         all.extend([Some(7), None].map(|matched| Act::Confirm { matched, codes: fresh }));
+    }
+    if scope.mails {
+        all.extend([true, false].map(|offered| Act::SendCode { code: fresh, offered }));
+        all.extend([true, false].map(|right| Act::EnterCode { right, codes: fresh }));
     }
     if scope.devices {
         let mine = session.and_then(|session| session.mine.device);

@@ -4,12 +4,18 @@ use std::collections::BTreeSet;
 
 use enrollment_core::domain::enrollment::Purpose;
 use enrollment_core::domain::location::{FactorKind, Location, MfaMode};
+use enrollment_core::domain::policy::EmailCodeRules;
 use enrollment_core::domain::settings::DeviceStep;
 use enrollment_core::domain::user::{ChosenPassword, UserStatus};
 use enrollment_core::secret::{KeyedDigest, Sealed};
+use enrollment_core::time::Span;
 
 use super::action::Tag;
 use super::common::{World, codes, elsewhere, location, password, sealed};
+
+/// Small bounds for codes by e-mail, so that each is reached: two in a session, valid for half of it.
+pub(crate) const RULES: EmailCodeRules =
+    EmailCodeRules { digits: 6, validity: Span::minutes(5), per_session: 2, again_after: Span::seconds(30) };
 
 /// Circumstances, and the facts of them that the rules are about. The facts are stated, not computed, so that they
 /// can contradict the code.
@@ -24,11 +30,13 @@ pub(crate) struct Variant {
     pub(crate) mfa: bool,
     /// Every location that asks for our factor accepts an authenticator app.
     pub(crate) totp: bool,
+    /// Every location that asks for our factor accepts codes by e-mail, the policy does, and they reach the user.
+    pub(crate) email: bool,
     pub(crate) step: DeviceStep,
 }
 
 fn variant(world: World, reach: bool, mfa: bool) -> Variant {
-    Variant { active: true, reach, mfa, totp: true, step: world.settings.device_step, world }
+    Variant { active: true, reach, mfa, totp: true, email: !mfa, step: world.settings.device_step, world }
 }
 
 /// Every circumstance worth telling apart.
@@ -37,14 +45,20 @@ pub(crate) fn worlds() -> Vec<Variant> {
     let mut disabled = plain();
     disabled.user.status = UserStatus::Disabled;
     let by_mail = Location { factors: BTreeSet::from([FactorKind::Email]), ..location(MfaMode::Internal) };
+    let mut strict = World::new(vec![], DeviceStep::Mandatory);
+    strict.policy.require_strong_factor = true;
+    let mut mute = World::new(vec![location(MfaMode::External)], DeviceStep::Optional);
+    mute.mail = false;
+    let mut nowhere = World::new(vec![location(MfaMode::Disabled)], DeviceStep::AdministratorsOnly);
+    nowhere.user.email = None;
     vec![
-        variant(World::new(vec![], DeviceStep::Mandatory), false, false),
+        Variant { email: false, ..variant(strict, false, false) },
         variant(plain(), true, false),
-        variant(World::new(vec![location(MfaMode::External)], DeviceStep::Optional), true, false),
-        variant(World::new(vec![location(MfaMode::Disabled)], DeviceStep::AdministratorsOnly), true, false),
+        Variant { email: false, ..variant(mute, true, false) },
+        Variant { email: false, ..variant(nowhere, true, false) },
         variant(World::new(vec![location(MfaMode::Internal)], DeviceStep::Mandatory), true, true),
         variant(World::new(vec![elsewhere(MfaMode::Internal)], DeviceStep::Optional), false, true),
-        Variant { totp: false, ..variant(World::new(vec![by_mail], DeviceStep::Optional), true, true) },
+        Variant { totp: false, email: true, ..variant(World::new(vec![by_mail], DeviceStep::Optional), true, true) },
         Variant { active: false, ..variant(disabled, true, false) },
     ]
 }
@@ -56,24 +70,24 @@ impl Variant {
         purpose: Purpose,
         profile: bool,
         password: Option<bool>,
-        totp: bool,
+        (totp, email): (bool, bool),
         device: bool,
     ) -> Vec<&'static str> {
-        let totp = totp && self.totp;
+        let factor = (totp && self.totp) || (email && self.email);
         let says = |code, holds: bool| if holds { None } else { Some(code) };
         match purpose {
             Purpose::Onboarding => [
                 says("profile", profile),
                 says("password", password.is_some()),
-                says("password_length", password != Some(false) || totp),
-                says("mfa", totp || !self.mfa),
+                says("password_length", password != Some(false) || factor),
+                says("mfa", factor || !self.mfa),
                 says("device", device || !self.reach || self.step != DeviceStep::Mandatory),
             ]
             .into_iter()
             .flatten()
             .collect(),
             Purpose::Device => says("device", device).into_iter().collect(),
-            Purpose::Factor => says("mfa", totp).into_iter().collect(),
+            Purpose::Factor => says("mfa", factor).into_iter().collect(),
         }
     }
 

@@ -37,14 +37,15 @@ pub(super) fn begin(state: &Enrollment, begin: &Begin, now: Timestamp) -> Result
         started: now,
         deadline: now.plus(state.terms.session.duration()),
         passwords: 0,
+        email_codes: 0,
         work,
         held,
     }));
     Ok(changed(next, Outcome::Begun, effects, Event::SessionBegun))
 }
 
-/// A new holder in a session that lives: the same deadline and the same count of passwords, so that nobody gains time
-/// or tries by it.
+/// A new holder in a session that lives: the same deadline and the same counts of passwords and codes, so that nobody
+/// gains time or tries by it.
 fn take_over(state: &Enrollment, session: &Session, begin: &Begin) -> Decision {
     let (work, held, effects) = hand_over(session, begin);
     let mut next = fenced(state);
@@ -56,6 +57,7 @@ fn take_over(state: &Enrollment, session: &Session, begin: &Begin) -> Decision {
         started: session.started,
         deadline: session.deadline,
         passwords: session.passwords,
+        email_codes: session.email_codes,
         work,
         held,
     }));
@@ -75,7 +77,8 @@ fn hand_over(from: &Session, begin: &Begin) -> (Work, Option<Held>, Vec<Effect>)
     let held = if from.work.has_choices() {
         // Of two earlier holders only the later one's choices are kept: one staged device at most waits.
         effects.extend(foreign.and_then(|held| held.work.device).map(Effect::ReleaseDevice));
-        Some(Held { by: from.digest, serial: from.serial, work: Work { profile: None, ..from.work.clone() } })
+        let work = Work { profile: None, email_code: None, ..from.work.clone() };
+        Some(Held { by: from.digest, serial: from.serial, work })
     } else {
         foreign
     };

@@ -74,6 +74,9 @@ fn with_choices(user: &User, state: &Enrollment, session: &Session, now: Timesta
     }
     if work.totp.is_some() {
         user.credentials.totp.clone_from(&work.totp);
+    }
+    if work.has_factor() {
+        user.credentials.email |= work.email;
         user.credentials.recovery.clone_from(&work.recovery);
     }
     if state.purpose == Purpose::Onboarding {

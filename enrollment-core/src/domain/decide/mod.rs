@@ -3,6 +3,7 @@
 mod begin;
 mod close;
 mod complete;
+mod email_code;
 mod step;
 pub use step::{device_offered, session_opens};
 

@@ -1,7 +1,7 @@
 //! The enrollee's steps.
 
 use super::close::{closed, released};
-use super::{changed, complete};
+use super::{changed, complete, email_code};
 use crate::domain::command::{Changed, Decision, Effect, Outcome, Step};
 use crate::domain::enrollment::{Closure, Enrollment, Phase, Purpose, Session};
 use crate::domain::event::Event;
@@ -64,9 +64,17 @@ pub(super) fn step(state: &Enrollment, digest: Digest, step: Step<'_>, now: Time
             only_for(state, &[Purpose::Onboarding, Purpose::Factor])?;
             confirm_totp(state, session, matched, recovery, now)
         }
+        Step::RequestEmailCode { offered, rules, seed, digest } => {
+            only_for(state, &[Purpose::Onboarding, Purpose::Factor])?;
+            email_code::request(state, session, offered, rules, (seed, digest), now)
+        }
+        Step::ConfirmEmailCode { right, recovery } => {
+            only_for(state, &[Purpose::Onboarding, Purpose::Factor])?;
+            email_code::confirm(state, session, right, recovery, now)
+        }
         Step::ReplaceRecoveryCodes(codes) => {
             only_for(state, &[Purpose::Onboarding, Purpose::Factor])?;
-            if session.work.totp.is_none() {
+            if !session.work.has_factor() {
                 return Err(Rejection::MfaNotVerified);
             }
             let next = with_session(state, |session| session.work.recovery = codes);
@@ -83,7 +91,7 @@ fn only_for(state: &Enrollment, purposes: &[Purpose]) -> Result<(), Rejection> {
     if purposes.contains(&state.purpose) { Ok(()) } else { Err(Rejection::StepNotOffered) }
 }
 
-fn with_session(state: &Enrollment, edit: impl FnOnce(&mut Session)) -> Enrollment {
+pub(super) fn with_session(state: &Enrollment, edit: impl FnOnce(&mut Session)) -> Enrollment {
     let mut next = state.clone();
     if let Phase::InSession(session) = &mut next.phase {
         edit(session);
@@ -123,10 +131,12 @@ fn choose_password(
         work.password = password;
         if let Some(held) = reclaimed {
             // What the present holder has done since stands; the rest comes from before.
-            if work.totp.is_none() {
-                work.totp = held.work.totp;
+            if !work.has_factor() {
                 work.recovery = held.work.recovery;
             }
+            work.totp = work.totp.take().or(held.work.totp);
+            work.email |= held.work.email;
+            work.email_code.take_if(|_| work.email);
             work.offered_totp = work.offered_totp.take().or(held.work.offered_totp);
             match (work.device, held.work.device) {
                 (Some(_), Some(old)) => effects.push(Effect::ReleaseDevice(old)),
@@ -155,13 +165,16 @@ fn confirm_totp(
     let next = with_session(state, |session| {
         session.work.offered_totp = None;
         session.work.totp = Some(TotpFactor { secret, last_step });
-        session.work.recovery = recovery;
+        // Where codes by e-mail were verified first, the codes handed out then go on (MFA-3).
+        if !session.work.email {
+            session.work.recovery = recovery;
+        }
     });
     Ok(changed(next, Outcome::Done, Vec::new(), Event::TotpConfirmed))
 }
 
 /// A wrong code is a decision like any other: counted before its answer leaves (MFA-4).
-fn wrong_code(state: &Enrollment, now: Timestamp) -> Decision {
+pub(super) fn wrong_code(state: &Enrollment, now: Timestamp) -> Decision {
     let mut counted = state.clone();
     counted.wrong_codes = state.wrong_codes.saturating_add(1);
     let left = state.terms.wrong_codes.saturating_sub(counted.wrong_codes);

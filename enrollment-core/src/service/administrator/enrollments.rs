@@ -73,7 +73,7 @@ impl Administrator<'_> {
             let world = self.service.world_of(user, by.user, &[]).await?.ok_or(Rejection::NotFound { what: "user" })?;
             by.demand_rank(world.user.record.role)?;
             self.demand_delivery(by, start, &world.settings, world.user.record.email.as_ref())?;
-            let reaches = world.circumstances(self.service.policy()).reachable().next().is_some();
+            let reaches = world.circumstances(self.service).reachable().next().is_some();
             demand_startable(&world.user.record, start.purpose, reaches)?;
             let mut draft = Draft::new(self.service.now());
             let issued = self.restart(&mut draft, by, &world, start).await?;

@@ -119,6 +119,7 @@ impl Administrator<'_> {
             serial: 0,
             past_sessions: Vec::new(),
             wrong_codes: 0,
+            email_codes: 0,
             takeovers: 0,
             last_refusal: None,
             sending: Sending { delivery: start.delivery, address: start.email.clone(), mail },

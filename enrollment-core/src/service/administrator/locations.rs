@@ -11,7 +11,6 @@ use crate::domain::device::PublicKey;
 use crate::domain::event::Event;
 use crate::domain::group::Access;
 use crate::domain::location::{DnsEntry, Endpoint, FactorKind, Location, MfaMode, Ownership};
-use crate::domain::policy::Policy;
 use crate::domain::rejection::Rejection;
 use crate::domain::requirement::accepted_factors;
 use crate::domain::role::Permission;
@@ -20,7 +19,7 @@ use crate::id::{LocationId, Number};
 use crate::record::{Guard, GuardRow, IndexName, Stored, UniqueName, Version, new_row};
 use crate::secret::PrivateKey;
 use crate::service::turn::{Draft, INSTANCE, TURNS, Written};
-use crate::service::{Answer, Failure, Principal};
+use crate::service::{Answer, Failure, Principal, Service};
 use crate::time::Timestamp;
 
 /// A location to be added.
@@ -225,7 +224,7 @@ impl Administrator<'_> {
     ) -> Result<(), Failure> {
         check_ranges(location)?;
         let known = self.service.locations_at(guard.map(|guard| guard.version)).await?;
-        check_factors(location, &known, self.service.policy())?;
+        check_factors(location, &known, self.service)?;
         Ok(())
     }
 }
@@ -253,16 +252,16 @@ fn check_ranges(location: &Location) -> Result<(), Rejection> {
     demand(mtu.is_none_or(|mtu| (576..=9216).contains(&mtu)), "mtu", || "576 to 9216 bytes".to_owned())
 }
 
-/// With this location, some factor must be left that the policy and every location with internal MFA accept. Otherwise
-/// nobody could complete an enrollment that needs one.
-fn check_factors(location: &Location, known: &[Location], policy: &Policy) -> Result<(), Rejection> {
+/// With this location, some factor must be left that can be set up here and that the policy and every location with
+/// internal MFA accept. Otherwise nobody could complete an enrollment that needs one.
+fn check_factors(location: &Location, known: &[Location], service: &Service) -> Result<(), Rejection> {
     let others = known.iter().filter(|other| other.id != location.id);
     let all = others.chain(std::iter::once(location));
-    // Codes by e-mail cannot be set up in this release, which sends no mail: a location that takes nothing else would
-    // stop every enrollment.
-    let fits = !location.asks_for_our_factor() || accepted_factors(all, policy).contains(&FactorKind::Totp);
-    demand(fits, "factors", || {
-        "no second factor would be left that the policy and all locations with internal MFA accept".to_owned()
+    let accepted = accepted_factors(all, service.policy(), service.can_mail());
+    demand(!location.asks_for_our_factor() || !accepted.is_empty(), "factors", || {
+        "no second factor would be left that the policy and all locations with internal MFA accept; codes by e-mail \
+         need mail to be configured"
+            .to_owned()
     })
 }
 

@@ -165,7 +165,7 @@ impl Progress {
                 stage: Stage::InSession,
                 profile: session.work.profile.is_some(),
                 password: session.work.password.is_some(),
-                mfa: session.work.totp.is_some(),
+                mfa: session.work.has_factor(),
                 device: session.work.device.is_some(),
             },
             Phase::Completed(completed) => Self {

@@ -51,7 +51,7 @@ impl Enrollee<'_> {
             let found = self.by_session(session.digest(), origin, OPERATION).await?;
             let open = self.open_found(found, origin, OPERATION, &[TemplateText::key(ONBOARDING)]).await?;
             let now = self.service.now();
-            let circumstances = open.world.circumstances(self.service.policy());
+            let circumstances = open.world.circumstances(self.service);
             let command = Command::Step { session: session.digest(), step: Step::Complete(circumstances) };
             match decide(&open.stored.record, command, now) {
                 Err(rejection) => return Err(self.refuse(&open, "complete", rejection).await),

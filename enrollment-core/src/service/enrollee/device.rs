@@ -105,7 +105,7 @@ impl Enrollee<'_> {
                 self.readable(&open, session.digest(), now, Some(OPERATION)).await?;
                 return Ok(pair.answer(&device, Self::configs(&open.world, &replaced)));
             }
-            let offered = device_offered(enrollment.purpose, &open.world.circumstances(self.service.policy()));
+            let offered = device_offered(enrollment.purpose, &open.world.circumstances(self.service));
             if let Err(rejection) = live.and(offered) {
                 return Err(self.refuse(&open, OPERATION, rejection).await);
             }
@@ -160,7 +160,7 @@ impl Enrollee<'_> {
         (device, displaces): (DeviceId, bool),
         now: crate::time::Timestamp,
     ) -> Result<Changed, Rejection> {
-        let circumstances = open.world.circumstances(self.service.policy());
+        let circumstances = open.world.circumstances(self.service);
         let enrollment = &open.stored.record;
         let command = |step| Command::Step { session: session.digest(), step };
         let decision = decide(enrollment, command(Step::StageDevice { device, displaces, circumstances }), now)?;

@@ -4,9 +4,9 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+use super::step::{Open, Stepped};
 use super::{Enrollee, SessionState};
 use crate::domain::command::{Outcome, Step};
-use crate::domain::enrollment::Enrollment;
 use crate::domain::rejection::Rejection;
 use crate::id::UserId;
 use crate::secret::{Binding, KeyedDigest, RecoveryCode, Sealed, SessionSecret, TotpSecret};
@@ -31,8 +31,11 @@ impl fmt::Debug for TotpOffer {
 /// Recovery codes, shown here only.
 #[derive(Debug)]
 pub struct RecoveryCodes {
-    /// The codes; `None` when the factor was verified before. They can be replaced until completion.
+    /// The codes; `None` when there are some already, since this factor or another was verified before. They can be
+    /// replaced until completion.
     pub codes: Option<Vec<RecoveryCode>>,
+    /// This factor was verified before, and nothing changed.
+    pub already_verified: bool,
     /// Where the session stands.
     pub state: SessionState,
 }
@@ -58,11 +61,11 @@ impl Service {
         Ok(TotpSecret::from_bytes(bytes))
     }
 
-    fn new_recovery_codes(&self) -> Vec<RecoveryCode> {
+    pub(super) fn new_recovery_codes(&self) -> Vec<RecoveryCode> {
         (0..self.policy().recovery_codes).map(|_| RecoveryCode::random(self.entropy())).collect()
     }
 
-    fn recovery_digests(&self, user: UserId, codes: &[RecoveryCode]) -> Vec<KeyedDigest> {
+    pub(super) fn recovery_digests(&self, user: UserId, codes: &[RecoveryCode]) -> Vec<KeyedDigest> {
         codes.iter().map(|code| self.ring().keyed_digest(&recovery_binding(user), code.expose())).collect()
     }
 }
@@ -78,8 +81,8 @@ impl Enrollee<'_> {
 
     async fn try_offer_totp(&self, session: &SessionSecret, origin: Origin) -> Result<TotpOffer, Failure> {
         let fresh = TotpSecret::random(self.service.entropy());
-        let make = |enrollment: &Enrollment, _| {
-            let binding = totp_binding(enrollment.subject);
+        let make = |open: &Open, _| {
+            let binding = totp_binding(open.stored.record.subject);
             let sealed = self.service.ring().seal(&binding, fresh.expose_bytes(), self.service.entropy())?;
             Ok(Step::OfferTotp(sealed))
         };
@@ -125,7 +128,8 @@ impl Enrollee<'_> {
             return Err(Rejection::InvalidField { field: "code", reason: "six digits".to_owned() }.into());
         }
         let codes = self.service.new_recovery_codes();
-        let make = |enrollment: &Enrollment, now| {
+        let make = |open: &Open, now| {
+            let enrollment = &open.stored.record;
             let offered = enrollment.session().and_then(|session| session.work.offered_totp.as_ref());
             let matched = match offered {
                 Some(sealed) => self.service.open_totp(enrollment.subject, sealed)?.matched_step(&digits, now),
@@ -134,8 +138,7 @@ impl Enrollee<'_> {
             Ok(Step::ConfirmTotp { matched, recovery: self.service.recovery_digests(enrollment.subject, &codes) })
         };
         let stepped = self.step(session, origin, "totp_confirm", make).await?;
-        let state = self.state(&stepped.enrollment, &stepped.world)?;
-        Ok(RecoveryCodes { codes: (stepped.outcome == Outcome::Done).then_some(codes), state })
+        self.verified(&stepped, codes)
     }
 
     /// Replaces the recovery codes, so that a lost answer loses nothing (MFA-3).
@@ -149,12 +152,23 @@ impl Enrollee<'_> {
     ) -> Answer<'a, RecoveryCodes> {
         Box::pin(async move {
             let codes = self.service.new_recovery_codes();
-            let make = |enrollment: &Enrollment, _| {
-                Ok(Step::ReplaceRecoveryCodes(self.service.recovery_digests(enrollment.subject, &codes)))
+            let make = |open: &Open, _| {
+                Ok(Step::ReplaceRecoveryCodes(self.service.recovery_digests(open.stored.record.subject, &codes)))
             };
             let stepped = self.step(session, origin, "recovery_codes", make).await?;
             let state = self.state(&stepped.enrollment, &stepped.world)?;
-            Ok(RecoveryCodes { codes: Some(codes), state })
+            Ok(RecoveryCodes { codes: Some(codes), already_verified: false, state })
+        })
+    }
+
+    /// The answer to a right code, with those of the fresh recovery codes that are in force now.
+    pub(super) fn verified(&self, stepped: &Stepped, fresh: Vec<RecoveryCode>) -> Result<RecoveryCodes, Failure> {
+        let digests = self.service.recovery_digests(stepped.enrollment.subject, &fresh);
+        let in_force = stepped.enrollment.session().is_some_and(|session| session.work.recovery == digests);
+        Ok(RecoveryCodes {
+            codes: in_force.then_some(fresh),
+            already_verified: stepped.outcome == Outcome::AlreadyDone,
+            state: self.state(&stepped.enrollment, &stepped.world)?,
         })
     }
 }

@@ -3,6 +3,7 @@
 mod begin;
 mod complete;
 mod device;
+mod email_code;
 mod look;
 mod mfa;
 mod password;
@@ -14,6 +15,7 @@ mod step;
 pub use begin::{BeginRequest, Begun};
 pub use complete::{Completion, Onboarding};
 pub use device::{DeviceKey, DeviceRequest, NewDeviceKey};
+pub use email_code::EmailCodeSent;
 pub use look::Look;
 pub use mfa::{RecoveryCodes, TotpOffer};
 pub use state::{Contact, DeviceConfig, DeviceView, Person, SessionState};

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::step::Open;
 use super::{Enrollee, SessionState};
 use crate::domain::command::Step;
 use crate::domain::enrollment::{Enrollment, Purpose};
@@ -92,7 +93,7 @@ impl Enrollee<'_> {
             None => self.find_out(password, strength.long_enough_alone, current, held, pass).await?,
         };
 
-        let make = |enrollment: &Enrollment, _| step_for(&finding, enrollment);
+        let make = |open: &Open, _| step_for(&finding, &open.stored.record);
         let stepped = self.step(session, origin, OPERATION, make).await?;
         self.state(&stepped.enrollment, &stepped.world)
     }

@@ -1,5 +1,6 @@
 //! Confirming one's own data.
 
+use super::step::Open;
 use super::{Enrollee, SessionState};
 use crate::domain::command::Step;
 use crate::domain::contact::Phone;
@@ -19,7 +20,7 @@ impl Enrollee<'_> {
         origin: Origin,
     ) -> Answer<'a, SessionState> {
         Box::pin(async move {
-            let make = |_: &_, _| Ok(Step::ConfirmProfile(Profile { phone: phone.clone() }));
+            let make = |_: &Open, _| Ok(Step::ConfirmProfile(Profile { phone: phone.clone() }));
             let stepped = self.step(session, origin, "profile", make).await?;
             self.state(&stepped.enrollment, &stepped.world)
         })

@@ -36,7 +36,7 @@ pub struct SessionState {
     pub missing: Vec<Requirement>,
     /// What may be done beyond.
     pub optional: Vec<Requirement>,
-    /// Kinds of factor that can be set up.
+    /// Kinds of factor that can be set up and that count for this user.
     pub factors: Vec<FactorKind>,
     /// Whether a factor is verified in this enrollment.
     pub mfa_verified: bool,
@@ -173,7 +173,7 @@ pub(super) fn device(enrollment: &Enrollment, world: &World) -> Result<Option<De
 impl Enrollee<'_> {
     /// What the enrollee sees, from an enrollment and the world read with its [`device_key`].
     pub(super) fn state(&self, enrollment: &Enrollment, world: &World) -> Result<SessionState, Failure> {
-        let circumstances = world.circumstances(self.service.policy());
+        let circumstances = world.circumstances(self.service);
         let user = &world.user.record;
         let nothing = Work::default();
         let (work, deadline, completed) = match &enrollment.phase {
@@ -196,9 +196,8 @@ impl Enrollee<'_> {
             initiator: world.initiator.as_ref().map(Contact::of),
             missing: if completed { Vec::new() } else { circumstances.missing(enrollment.purpose, work) },
             optional: requirements.optional.into_iter().collect(),
-            // Codes by e-mail need the mail workers, which this release does not have.
-            factors: requirements.factors.into_iter().filter(|kind| *kind == FactorKind::Totp).collect(),
-            mfa_verified: work.totp.is_some() || (completed && !user.credentials.factors().is_empty()),
+            factors: requirements.factors.into_iter().collect(),
+            mfa_verified: work.has_factor() || (completed && !user.credentials.factors().is_empty()),
             settings: world.settings.clone(),
             device: device(enrollment, world)?.as_ref().map(DeviceView::from),
             completed,

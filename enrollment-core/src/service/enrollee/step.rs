@@ -97,21 +97,21 @@ impl Enrollee<'_> {
         self.refuse_known(&open.stored, open.doer.origin, Some(operation), rejection).await
     }
 
-    /// Does one step in the shared loop. `make` is asked for the step in every turn, with the enrollment as it stands
-    /// then; all slow work is done before.
+    /// Does one step in the shared loop. `make` is asked for the step in every turn, with the enrollment and its world as
+    /// they stand then; all slow work is done before.
     pub(super) async fn step(
         &self,
         session: &SessionSecret,
         origin: Origin,
         operation: &'static str,
-        make: impl Fn(&Enrollment, Timestamp) -> Result<Step<'static>, Failure> + Send + Sync,
+        make: impl Fn(&Open, Timestamp) -> Result<Step<'static>, Failure> + Send + Sync,
     ) -> Result<Stepped, Failure> {
         for _ in 0..TURNS {
             let open = self.open(session, origin, Some(operation)).await?;
             let now = self.service.now();
             let enrollment = &open.stored.record;
             let step = match session_opens(enrollment, session.digest(), now) {
-                Ok(_) => make(enrollment, now)?,
+                Ok(_) => make(&open, now)?,
                 Err(rejection) => return Err(self.refuse(&open, operation, rejection).await),
             };
             let decision = decide(enrollment, Command::Step { session: session.digest(), step }, now);

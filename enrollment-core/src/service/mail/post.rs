@@ -99,6 +99,8 @@ impl People {
         let explicit = || enrollment.sending.address.clone().map(Addressee::Explicit);
         match letter {
             _ if letter.is_to_initiator() => current(&self.initiator),
+            // A factor is set up for the address on file, wherever the invitation went.
+            Letter::MfaCode { .. } => current(&self.subject),
             Letter::Onboarding if !self.onboarding => None,
             // Whoever never got the link need not hear that it is dead; whoever got it hears it where they got it.
             Letter::Revoked if !self.invited => None,

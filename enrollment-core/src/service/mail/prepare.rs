@@ -144,6 +144,10 @@ impl Service {
                 Some(Phase::Closed(_)) => return Ok(Err("the enrollment has ended")),
                 _ => Facts::Started { purpose, at },
             },
+            Letter::MfaCode { number } => {
+                let enrollment = enrollment.ok_or_else(missing)?;
+                return self.mfa_code(enrollment, number, now);
+            }
             Letter::Onboarding => Facts::Onboarding,
             Letter::MfaEnabled => Facts::MfaEnabled { at },
             Letter::Revoked => Facts::Revoked { at },
@@ -191,6 +195,34 @@ impl Service {
         }))
     }
 
+    /// The code, derived here and kept nowhere.
+    fn mfa_code(
+        &self,
+        enrollment: &Enrollment,
+        number: u32,
+        now: Timestamp,
+    ) -> Result<Result<Facts, PastUse>, Failure> {
+        let Some(session) = enrollment.session() else { return Ok(Err("the enrollment has ended")) };
+        let code = match &session.work.email_code {
+            Some(code) if code.number == number => code,
+            Some(_) => return Ok(Err("a newer code was asked for")),
+            None => return Ok(Err("the code was used, or somebody else went on")),
+        };
+        if now >= code.expires {
+            return Ok(Err("the code's time is over"));
+        }
+        let derived = match self.email_code(enrollment.id, &code.seed, number, code.digits) {
+            Ok(code) => code,
+            Err(KeyError::Revoked(_)) => return Ok(Err("the key of its code is revoked")),
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Ok(Facts::MfaCode {
+            code: derived.expose().to_owned(),
+            validity: validity(code.made, code.expires),
+            expires: durations::at(code.expires),
+        }))
+    }
+
     /// What was left undone in a session that is over. Nothing, when it completed or somebody went on since.
     fn unfinished(
         &self,
@@ -203,7 +235,7 @@ impl Service {
         if (enrollment.generation, enrollment.sessions) != of || now < session.deadline {
             return Err("somebody went on with it");
         }
-        let circumstances = world.circumstances(self.policy());
+        let circumstances = world.circumstances(self);
         let missing = circumstances.missing(enrollment.purpose, &session.work);
         let opens = token_opens(enrollment, now).is_ok() && enrollment.may_begin(now);
         Ok(Facts::Unfinished {

@@ -106,6 +106,9 @@ mails! {
     /// A device was added.
     DEVICE_ADDED = "device_added", "A device was added to your VPN account",
         include_str!("en/mail/device_added.md"), Some(include_str!("en/mail/device_added.facts.md"));
+    /// A code to enter.
+    MFA_CODE = "mfa_code", "Your code for the VPN",
+        include_str!("en/mail/mfa_code.md"), Some(include_str!("en/mail/mfa_code.facts.md"));
     /// A second factor was set up.
     MFA_ENABLED = "mfa_enabled", "A second factor was set up for your VPN account",
         include_str!("en/mail/mfa_enabled.md"), Some(include_str!("en/mail/at.md"));
