@@ -4,7 +4,7 @@ mod begin;
 mod complete;
 mod device;
 mod look;
-mod mfa;
+pub(crate) mod mfa;
 mod password;
 mod profile;
 mod report;

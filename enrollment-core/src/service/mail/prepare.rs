@@ -9,7 +9,6 @@ use crate::domain::settings::{FrontEnd, Settings};
 use crate::domain::token_opens;
 use crate::domain::user::User;
 use crate::port::{Message, Recipient};
-use crate::secret::KeyError;
 use crate::service::circumstances::World;
 use crate::service::{Failure, Service};
 use crate::template::mail::{Facts, MailContext};
@@ -173,11 +172,10 @@ impl Service {
         if !enrollment.may_begin(now) {
             return Ok(Err("the link was opened as often as it may"));
         }
-        let token = match self.ring().token(seed, enrollment.purpose.as_str(), enrollment.id, generation) {
-            Ok(token) => token,
-            Err(KeyError::Revoked(_)) => return Ok(Err("the key of its link is revoked")),
-            Err(error) => return Err(error.into()),
-        };
+        if self.is_of_a_revoked_key(enrollment) {
+            return Ok(Err("the key of its link is revoked"));
+        }
+        let token = self.keyed(self.ring().token(seed, enrollment.purpose.as_str(), enrollment.id, generation))?;
         let instance = self.instance();
         Ok(Ok(Facts::Invitation {
             purpose: enrollment.purpose,
