@@ -8,6 +8,7 @@ mod enrollee;
 mod faces;
 mod guessing;
 mod journey;
+mod keys;
 mod leaks;
 mod provoke;
 mod secrets;
