@@ -11,6 +11,7 @@ use enrollment::core::domain::role::Role;
 use enrollment::core::domain::text::PersonName;
 use enrollment::core::domain::username::Username;
 use enrollment::core::id::OutboxId;
+use enrollment::core::secret::KeyId;
 use enrollment::core::time::Span;
 
 /// Lets people into a VPN. Without a command: serve.
@@ -85,6 +86,26 @@ pub(crate) enum Command {
     /// Mail: what waits, what died and why
     #[command(subcommand)]
     Mail(Mail),
+    /// The keys of the key ring
+    #[command(subcommand)]
+    Key(Key),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Key {
+    /// List the keys, what needs each, and how far sealing again is
+    List,
+    /// Put a new key in use; what older ones made goes on working
+    Rotate {
+        /// Only make the key, so that every server can have it before one uses it; the next rotation puts it in use
+        #[arg(long)]
+        prepare: bool,
+    },
+    /// Have the links of a stolen key be dead, and send new ones
+    Revoke {
+        /// Which key
+        id: KeyId,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -16,7 +16,7 @@ use enrollment::core::service::{Principal, Service};
 
 use super::cli::{ApiKey, Audit, Command, Invite, Location, LocationAdd, Mfa, Purpose, User, UserAdd};
 use super::config::Config;
-use super::{Error, data, gateway, mail};
+use super::{Error, data, gateway, keys, mail};
 
 const BY: Principal = Principal::command_line();
 
@@ -46,6 +46,7 @@ pub(crate) async fn run(config: Config, command: Command) -> Result<(), Error> {
         Command::Location(Location::Gateway { name }) => gateway_section(service, &name).await?,
         Command::Audit(Audit::Verify) => verify_audit(service).await?,
         Command::Mail(command) => mail::run(service, opened.notifier.as_ref(), command).await?,
+        Command::Key(command) => keys::run(service, &opened.keys, command).await?,
     };
     opened.store.close().await;
     std::io::stdout().write_all(text.as_bytes())?;

@@ -11,6 +11,8 @@ mod data;
 mod face;
 mod gateway;
 mod http;
+mod key_file;
+mod keys;
 mod log;
 mod mail;
 mod owner;

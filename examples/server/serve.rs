@@ -21,7 +21,7 @@ pub(crate) async fn serve(config: Config) -> Result<(), Error> {
     let provisioner = gateway::provisioner(&config);
     let public = bind(config.public).await?;
     let internal = bind(config.internal).await?;
-    let workers = Workers::start(&opened.service, &opened.bells, provisioner, opened.notifier.clone());
+    let workers = Workers::start(&opened, provisioner);
     tracing::info!(
         public = %public.local_addr()?,
         internal = %internal.local_addr()?,

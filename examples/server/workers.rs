@@ -4,15 +4,16 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use enrollment::core::port::{Notifier, PeerProvisioner, Retained};
+use enrollment::core::port::{PeerProvisioner, Retained};
 use enrollment::core::service::{Failure, Service};
 use enrollment::core::time::Span;
-use enrollment::core::worker::{OutboxWorker, PeerWorker, Sealer, Sweeper};
+use enrollment::core::worker::{OutboxWorker, PeerWorker, Resealer, Sealer, Sweeper};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::data::Bells;
+use super::data::Opened;
+use super::keys::KeyWatch;
 
 /// Entries are sealed within a second (ADM-8).
 const SEAL_EVERY: Duration = Duration::from_secs(1);
@@ -20,6 +21,10 @@ const SEAL_EVERY: Duration = Duration::from_secs(1);
 const PEERS_EVERY: Duration = Duration::from_secs(5);
 /// Likewise for mail, whose retries are due at their own times.
 const MAIL_EVERY: Duration = Duration::from_secs(5);
+/// A key ring that was changed is taken up within this time; at once, when a record names a key that is not known.
+const KEYS_EVERY: Duration = Duration::from_secs(5);
+/// One batch each, so that sealing a large directory again disturbs nobody.
+const RESEAL_EVERY: Duration = Duration::from_secs(1);
 const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(60);
 /// How long the ids of changes are kept (a day is what the store promises), and finished work of the outbox.
 const KEEP_CHANGES: Span = Span::hours(25);
@@ -33,12 +38,8 @@ pub(crate) struct Workers {
 
 impl Workers {
     /// Starts all of them.
-    pub(crate) fn start(
-        service: &Service,
-        bells: &Bells,
-        provisioner: Arc<dyn PeerProvisioner>,
-        notifier: Option<Arc<dyn Notifier>>,
-    ) -> Self {
+    pub(crate) fn start(opened: &Opened, provisioner: Arc<dyn PeerProvisioner>) -> Self {
+        let Opened { service, bells, notifier, keys, store: _ } = opened;
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
 
@@ -50,7 +51,7 @@ impl Workers {
         }));
 
         if let Some(notifier) = notifier {
-            let outbox = OutboxWorker::new(service.clone(), notifier);
+            let outbox = OutboxWorker::new(service.clone(), Arc::clone(notifier));
             let bell = Arc::clone(&bells.mail);
             tasks.spawn(repeat("mail", MAIL_EVERY, Some(bell), stopped.clone(), move || {
                 let outbox = outbox.clone();
@@ -62,6 +63,19 @@ impl Workers {
         tasks.spawn(repeat("sealer", SEAL_EVERY, None, stopped.clone(), move || {
             let sealer = sealer.clone();
             async move { drain(|| sealer.run_once()).await }
+        }));
+
+        let watch = Arc::new(KeyWatch::new(service.clone(), keys.clone()));
+        let bell = Arc::clone(&bells.keys);
+        tasks.spawn(repeat("keys", KEYS_EVERY, Some(bell), stopped.clone(), move || {
+            let watch = Arc::clone(&watch);
+            async move { watch.run_once().await }
+        }));
+
+        let resealer = Resealer::new(service.clone());
+        tasks.spawn(repeat("resealer", RESEAL_EVERY, None, stopped.clone(), move || {
+            let resealer = resealer.clone();
+            async move { resealer.run_once().await.map(drop) }
         }));
 
         let service = service.clone();

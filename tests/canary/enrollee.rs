@@ -101,7 +101,7 @@ impl<'a> Enrollee<'a> {
 }
 
 /// The code of the moment for a secret in Base32, and one that is wrong for minutes around it.
-fn codes(secret: &str) -> (String, String) {
+pub(crate) fn codes(secret: &str) -> (String, String) {
     let secret = data_encoding::BASE32_NOPAD.decode(secret.as_bytes()).expect("Base32");
     let totp = totp_rs::Builder::new().with_secret(secret).with_skew(0).build().expect("a secret of 160 bits");
     let now = u64::try_from(SystemClock.now().seconds()).expect("after 1970");

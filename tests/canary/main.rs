@@ -9,6 +9,7 @@ mod enrollee;
 mod faces;
 mod guessing;
 mod journey;
+mod keys;
 mod leaks;
 mod provoke;
 #[allow(dead_code, reason = "shared with another test")]

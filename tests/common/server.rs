@@ -84,6 +84,14 @@ pub(crate) fn command(data: &Path, arguments: &[&str]) -> (String, Vec<u8>) {
     (String::from_utf8(output.stdout).expect("text").trim_end().to_owned(), output.stderr)
 }
 
+/// Runs a command on this data folder, which must fail. Returns what it says about that.
+pub(crate) fn refused(data: &Path, arguments: &[&str]) -> String {
+    let output = program(data).args(arguments).output().expect("the command runs");
+    let said = String::from_utf8(output.stderr).expect("text");
+    assert!(!output.status.success(), "{arguments:?} succeeded: {said}");
+    said
+}
+
 const UNKNOWN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
 
 fn program(data: &Path) -> Command {

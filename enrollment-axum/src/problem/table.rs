@@ -60,6 +60,10 @@ impl From<Failure> for Problem {
                 tracing::warn!(error = chain(error), "the store is not available");
                 busy("unavailable", STORE_RETRY)
             }
+            Failure::UnknownKey(key) => {
+                tracing::warn!(%key, "a record names a key that the key ring does not have");
+                busy("unavailable", STORE_RETRY)
+            }
             Failure::OutcomeUnknown(error) => {
                 tracing::error!(error = chain(&error), "the fate of a change is not known");
                 Self::from_status(StatusCode::GATEWAY_TIMEOUT)
@@ -108,11 +112,12 @@ mod tests {
 
     use super::*;
 
-    /// PWD-3, SYS-3
+    /// PWD-3, SYS-3, SYS-10
     #[test]
     fn whatever_was_not_begun_says_when_to_come_again() {
+        let unknown = (Failure::UnknownKey("x1w1mcxs".parse().expect("a name")), "2");
         for (failure, wait) in
-            [(Failure::Overloaded { retry_after: Duration::from_secs(3) }, "3"), (Failure::Busy, "1")]
+            [(Failure::Overloaded { retry_after: Duration::from_secs(3) }, "3"), (Failure::Busy, "1"), unknown]
         {
             let response = Problem::from(failure).into_response();
             assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);

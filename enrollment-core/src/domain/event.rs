@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::enrollment::Closure;
+use crate::secret::KeyId;
 
 /// What happened to an enrollment, a user, a location or the instance. Carries no secret.
 ///
@@ -135,6 +136,21 @@ pub enum Event {
     ChannelResumed {
         /// Which one.
         channel: String,
+    },
+    /// A key of the ring came into use; those before it are retired.
+    KeyActivated {
+        /// Which one.
+        key: KeyId,
+    },
+    /// A key of the ring was revoked: its tokens are dead.
+    KeyRevoked {
+        /// Which one.
+        key: KeyId,
+    },
+    /// What was sealed under older keys was sealed again.
+    SecretsResealed {
+        /// Under which key.
+        key: KeyId,
     },
     /// Something was refused.
     Refused {

@@ -22,6 +22,7 @@ impl Guard {
     /// Its row.
     #[must_use]
     pub const fn key(self) -> RowKey {
+        // 3 is the book of keys.
         let id = match self {
             Self::Locations => 1,
             Self::Owners => 2,

@@ -23,19 +23,28 @@ pub struct KeyRing {
 /// What a key may still do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyStatus {
+    /// Made for the next rotation: makes nothing yet, and opens what processes make that have rotated already. At most
+    /// one key.
+    Next,
     /// Derives, seals, signs, opens and verifies. Exactly one key.
     Active,
     /// Derives and opens what was made with it; makes nothing new.
     Retired,
-    /// Was or may have been stolen: derives and opens nothing. It still verifies what it signed.
+    /// Was or may have been stolen: no token or session derives from it and no short code is right by it. So that nobody
+    /// is locked out, it still opens what it sealed, until that is sealed again, and verifies recovery codes, which
+    /// are too long to be found by trying, and what it signed.
     Revoked,
 }
 
 impl KeyStatus {
-    /// The stable text: `active`, `retired` or `revoked`.
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Next, Self::Active, Self::Retired, Self::Revoked];
+
+    /// The stable text: `next`, `active`, `retired` or `revoked`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Next => "next",
             Self::Active => "active",
             Self::Retired => "retired",
             Self::Revoked => "revoked",
@@ -100,8 +109,26 @@ impl KeyRing {
         ring
     }
 
-    /// Retires the active key and makes a new one, whose name it returns. What the old key made stays valid.
+    /// Retires the active key and puts the next one in its place, a new one where none was prepared. What the old key
+    /// made stays valid.
     pub fn rotate(&mut self, now: Timestamp, entropy: &dyn Entropy) -> KeyId {
+        let next = self.prepare(now, entropy);
+        for key in &mut self.keys {
+            key.status = match key.status {
+                KeyStatus::Active => KeyStatus::Retired,
+                KeyStatus::Next => KeyStatus::Active,
+                other => other,
+            };
+        }
+        next
+    }
+
+    /// Makes the key that the next rotation puts in use, so that every process can have it before one uses it. Where
+    /// there is one already, that one.
+    pub fn prepare(&mut self, now: Timestamp, entropy: &dyn Entropy) -> KeyId {
+        if let Some(key) = self.keys.iter().find(|key| key.status == KeyStatus::Next) {
+            return key.id;
+        }
         let (id, material) = loop {
             let mut material = Box::new(Zeroizing::new([0; 32]));
             entropy.fill(material.as_mut_slice());
@@ -111,14 +138,11 @@ impl KeyRing {
                 break (id, material);
             }
         };
-        for key in self.keys.iter_mut().filter(|key| key.status == KeyStatus::Active) {
-            key.status = KeyStatus::Retired;
-        }
-        self.keys.push(Key { id, status: KeyStatus::Active, created: now, material });
+        self.keys.push(Key { id, status: KeyStatus::Next, created: now, material });
         id
     }
 
-    /// Revokes a retired key: from now on it derives and opens nothing. Revoking again changes nothing.
+    /// Revokes a key that is not active; [`KeyStatus::Revoked`] says what it still does. Revoking again changes nothing.
     ///
     /// # Errors
     /// When the ring has no such key, or it is the active one.
@@ -142,9 +166,10 @@ impl KeyRing {
         active.expect("every constructor leaves exactly one key active")
     }
 
-    /// The subkey for `purpose` of the active key.
-    pub(super) fn active_subkey(&self, purpose: Purpose) -> Zeroizing<[u8; 32]> {
-        subkey(&self.active_key().material, purpose)
+    /// The subkeys for `purpose` of all keys that are not revoked: the active one's first, then from the latest on.
+    pub(super) fn subkeys(&self, purpose: Purpose) -> impl Iterator<Item = Zeroizing<[u8; 32]>> {
+        let others = self.keys.iter().rev().filter(|key| matches!(key.status, KeyStatus::Next | KeyStatus::Retired));
+        std::iter::once(self.active_key()).chain(others).map(move |key| subkey(&key.material, purpose))
     }
 
     /// What the key may do; `None` when the ring does not have it.
@@ -172,7 +197,7 @@ impl KeyRing {
         let key = self.key(id)?;
         match key.status {
             KeyStatus::Revoked => Err(KeyError::Revoked(*id)),
-            KeyStatus::Active | KeyStatus::Retired => Ok(subkey(&key.material, purpose)),
+            KeyStatus::Next | KeyStatus::Active | KeyStatus::Retired => Ok(subkey(&key.material, purpose)),
         }
     }
 
@@ -237,6 +262,20 @@ mod tests {
         assert_eq!(ring.active(), second);
         let statuses: Vec<_> = ring.keys().map(|(id, status, _)| (id, status)).collect();
         assert_eq!(statuses, [(first, KeyStatus::Retired), (second, KeyStatus::Active)]);
+    }
+
+    #[test]
+    fn a_prepared_key_is_the_one_the_next_rotation_puts_in_use() {
+        let entropy = Repeatable::new(4);
+        let mut ring = KeyRing::generate(now(), &entropy);
+        let first = ring.active();
+        let next = ring.prepare(now(), &entropy);
+        assert_eq!(ring.prepare(now(), &entropy), next, "again");
+        assert_eq!((ring.active(), ring.status(&next)), (first, Some(KeyStatus::Next)));
+        assert!(ring.subkey(&next, Purpose::Tokens).is_ok(), "it opens what others make with it");
+        assert_eq!(ring.rotate(now(), &entropy), next);
+        assert_eq!((ring.active(), ring.status(&first)), (next, Some(KeyStatus::Retired)));
+        assert_eq!(ring.keys().count(), 2);
     }
 
     #[test]

@@ -27,6 +27,9 @@ pub enum KeyRingError {
     /// Not exactly one key is active.
     #[error("the key ring must have exactly one active key; it has {0}")]
     Active(usize),
+    /// More than one key is next.
+    #[error("the key ring may have one key that is next; it has {0}")]
+    Next(usize),
     /// Over 128 KiB.
     #[error("too long for a key ring")]
     TooLong,
@@ -36,7 +39,7 @@ impl KeyRing {
     /// Reads a ring; see [`KeyRing::to_text`] for how it is written.
     ///
     /// # Errors
-    /// When the text is not a ring with exactly one active key, each key whole and there once.
+    /// When the text is not a ring with exactly one active key and at most one next, each key whole and there once.
     pub fn from_text(text: &str) -> Result<Self, KeyRingError> {
         if text.len() > LONGEST {
             return Err(KeyRingError::TooLong);
@@ -56,9 +59,11 @@ impl KeyRing {
             }
             keys.push(key);
         }
-        match keys.iter().filter(|key| key.status == KeyStatus::Active).count() {
-            1 => Ok(Self::from_keys(keys)),
-            other => Err(KeyRingError::Active(other)),
+        let count = |status| keys.iter().filter(|key| key.status == status).count();
+        match (count(KeyStatus::Active), count(KeyStatus::Next)) {
+            (1, 0 | 1) => Ok(Self::from_keys(keys)),
+            (1, next) => Err(KeyRingError::Next(next)),
+            (active, _) => Err(KeyRingError::Active(active)),
         }
     }
 
@@ -108,7 +113,7 @@ fn parse_line(line: &str) -> Option<Key> {
 }
 
 fn status_from(text: &str) -> Option<KeyStatus> {
-    [KeyStatus::Active, KeyStatus::Retired, KeyStatus::Revoked].into_iter().find(|status| status.as_str() == text)
+    KeyStatus::ALL.into_iter().find(|status| status.as_str() == text)
 }
 
 #[cfg(test)]
@@ -124,6 +129,7 @@ mod tests {
         ring.rotate(now(), &entropy);
         ring.rotate(now(), &entropy);
         ring.revoke(&first).expect("retired");
+        ring.prepare(now(), &entropy);
         let text = ring.to_text();
         let again = KeyRing::from_text(&text).expect("the ring just written");
         assert_eq!(*again.to_text(), *text);

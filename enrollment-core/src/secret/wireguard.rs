@@ -54,24 +54,26 @@ impl PrivateKey {
 }
 
 impl KeyRing {
-    /// The pair of a device that is made for the holder of a session: the same for the same session, enrollment and name
-    /// as long as the active key is, so that an answer that was lost can be given again although the private key is kept
-    /// nowhere. It takes ring and session secret together, and of the latter only its digest is kept.
+    /// The pairs of a device that is made for the holder of a session: the active key's first, then those of the keys it
+    /// replaced. Each is the same for the same session, enrollment and name, so that an answer that was lost can be
+    /// given again, also after a rotation, although the private key is kept nowhere. It takes ring and session secret
+    /// together, and of the latter only its digest is kept.
     ///
     /// HKDF-SHA-256 (RFC 5869) of the key's subkey for devices, salted with the session's secret.
     ///
     /// # Errors
     /// As [`PrivateKey::pair`].
-    pub fn device_pair(
+    pub fn device_pairs(
         &self,
         session: &SessionSecret,
         enrollment: EnrollmentId,
         device: &DeviceName,
-    ) -> Result<(PrivateKey, PublicKey), InvalidPublicKey> {
+    ) -> impl Iterator<Item = Result<(PrivateKey, PublicKey), InvalidPublicKey>> {
         let enrollment = enrollment.uuid();
-        let fields: [&[u8]; 2] = [enrollment.as_bytes(), device.as_str().as_bytes()];
-        let subkey = self.active_subkey(Purpose::Devices);
-        PrivateKey::with_public(derive(subkey.as_slice(), session.expose().as_bytes(), &fields))
+        self.subkeys(Purpose::Devices).map(move |subkey| {
+            let fields: [&[u8]; 2] = [enrollment.as_bytes(), device.as_str().as_bytes()];
+            PrivateKey::with_public(derive(subkey.as_slice(), session.expose().as_bytes(), &fields))
+        })
     }
 }
 

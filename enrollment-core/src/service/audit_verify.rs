@@ -5,8 +5,8 @@ use crate::domain::audit::{AuditEntry, Link, Subject};
 use crate::domain::chain::{AuditProblem, diagnose};
 use crate::domain::settings::Settings;
 use crate::port::{Direction, Scan, StoreError};
-use crate::record::{IndexName, KeyValue, Kind, RecordError, Row, Seal, Stored, Version};
-use crate::secret::Digest;
+use crate::record::{IndexName, KeyBook, KeyValue, Kind, RecordError, Row, Seal, Stored, Version};
+use crate::secret::{Digest, KeyError};
 
 /// What a verification found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +97,7 @@ impl Service {
             return Err(AuditProblem::Truncated { number: link.number + 1 }.into());
         }
         if let Some(head) = &head {
-            self.check_seal(head, *link)?;
+            self.check_seal(head, *link).await?;
         }
         if newest.is_some_and(|seal| seal.last > last) {
             return Err(AuditProblem::Truncated { number: last.saturating_add(1) }.into());
@@ -123,7 +123,7 @@ impl Service {
                     return Err(AuditProblem::Altered { number }.into());
                 }
                 for seal in seals.iter().filter(|seal| seal.last == number) {
-                    self.check_seal(seal, next)?;
+                    self.check_seal(seal, next).await?;
                 }
                 *link = next;
                 self.follows_its_predecessor(&entry).await?;
@@ -143,13 +143,21 @@ impl Service {
         Ok(diagnose(link, found, &later))
     }
 
-    /// A signature by a key that the ring does not have is as wrong as one of other bytes.
-    fn check_seal(&self, seal: &Seal, link: Link) -> Result<(), AuditProblem> {
-        let bytes = link.signed_bytes(seal.at);
-        if seal.link() == link && self.ring().verify_audit(&bytes, &seal.signature).is_ok() {
-            Ok(())
-        } else {
-            Err(AuditProblem::BadSignature { number: seal.last })
+    /// A signature by a key that was never in use is as wrong as one of other bytes. By a key that was, and that this
+    /// process does not have, it cannot be judged here.
+    async fn check_seal(&self, seal: &Seal, link: Link) -> Result<(), Stop> {
+        let bad = AuditProblem::BadSignature { number: seal.last };
+        if seal.link() != link {
+            return Err(bad.into());
+        }
+        match self.ring().verify_audit(&link.signed_bytes(seal.at), &seal.signature) {
+            Ok(()) => Ok(()),
+            Err(error @ KeyError::Missing(key)) => {
+                let book = self.read::<KeyBook>(KeyBook::KEY.id).await?;
+                let was_in_use = book.is_some_and(|book| book.record.used.contains(&key));
+                if was_in_use { Ok(self.keyed(Err(error))?) } else { Err(bad.into()) }
+            }
+            Err(_) => Err(bad.into()),
         }
     }
 

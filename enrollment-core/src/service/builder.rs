@@ -1,12 +1,12 @@
 //! Making a service: everything explicit, and every reason against it at once.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 
 use super::refusals::Refusals;
 use super::{Parts, Service};
 use crate::domain::policy::Policy;
 use crate::port::{Channel, Clock, Entropy, Store};
-use crate::secret::{Blocklist, BundledBlocklist, HashingOptions, HashingPool, KeyRing};
+use crate::secret::{Blocklist, BundledBlocklist, HashingOptions, HashingPool, KeyId, KeyRing};
 
 /// How the instance presents itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +30,7 @@ pub struct ServiceBuilder {
     blocklist: Arc<dyn Blocklist>,
     bell: Arc<dyn Fn() + Send + Sync>,
     channels: Vec<Channel>,
+    unknown_key: Arc<dyn Fn(KeyId) + Send + Sync>,
 }
 
 impl std::fmt::Debug for ServiceBuilder {
@@ -45,6 +46,8 @@ pub struct InvalidService(pub Vec<String>);
 
 impl ServiceBuilder {
     /// The parts that have no sensible default.
+    ///
+    /// Before serving, [`Service::adopt`] holds a key ring against the store.
     #[must_use]
     pub fn new(
         store: Arc<dyn Store>,
@@ -64,6 +67,7 @@ impl ServiceBuilder {
             blocklist: Arc::new(BundledBlocklist),
             bell: Arc::new(|| ()),
             channels: Vec::new(),
+            unknown_key: Arc::new(|_| ()),
         }
     }
 
@@ -104,12 +108,21 @@ impl ServiceBuilder {
         self
     }
 
+    /// Called when a record names a key that the ring in force does not have, so that the ring can be read again and
+    /// taken up ([`Service::adopt`]) at once. Must not block.
+    #[must_use]
+    pub fn on_unknown_key(mut self, tell: Arc<dyn Fn(KeyId) + Send + Sync>) -> Self {
+        self.unknown_key = tell;
+        self
+    }
+
     /// The service.
     ///
     /// # Errors
     /// With every reason at once, when the parts contradict themselves or each other.
     pub fn build(self) -> Result<Service, InvalidService> {
-        let Self { store, clock, entropy, ring, instance, policy, hashing, blocklist, bell, channels } = self;
+        let Self { store, clock, entropy, ring, instance, policy, hashing, blocklist, bell, channels, unknown_key } =
+            self;
         let mut reasons = Vec::new();
         if let Err(error) = policy.check() {
             reasons.extend(error.0);
@@ -129,7 +142,10 @@ impl ServiceBuilder {
                 store,
                 clock,
                 entropy,
-                ring,
+                ring: RwLock::new(ring),
+                last_ring: Mutex::new(None),
+                revoked: RwLock::default(),
+                unknown_key,
                 hashing,
                 blocklist,
                 policy,

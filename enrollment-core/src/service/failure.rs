@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::domain::rejection::Rejection;
 use crate::port::{StoreError, StoreErrorKind};
 use crate::record::RecordError;
-use crate::secret::{HashingError, KeyError};
+use crate::secret::{HashingError, KeyId};
 
 /// Why a use case did not do what was asked. An answer never lies: except for `OutcomeUnknown`, nothing happened
 /// (apart from a wrong code having been counted).
@@ -27,10 +27,14 @@ pub enum Failure {
     /// The store could not be asked. Nothing happened.
     #[error("the store is not available; nothing happened")]
     Unavailable(#[source] StoreError),
+    /// A record names a key that this process's ring does not have, because another has rotated a moment ago. Nothing
+    /// happened, and it says nothing about what was asked; later it will do.
+    #[error("a key is not known here yet; nothing happened, try again")]
+    UnknownKey(KeyId),
     /// Whether it happened is not known. The same request again returns the truth.
     #[error("it is not known whether this happened; the same request again tells")]
     OutcomeUnknown(#[source] StoreError),
-    /// Something is broken: a record that cannot be read, a key that is missing. Nothing happened.
+    /// Something is broken: a record that cannot be read, or was altered. Nothing happened.
     #[error("the server cannot do this: {0}")]
     Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
@@ -58,12 +62,6 @@ impl From<StoreError> for Failure {
 
 impl From<RecordError> for Failure {
     fn from(error: RecordError) -> Self {
-        Self::Broken(error.into())
-    }
-}
-
-impl From<KeyError> for Failure {
-    fn from(error: KeyError) -> Self {
         Self::Broken(error.into())
     }
 }

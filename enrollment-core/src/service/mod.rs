@@ -14,6 +14,7 @@ mod circumstances;
 mod devices;
 mod effects;
 mod failure;
+mod keys;
 mod link;
 pub(crate) mod mail;
 mod origin;
@@ -25,12 +26,14 @@ pub(crate) mod turn;
 pub mod administrator;
 pub mod enrollee;
 
+use std::collections::BTreeSet;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 pub use audit_verify::AuditReport;
 pub use builder::{Instance, InvalidService, ServiceBuilder};
 pub use failure::Failure;
+pub use keys::{KeyUse, KeyUses, UnfitRing, survey};
 pub use link::Link;
 pub use origin::{Origin, Principal};
 
@@ -38,7 +41,7 @@ use crate::domain::location::Location;
 use crate::domain::policy::Policy;
 use crate::port::{Channel, Clock, Entropy, Store};
 use crate::record::Version;
-use crate::secret::{Blocklist, HashingPool, KeyRing};
+use crate::secret::{Blocklist, HashingPool, KeyId, KeyRing};
 use crate::time::Timestamp;
 use refusals::Refusals;
 
@@ -55,7 +58,12 @@ struct Parts {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
-    ring: Arc<KeyRing>,
+    ring: RwLock<Arc<KeyRing>>,
+    last_ring: Mutex<keys::LastRing>,
+    /// Keys that are revoked in the database, whatever the ring says.
+    revoked: RwLock<BTreeSet<KeyId>>,
+    /// Told when a record names a key that the ring does not have.
+    unknown_key: Arc<dyn Fn(KeyId) + Send + Sync>,
     hashing: HashingPool,
     blocklist: Arc<dyn Blocklist>,
     policy: Policy,
@@ -118,12 +126,6 @@ impl Service {
     #[must_use]
     pub fn can_mail(&self) -> bool {
         self.0.channels.contains(&Channel::Email)
-    }
-
-    /// The key ring.
-    #[must_use]
-    pub fn ring(&self) -> &KeyRing {
-        &self.0.ring
     }
 
     /// What time it is, for every decision of the service.

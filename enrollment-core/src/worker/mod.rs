@@ -4,10 +4,12 @@
 mod backoff;
 mod outbox;
 mod peers;
+mod resealer;
 mod sealer;
 mod sweep;
 
 pub use outbox::{MailIntent, OutboxWorker};
 pub use peers::{PeerIntent, PeerWorker};
+pub use resealer::Resealer;
 pub use sealer::Sealer;
 pub use sweep::Sweeper;

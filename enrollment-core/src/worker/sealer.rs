@@ -48,7 +48,7 @@ impl Sealer {
         if let Some(Stored { record: head, .. }) = &head {
             link = head.link();
             // What was not signed here is not signed now.
-            self.service.ring().verify_audit(&link.signed_bytes(head.at), &head.signature)?;
+            self.service.keyed(self.service.ring().verify_audit(&link.signed_bytes(head.at), &head.signature))?;
         }
         for row in &page.rows {
             let entry = Stored::<AuditEntry>::read(row)?;

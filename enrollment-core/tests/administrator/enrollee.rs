@@ -118,7 +118,11 @@ async fn a_factor_is_kept_sealed_to_its_user_with_keyed_digests_of_the_last_code
     assert!(bench.ring.open(&place(issued.id.uuid(), "totp"), &sealed).is_err(), "copied to another row");
     let recovery = place(alice.id.uuid(), "recovery");
     let matching = |code: &RecoveryCode| {
-        credentials.recovery.iter().filter(|digest| bench.ring.verify_code(&recovery, digest, code.expose())).count()
+        credentials
+            .recovery
+            .iter()
+            .filter(|digest| bench.ring.verify_recovery_code(&recovery, digest, code) == Ok(true))
+            .count()
     };
     assert_eq!(first.iter().map(matching).collect::<Vec<_>>(), [0; 8], "replaced");
     assert_eq!(last.iter().map(matching).collect::<Vec<_>>(), [1; 8]);

@@ -45,7 +45,7 @@ impl Administrator<'_> {
     /// # Errors
     /// When it is completed or closed; [`Rejection::InvalidField`] after 100 tokens.
     pub fn rotate<'a>(&'a self, by: &'a Principal, id: EnrollmentId) -> Answer<'a, Issued> {
-        Box::pin(async move { self.audited(by, "rotate_enrollment", key(id), self.try_rotate(by, id, false)).await })
+        Box::pin(async move { self.audited(by, "rotate_enrollment", key(id), self.rotate_now(by, id, false)).await })
     }
 
     /// The same, with the new link sent by mail too. It is shown as well, unless the enrollment was started with delivery
@@ -54,7 +54,7 @@ impl Administrator<'_> {
     /// # Errors
     /// Those of [`Administrator::rotate`] and [`Administrator::resend`].
     pub fn rotate_and_send<'a>(&'a self, by: &'a Principal, id: EnrollmentId) -> Answer<'a, Issued> {
-        Box::pin(async move { self.audited(by, "rotate_enrollment", key(id), self.try_rotate(by, id, true)).await })
+        Box::pin(async move { self.audited(by, "rotate_enrollment", key(id), self.rotate_now(by, id, true)).await })
     }
 
     /// Ends an enrollment: its token is dead at once, the user stays and can be sent a new one (ADM-5). Revoking what
@@ -146,11 +146,26 @@ impl Administrator<'_> {
         self.service.post(draft, post)
     }
 
-    async fn try_rotate(&self, by: &Principal, id: EnrollmentId, send: bool) -> Result<Issued, Failure> {
+    async fn rotate_now(&self, by: &Principal, id: EnrollmentId, send: bool) -> Result<Issued, Failure> {
+        let issued = self.try_rotate(by, id, send, |_| true).await?;
+        issued.ok_or_else(|| Failure::Broken("a rotation that nobody wanted".into()))
+    }
+
+    /// `None`, and nothing happens, when the enrollment as it stands then is not one that is `wanted`.
+    pub(super) async fn try_rotate(
+        &self,
+        by: &Principal,
+        id: EnrollmentId,
+        send: bool,
+        wanted: impl Fn(&Enrollment) -> bool + Send + Sync,
+    ) -> Result<Option<Issued>, Failure> {
         by.demand(Permission::StartEnrollment)?;
         for _ in 0..TURNS {
             let (stored, world) = self.enrollment_of(by, id).await?;
             let enrollment = &stored.record;
+            if !wanted(enrollment) {
+                return Ok(None);
+            }
             if enrollment.generation >= MOST_GENERATIONS {
                 let reason = format!("at most {MOST_GENERATIONS} links; start a new enrollment instead");
                 return Err(Rejection::InvalidField { field: "generation", reason }.into());
@@ -172,7 +187,7 @@ impl Administrator<'_> {
             draft.ops.push(world.user.check());
             self.add_changed(&mut draft, by, &stored, *changed).await?;
             if let Written::Applied = self.service.write(draft).await? {
-                return Ok(issued);
+                return Ok(Some(issued));
             }
         }
         Err(Failure::Busy)

@@ -12,7 +12,7 @@ use crate::service::turn::{Draft, Written};
 use crate::service::{Answer, Failure, Principal};
 
 /// Where a gateway's private key is sealed to.
-pub(super) fn gateway_binding(location: LocationId) -> Binding<'static> {
+pub(crate) fn gateway_binding(location: LocationId) -> Binding<'static> {
     Binding { table: "locations", row: location.uuid(), column: "private_key" }
 }
 
@@ -22,7 +22,7 @@ impl Administrator<'_> {
     ///
     /// # Errors
     /// [`Rejection::NotFound`] for an unknown location and for one whose key was made elsewhere;
-    /// [`Rejection::Forbidden`]. [`Failure::Broken`] when the ring's key is missing or revoked.
+    /// [`Rejection::Forbidden`]. [`Failure::UnknownKey`] when its key is not known here yet.
     pub fn gateway_private_key<'a>(&'a self, by: &'a Principal, id: LocationId) -> Answer<'a, PrivateKey> {
         Box::pin(self.try_gateway_private_key(by, id))
     }
@@ -36,7 +36,7 @@ impl Administrator<'_> {
             let Some(sealed) = &stored.record.private_key else {
                 return Err(Rejection::NotFound { what: "private key on this server: it was made elsewhere" }.into());
             };
-            let bytes = self.service.ring().open(&gateway_binding(id), sealed)?;
+            let bytes = self.service.keyed(self.service.ring().open(&gateway_binding(id), sealed))?;
             let bytes: [u8; 32] = bytes
                 .as_slice()
                 .try_into()

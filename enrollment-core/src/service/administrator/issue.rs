@@ -12,7 +12,7 @@ use crate::domain::user::User;
 use crate::domain::{decide, token_opens};
 use crate::id::{EnrollmentId, OutboxId};
 use crate::record::{Stored, Version, new_row};
-use crate::secret::{KeyError, Token, TokenSeed};
+use crate::secret::{Token, TokenSeed};
 use crate::service::mail::Post;
 use crate::service::turn::Draft;
 use crate::service::{Failure, Link, Principal, Service};
@@ -152,9 +152,9 @@ impl Administrator<'_> {
 
     /// A new token under the ring's active key.
     pub(super) fn mint(&self, purpose: Purpose, id: EnrollmentId, generation: u32) -> Result<Minted, Failure> {
-        let ring = self.service.ring();
-        let seed = TokenSeed::new(ring, self.service.entropy());
-        let token = ring.token(&seed, purpose.as_str(), id, generation)?;
+        let ring = self.service.making_ring()?;
+        let seed = TokenSeed::new(&ring, self.service.entropy());
+        let token = self.service.keyed(ring.token(&seed, purpose.as_str(), id, generation))?;
         Ok(Minted { token, seed })
     }
 
@@ -171,14 +171,13 @@ impl Administrator<'_> {
         enrollment: &Enrollment,
         now: Timestamp,
     ) -> Result<Option<Issued>, Failure> {
-        let opens = enrollment.may_begin(now) && token_opens(enrollment, now).is_ok();
+        let opens = enrollment.may_begin(now)
+            && token_opens(enrollment, now).is_ok()
+            && !self.service.is_of_a_revoked_key(enrollment);
         let Some(seed) = enrollment.seed.as_ref().filter(|_| opens) else { return Ok(None) };
         let ring = self.service.ring();
-        match ring.token(seed, enrollment.purpose.as_str(), enrollment.id, enrollment.generation) {
-            Ok(token) => Ok(Some(self.issued(settings, enrollment, token))),
-            Err(KeyError::Revoked(_)) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        let token = ring.token(seed, enrollment.purpose.as_str(), enrollment.id, enrollment.generation);
+        Ok(Some(self.issued(settings, enrollment, self.service.keyed(token)?)))
     }
 
     /// The open enrollment of a user and purpose; there is at most one (INV-5).

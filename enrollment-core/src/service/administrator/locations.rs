@@ -188,16 +188,15 @@ impl Administrator<'_> {
         now: Timestamp,
     ) -> Result<Location, Failure> {
         let id = LocationId::new(now, self.service.entropy());
-        let seal = |key: &PrivateKey| {
-            self.service.ring().seal(&gateway_binding(id), key.expose_bytes(), self.service.entropy())
-        };
+        let ring = self.service.ring();
+        let seal = |key: &PrivateKey| ring.seal(&gateway_binding(id), key.expose_bytes(), self.service.entropy());
         Ok(Location {
             id,
             number: Number::new(self.service.entropy()),
             name: new.name.clone(),
             endpoint: new.endpoint.clone(),
             public_key,
-            private_key: private_key.map(seal).transpose()?,
+            private_key: self.service.keyed(private_key.map(seal).transpose())?,
             pools: new.pools.clone(),
             allowed_ips: new.allowed_ips.clone(),
             dns: new.dns.clone(),

@@ -5,10 +5,10 @@ use super::state::device_key;
 use super::{Enrollee, SessionState, roomy};
 use crate::domain::audit::Actor;
 use crate::domain::command::{Begin, Command, Decision};
-use crate::domain::decide;
 use crate::domain::enrollment::Enrollment;
 use crate::domain::rejection::Rejection;
-use crate::secret::{Digest, SessionNonce, SessionSecret, Token};
+use crate::domain::{decide, token_opens};
+use crate::secret::{Digest, SessionNonce, SessionSecret, Token, TokenSeed};
 use crate::service::turn::{Doer, Draft, TURNS, Written};
 use crate::service::{Answer, Failure, Origin};
 
@@ -66,12 +66,13 @@ impl Enrollee<'_> {
             };
             let enrollment = &stored.record;
             let now = self.service.now();
-            let secrets = match self.secrets(enrollment, request)? {
-                Some(secrets) => secrets,
-                // Nothing can be derived for an enrollment that is over; `decide` says why.
-                None => {
-                    let rejection =
-                        crate::domain::token_opens(enrollment, now).err().unwrap_or(Rejection::InvalidToken);
+            let lives = enrollment.session().is_some_and(|session| now < session.deadline);
+            let over = token_opens(enrollment, now).err().filter(|_| !lives);
+            // Nothing can be derived for an enrollment that is over, and needs not for one that has expired.
+            let secrets = match (&enrollment.seed, over) {
+                (Some(seed), None) => self.secrets(enrollment, seed, request)?,
+                (_, over) => {
+                    let rejection = over.unwrap_or(Rejection::InvalidToken);
                     return Err(self.refuse_known(&stored, origin, Some("begin"), rejection).await);
                 }
             };
@@ -107,10 +108,10 @@ impl Enrollee<'_> {
         Ok(Begun { session, state })
     }
 
-    /// The secrets that the caller can show, and the next one; none when the enrollment is over.
-    fn secrets(&self, enrollment: &Enrollment, request: &BeginRequest) -> Result<Option<Secrets>, Failure> {
-        let Some(seed) = &enrollment.seed else { return Ok(None) };
-        let derive = |serial, nonce| self.service.ring().session(seed, enrollment.id, serial, nonce);
+    /// The secrets that the caller can show, and the next one.
+    fn secrets(&self, enrollment: &Enrollment, seed: &TokenSeed, request: &BeginRequest) -> Result<Secrets, Failure> {
+        let ring = self.service.ring();
+        let derive = |serial, nonce| self.service.keyed(ring.session(seed, enrollment.id, serial, nonce));
         let session = enrollment.session();
         let mut presented: Vec<Digest> = request.resume.iter().map(SessionSecret::digest).collect();
         let mut present = None;
@@ -138,6 +139,6 @@ impl Enrollee<'_> {
                 derive(enrollment.serial + 1, nonce)?
             }
         };
-        Ok(Some(Secrets { begin: Begin { presented, next: next.digest() }, present, next }))
+        Ok(Secrets { begin: Begin { presented, next: next.digest() }, present, next })
     }
 }

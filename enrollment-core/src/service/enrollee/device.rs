@@ -87,13 +87,13 @@ impl Enrollee<'_> {
             {
                 return Err(self.refuse(&open, OPERATION, rejection.clone()).await);
             }
-            let pair = match self.pair(session, enrollment.id, request) {
+            let present = super::state::device(enrollment, &open.world)?;
+            let pair = match self.pair(session, enrollment.id, request, present.as_ref()) {
                 Ok(pair) => pair,
                 Err(rejection) => {
                     return Err(self.refuse(&open, OPERATION, live.err().unwrap_or(rejection)).await);
                 }
             };
-            let present = super::state::device(enrollment, &open.world)?;
             let replaced = match &present {
                 None => Vec::new(),
                 Some(device) => self.service.attachments(device.id).await?,
@@ -186,20 +186,24 @@ impl Enrollee<'_> {
         }
     }
 
+    /// The key of the device. One that is made here is the present device's, as long as a key of the ring gives it.
     fn pair(
         &self,
         session: &SessionSecret,
         enrollment: EnrollmentId,
         request: &DeviceRequest,
+        present: Option<&Device>,
     ) -> Result<Pair, Rejection> {
         match request.key {
             DeviceKey::Given(public) => Ok(Pair { public, private: None }),
             DeviceKey::MakeHere if self.service.policy().server_made_keys => {
-                let (private, public) = self
-                    .service
-                    .ring()
-                    .device_pair(session, enrollment, &request.name)
-                    .map_err(|_| Rejection::PublicKeyNeeded)?;
+                let ring = self.service.ring();
+                let pairs = ring.device_pairs(session, enrollment, &request.name);
+                let pairs = pairs.collect::<Result<Vec<_>, _>>().map_err(|_| Rejection::PublicKeyNeeded)?;
+                let known = |(_, public): &(_, PublicKey)| present.is_some_and(|present| present.public_key == *public);
+                let at = pairs.iter().position(known).unwrap_or_default();
+                let pair = pairs.into_iter().nth(at);
+                let (private, public) = pair.ok_or(Rejection::PublicKeyNeeded)?;
                 Ok(Pair { public, private: Some(private) })
             }
             DeviceKey::MakeHere => Err(Rejection::PublicKeyNeeded),

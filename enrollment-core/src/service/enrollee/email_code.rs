@@ -7,8 +7,8 @@ use crate::domain::command::Step;
 use crate::domain::location::FactorKind;
 use crate::domain::rejection::Rejection;
 use crate::id::EnrollmentId;
-use crate::secret::{Binding, KeyError, SessionSecret, ShortCode, TokenSeed};
-use crate::service::{Answer, Failure, Origin, Service};
+use crate::secret::{Binding, KeyError, KeyRing, SessionSecret, ShortCode, TokenSeed};
+use crate::service::{Answer, Failure, Origin};
 use crate::time::Timestamp;
 
 /// A code that is on its way to the address on file.
@@ -28,17 +28,15 @@ fn binding(enrollment: EnrollmentId) -> Binding<'static> {
     Binding { table: "enrollments", row: enrollment.uuid(), column: "email_code" }
 }
 
-impl Service {
-    /// The code of a seed, as it stands in the mail.
-    pub(crate) fn email_code(
-        &self,
-        enrollment: EnrollmentId,
-        seed: &TokenSeed,
-        number: u32,
-        digits: u32,
-    ) -> Result<ShortCode, KeyError> {
-        self.ring().short_code(seed, "email", enrollment, number, digits)
-    }
+/// The code of a seed, as it stands in the mail.
+pub(crate) fn email_code(
+    ring: &KeyRing,
+    enrollment: EnrollmentId,
+    seed: &TokenSeed,
+    number: u32,
+    digits: u32,
+) -> Result<ShortCode, KeyError> {
+    ring.short_code(seed, "email", enrollment, number, digits)
 }
 
 impl Enrollee<'_> {
@@ -54,18 +52,19 @@ impl Enrollee<'_> {
     }
 
     async fn try_send_email_code(&self, session: &SessionSecret, origin: Origin) -> Result<EmailCodeSent, Failure> {
-        let seed = TokenSeed::new(self.service.ring(), self.service.entropy());
+        let ring = self.service.making_ring()?;
+        let seed = TokenSeed::new(&ring, self.service.entropy());
         let rules = self.service.policy().email_codes;
         let make = |open: &Open, _| {
             let enrollment = &open.stored.record;
             let accepted = open.world.circumstances(self.service).accepted_factors();
             let number = enrollment.email_codes.saturating_add(1);
-            let code = self.service.email_code(enrollment.id, &seed, number, rules.digits)?;
+            let code = self.service.keyed(email_code(&ring, enrollment.id, &seed, number, rules.digits))?;
             Ok(Step::RequestEmailCode {
                 offered: accepted.contains(&FactorKind::Email),
                 rules,
                 seed: seed.clone(),
-                digest: self.service.ring().keyed_digest(&binding(enrollment.id), code.expose()),
+                digest: ring.keyed_digest(&binding(enrollment.id), code.expose()),
             })
         };
         let stepped = self.step(session, origin, "email_code", make).await?;
@@ -109,7 +108,10 @@ impl Enrollee<'_> {
                 Some(sent) if u32::try_from(typed.expose().len()) != Ok(sent.digits) => {
                     return Err(no_code(sent.digits).into());
                 }
-                Some(sent) => self.service.ring().verify_code(&binding(enrollment.id), &sent.digest, typed.expose()),
+                Some(sent) => {
+                    let ring = self.service.ring();
+                    self.service.keyed(ring.verify_code(&binding(enrollment.id), &sent.digest, typed.expose()))?
+                }
                 None => false,
             };
             Ok(Step::ConfirmEmailCode { right, recovery: self.service.recovery_digests(enrollment.subject, &fresh) })

@@ -7,7 +7,7 @@ use crate::domain::settings::{FrontEnd, Settings};
 use crate::domain::text::Label;
 use crate::domain::token_opens;
 use crate::record::{Stored, UniqueKey, UniqueName};
-use crate::secret::{KeyStatus, Token};
+use crate::secret::{KeyError, Token};
 use crate::service::{Answer, Failure};
 use crate::time::Timestamp;
 
@@ -60,10 +60,15 @@ impl Enrollee<'_> {
     pub(super) async fn by_token(&self, token: &Token) -> Result<Known, Failure> {
         let digest = token.digest();
         if let Some(current) = self.service.find::<Enrollment>(&UniqueKey::new(UniqueName::Token, digest)).await? {
-            // Whoever stole the key that made the token could have made it, too.
-            let key = current.record.seed.as_ref().map(|seed| &seed.key);
-            if key.is_some_and(|key| self.service.ring().status(key) == Some(KeyStatus::Revoked)) {
+            if self.service.is_of_a_revoked_key(&current.record) {
                 return Ok(Known::Past(current, Rejection::TokenRevoked));
+            }
+            // Without its key nobody can say whether it was revoked. Where it opens nothing, nobody needs to.
+            if let Some(seed) = &current.record.seed
+                && self.service.ring().status(&seed.key).is_none()
+                && token_opens(&current.record, self.service.now()).is_ok()
+            {
+                return self.service.keyed(Err(KeyError::Missing(seed.key)));
             }
             return Ok(Known::Current(current));
         }

@@ -42,7 +42,7 @@ pub struct RecoveryCodes {
 
 /// Where a user's TOTP secret is sealed to: the user, not the enrollment, so that it can move there at completion and
 /// to no one else (MFA-5).
-fn totp_binding(user: UserId) -> Binding<'static> {
+pub(crate) fn totp_binding(user: UserId) -> Binding<'static> {
     Binding { table: "users", row: user.uuid(), column: "totp" }
 }
 
@@ -53,7 +53,7 @@ fn recovery_binding(user: UserId) -> Binding<'static> {
 
 impl Service {
     fn open_totp(&self, user: UserId, sealed: &Sealed) -> Result<TotpSecret, Failure> {
-        let bytes = self.ring().open(&totp_binding(user), sealed)?;
+        let bytes = self.keyed(self.ring().open(&totp_binding(user), sealed))?;
         let bytes: [u8; 20] = bytes
             .as_slice()
             .try_into()
@@ -66,7 +66,8 @@ impl Service {
     }
 
     pub(super) fn recovery_digests(&self, user: UserId, codes: &[RecoveryCode]) -> Vec<KeyedDigest> {
-        codes.iter().map(|code| self.ring().keyed_digest(&recovery_binding(user), code.expose())).collect()
+        let ring = self.ring();
+        codes.iter().map(|code| ring.keyed_digest(&recovery_binding(user), code.expose())).collect()
     }
 }
 
@@ -83,8 +84,8 @@ impl Enrollee<'_> {
         let fresh = TotpSecret::random(self.service.entropy());
         let make = |open: &Open, _| {
             let binding = totp_binding(open.stored.record.subject);
-            let sealed = self.service.ring().seal(&binding, fresh.expose_bytes(), self.service.entropy())?;
-            Ok(Step::OfferTotp(sealed))
+            let sealed = self.service.ring().seal(&binding, fresh.expose_bytes(), self.service.entropy());
+            Ok(Step::OfferTotp(self.service.keyed(sealed)?))
         };
         let stepped = self.step(session, origin, "totp", make).await?;
         let offered = stepped.enrollment.session().and_then(|session| session.work.offered_totp.as_ref());

@@ -145,6 +145,10 @@ impl Enrollee<'_> {
         operation: Option<&'static str>,
     ) -> Result<Stored<Enrollment>, Failure> {
         if let Some(current) = self.service.find::<Enrollment>(&UniqueKey::new(UniqueName::Session, digest)).await? {
+            // Whoever stole the key may be the one who began.
+            if self.service.is_of_a_revoked_key(&current.record) {
+                return Err(self.refuse_known(&current, origin, operation, Rejection::TokenRevoked).await);
+            }
             return Ok(current);
         }
         let past = self.service.find::<Enrollment>(&UniqueKey::new(UniqueName::PastSession, digest)).await?;

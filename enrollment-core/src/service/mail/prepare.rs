@@ -11,6 +11,7 @@ use crate::domain::user::User;
 use crate::port::{Message, Recipient};
 use crate::secret::KeyError;
 use crate::service::circumstances::World;
+use crate::service::enrollee::email_code;
 use crate::service::{Failure, Service};
 use crate::template::mail::{Facts, MailContext};
 use crate::template::{Tags, durations};
@@ -177,11 +178,10 @@ impl Service {
         if !enrollment.may_begin(now) {
             return Ok(Err("the link was opened as often as it may"));
         }
-        let token = match self.ring().token(seed, enrollment.purpose.as_str(), enrollment.id, generation) {
-            Ok(token) => token,
-            Err(KeyError::Revoked(_)) => return Ok(Err("the key of its link is revoked")),
-            Err(error) => return Err(error.into()),
-        };
+        if self.is_of_a_revoked_key(enrollment) {
+            return Ok(Err("the key of its link is revoked"));
+        }
+        let token = self.keyed(self.ring().token(seed, enrollment.purpose.as_str(), enrollment.id, generation))?;
         let instance = self.instance();
         Ok(Ok(Facts::Invitation {
             purpose: enrollment.purpose,
@@ -211,10 +211,9 @@ impl Service {
         if now >= code.expires {
             return Ok(Err("the code's time is over"));
         }
-        let derived = match self.email_code(enrollment.id, &code.seed, number, code.digits) {
-            Ok(code) => code,
+        let derived = match email_code(&self.ring(), enrollment.id, &code.seed, number, code.digits) {
             Err(KeyError::Revoked(_)) => return Ok(Err("the key of its code is revoked")),
-            Err(error) => return Err(error.into()),
+            derived => self.keyed(derived)?,
         };
         Ok(Ok(Facts::MfaCode {
             code: derived.expose().to_owned(),

@@ -152,10 +152,15 @@ impl OutboxWorker {
 
     async fn send(&self, turn: &Turn, leased: &Leased, stored: &Stored<Mail>) -> Result<bool, Failure> {
         let prepared = match self.service.prepare(&stored.record).await {
-            // Shown beside the mail as well: a missing key, a damaged record.
+            // Shown beside the mail as well: a damaged record.
             Err(Failure::Broken(error)) => {
                 tracing::error!(%error, mail = %stored.record.id, "a mail cannot be made and will be tried again");
                 return self.retry(leased, Some(stored), &error.to_string()).await;
+            }
+            // Another process, or this one a little later, has the key.
+            Err(Failure::UnknownKey(key)) => {
+                let why = format!("the key {key} of its link is not known here yet");
+                return self.retry(leased, Some(stored), &why).await;
             }
             prepared => prepared?,
         };
