@@ -11,7 +11,8 @@ use crate::id::LocationId;
 
 /// A row per location and purpose.
 fn row_id(purpose: &str, location: LocationId) -> Uuid {
-    let digest: [u8; 32] = Sha256::new().chain_update(purpose).chain_update(location.uuid().as_bytes()).finalize().into();
+    let digest: [u8; 32] =
+        Sha256::new().chain_update(purpose).chain_update(location.uuid().as_bytes()).finalize().into();
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&digest[..16]);
     uuid::Builder::from_custom_bytes(bytes).into_uuid()

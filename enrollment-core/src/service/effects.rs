@@ -129,11 +129,7 @@ impl Service {
     }
 
     /// Whoever has this key and shall have a peer at this location, if anybody.
-    pub(crate) async fn intends(
-        &self,
-        at: LocationId,
-        key: &PublicKey,
-    ) -> Result<Option<Stored<Attachment>>, Failure> {
+    pub(crate) async fn intends(&self, at: LocationId, key: &PublicKey) -> Result<Option<Stored<Attachment>>, Failure> {
         let key = UniqueKey::new(UniqueName::PublicKey, key.to_string());
         let Some(device) = self.find::<Device>(&key).await? else { return Ok(None) };
         let there = |attachment: &Attachment| attachment.location == at && attachment.state.intended() == Some(true);

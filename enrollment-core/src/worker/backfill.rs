@@ -154,12 +154,7 @@ impl Backfiller {
     }
 
     /// Gives one user's devices what they lack, one change each.
-    async fn give(
-        &self,
-        location: &Location,
-        backfill: &mut Stored<Backfill>,
-        user: UserId,
-    ) -> Result<Came, Failure> {
+    async fn give(&self, location: &Location, backfill: &mut Stored<Backfill>, user: UserId) -> Result<Came, Failure> {
         'turns: for _ in 0..TURNS {
             let Some(world) = self.service.world_of(user, None, &[]).await? else { return Ok(Came::Done) };
             let Some(location) = world.locations.iter().find(|other| other.id == location.id) else {
