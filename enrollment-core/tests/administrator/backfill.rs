@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use enrollment_core::domain::address::QUARANTINE;
+use enrollment_core::domain::address::{Assignment, QUARANTINE};
 use enrollment_core::domain::attachment::{Attachment, PeerState};
 use enrollment_core::domain::device::Device;
 use enrollment_core::domain::enrollment::Purpose;
@@ -22,6 +22,7 @@ use enrollment_core::time::Span;
 use enrollment_core::worker::Backfiller;
 use enrollment_testkit::fake::{FakeProvisioner, FaultyStore, Moment};
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use crate::bench::{Bench, CLI, groups};
 use crate::enrollee::network;
@@ -255,12 +256,8 @@ async fn an_exhausted_pool_waits_with_its_reason_while_others_go_on_and_goes_on_
     assert!(why.contains("narrow") && why.contains("no free address"), "{why}");
     assert_eq!(report(&bench, wide).await.backfill.unwrap().state(), BackfillState::Done);
     assert!(there(&bench, bobs, narrow).await.is_none());
-    let taken: Vec<enrollment_core::domain::address::Assignment> = bench
-        .all(
-            IndexName::AddressesByPool,
-            &enrollment_core::domain::address::Assignment::pool_part(narrow, "10.9.0.0/24".parse().unwrap()),
-        )
-        .await;
+    let roomy = Assignment::pool_part(narrow, "10.9.0.0/24".parse().unwrap());
+    let taken: Vec<Assignment> = bench.all(IndexName::AddressesByPool, &roomy).await;
     assert_eq!(taken.len(), 1, "of the pool that had room nothing was taken for whom the other had none");
 
     work(&bench.service, &gateway).await;
@@ -388,9 +385,8 @@ async fn tell(happenings: Vec<Happening>) {
 /// DEV-7
 #[test]
 fn whatever_happens_every_device_ends_with_exactly_what_its_owner_reaches() {
-    let config = proptest::test_runner::Config { cases: 60, failure_persistence: None, ..Default::default() };
-    let rng = proptest::test_runner::TestRng::from_seed(proptest::test_runner::RngAlgorithm::ChaCha, &[7; 32]);
-    let mut runner = proptest::test_runner::TestRunner::new_with_rng(config, rng);
+    let config = Config { cases: 60, failure_persistence: None, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]));
     let told = runner.run(&proptest::collection::vec(happening(), 1..30), |happenings| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(tell(happenings));

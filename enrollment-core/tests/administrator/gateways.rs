@@ -8,16 +8,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use enrollment_core::domain::attachment::Attachment;
 use enrollment_core::domain::event::Event;
+use enrollment_core::domain::location::Ownership;
+use enrollment_core::domain::user::UserStatus;
 use enrollment_core::id::{DeviceId, LocationId, UserId};
 use enrollment_core::port::{Observation, PeerChange, PeerProvisioner, PeerSpec, ProvisionError};
 use enrollment_core::record::IndexName;
 use enrollment_core::service::Service;
-use enrollment_core::service::administrator::LocationPeers;
+use enrollment_core::service::administrator::{LocationPatch, LocationPeers, UserPatch};
 use enrollment_core::time::Span;
 use enrollment_core::worker::{Backfiller, PeerWorker, Reconciler};
 use enrollment_testkit::fake::FakeProvisioner;
 
-use crate::bench::{Bench, CLI};
+use crate::bench::{Bench, CLI, public_key};
 
 /// Works off what is queued for peers.
 pub(crate) async fn work(service: &Service, gateway: &Arc<FakeProvisioner>) {
@@ -69,6 +71,35 @@ pub(crate) async fn strays_told_of(bench: &Bench) -> Vec<Event> {
     let found = events.iter().filter(|event| matches!(event, Event::StrayPeerFound { .. }));
     let gone = events.iter().filter(|event| matches!(event, Event::StrayPeerGone { .. }));
     found.chain(gone).cloned().collect()
+}
+
+/// Disables a user, or enables them.
+pub(crate) async fn switch(service: &Service, user: UserId, status: UserStatus) {
+    let patch = UserPatch { status: Some(status), ..UserPatch::default() };
+    service.administrator().change_user(&CLI, user, patch).await.unwrap();
+}
+
+/// Says whose a gateway is.
+pub(crate) async fn own(bench: &Bench, location: LocationId, ownership: Ownership) {
+    let patch = LocationPatch { ownership: Some(ownership), ..LocationPatch::default() };
+    bench.admin().change_location(&CLI, location, patch).await.unwrap();
+}
+
+/// A peer that somebody put there by hand.
+pub(crate) fn strange(key: u8) -> PeerSpec {
+    PeerSpec { public_key: public_key(key), addresses: vec!["192.0.2.7".parse().unwrap()] }
+}
+
+/// Three people with a device each in force at one location.
+pub(crate) async fn three(bench: &Bench, gateway: &Arc<FakeProvisioner>) -> (LocationId, Vec<UserId>) {
+    let office = bench.location("office", None).await;
+    let mut users = Vec::new();
+    for (username, key) in [("alice", 1), ("bob", 2), ("carol", 3)] {
+        users.push(with_device(bench, username, key).await.0);
+    }
+    work(&bench.service, gateway).await;
+    assert_eq!(gateway.peers(office).len(), 3);
+    (office, users)
 }
 
 /// Past a lease, past the interval between two looks.

@@ -17,5 +17,6 @@ mod permissions;
 mod races;
 mod reconcile;
 mod secrecy;
+mod strays;
 mod sweep;
 mod users;

@@ -1,17 +1,18 @@
 //! Gateways are compared with what is intended, and converge (DEV-4).
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use enrollment_core::domain::attachment::PeerState;
+use enrollment_core::domain::attachment::{Attachment, PeerState};
+use enrollment_core::domain::device::PublicKey;
 use enrollment_core::domain::event::Event;
 use enrollment_core::domain::location::Ownership;
 use enrollment_core::domain::user::UserStatus;
-use enrollment_core::id::{LocationId, UserId};
-use enrollment_core::port::{Clock, Observation, Op, PeerChange, PeerProvisioner, PeerSpec, Store};
-use enrollment_core::record::Stored;
-use enrollment_core::service::Service;
-use enrollment_core::service::administrator::{LocationPatch, PeerStatus, UserPatch};
+use enrollment_core::id::{AttachmentId, DeviceId};
+use enrollment_core::port::{Clock, Observation, PeerChange, PeerProvisioner, PeerSpec, Store};
+use enrollment_core::record::new_row;
+use enrollment_core::service::administrator::PeerStatus;
 use enrollment_core::time::Span;
 use enrollment_core::worker::{PeerWorker, Reconciler};
 use enrollment_sqlx::{SqliteOptions, SqlxStore};
@@ -19,33 +20,10 @@ use enrollment_testkit::fake::{FakeProvisioner, FaultyStore, Moment, Outage};
 use enrollment_wireguard::WgQuickFile;
 
 use crate::bench::{Bench, CLI, public_key};
-use crate::gateways::{LATER, Raced, attachments, intended, report, start_up, strays_told_of, with_device, work};
-
-async fn switch(service: &Service, user: UserId, status: UserStatus) {
-    let patch = UserPatch { status: Some(status), ..UserPatch::default() };
-    service.administrator().change_user(&CLI, user, patch).await.unwrap();
-}
-
-async fn own(bench: &Bench, location: LocationId, ownership: Ownership) {
-    let patch = LocationPatch { ownership: Some(ownership), ..LocationPatch::default() };
-    bench.admin().change_location(&CLI, location, patch).await.unwrap();
-}
-
-fn strange(key: u8) -> PeerSpec {
-    PeerSpec { public_key: public_key(key), addresses: vec!["192.0.2.7".parse().unwrap()] }
-}
-
-/// Three people with a device each in force at one location.
-async fn three(bench: &Bench, gateway: &Arc<FakeProvisioner>) -> (LocationId, Vec<UserId>) {
-    let office = bench.location("office", None).await;
-    let mut users = Vec::new();
-    for (username, key) in [("alice", 1), ("bob", 2), ("carol", 3)] {
-        users.push(with_device(bench, username, key).await.0);
-    }
-    work(&bench.service, gateway).await;
-    assert_eq!(gateway.peers(office).len(), 3);
-    (office, users)
-}
+use crate::gateways::{
+    LATER, Raced, attachments, intended, own, report, start_up, strange, strays_told_of, switch, three, with_device,
+    work,
+};
 
 /// DEV-4
 #[tokio::test]
@@ -101,88 +79,6 @@ async fn a_gateway_that_went_back_to_an_old_state_converges() {
     assert_eq!(start_up(&bench, &gateway).await, 0);
 }
 
-/// DEV-4
-#[tokio::test]
-async fn a_strangers_key_is_reported_once_and_never_touched() {
-    let bench = Bench::new();
-    let gateway = Arc::new(FakeProvisioner::new());
-    let (office, _) = three(&bench, &gateway).await;
-    gateway.put_by_hand(office, strange(90));
-    let asked = gateway.asked(office).len();
-    let reconciler = Reconciler::new(bench.service.clone(), gateway.clone());
-    let found = Event::StrayPeerFound { public_key: public_key(90).to_string(), ours: false };
-    for _ in 0..3 {
-        assert_eq!(reconciler.run_once().await.unwrap(), 0);
-        assert_eq!(start_up(&bench, &gateway).await, 0, "nor by a server that starts");
-        assert_eq!(strays_told_of(&bench).await, [found.clone()]);
-        let report = report(&bench, office).await;
-        assert_eq!((report.unknown(), report.counts.applied), (1, 3));
-        let stray = report.watch.unwrap().strays.remove(0);
-        assert_eq!((stray.public_key, stray.addresses, stray.ours), (public_key(90), strange(90).addresses, false));
-        bench.clock.advance(LATER.duration());
-    }
-    assert_eq!(gateway.asked(office).len(), asked, "the gateway was asked for nothing");
-    gateway.lose_interface(office);
-    start_up(&bench, &gateway).await;
-    assert_eq!(report(&bench, office).await.unknown(), 0);
-    let gone = Event::StrayPeerGone { public_key: public_key(90).to_string() };
-    assert_eq!(strays_told_of(&bench).await, [found, gone]);
-}
-
-/// DEV-4: a stranger's key stays a stranger's when somebody claims it as theirs and is not let in yet.
-#[tokio::test]
-async fn claiming_a_strangers_key_for_a_staged_device_takes_no_peer_from_anybody() {
-    let bench = Bench::new();
-    let gateway = Arc::new(FakeProvisioner::new());
-    let (office, _) = three(&bench, &gateway).await;
-    gateway.put_by_hand(office, strange(90));
-    start_up(&bench, &gateway).await;
-    let mallory = bench.user("mallory").await;
-    let issued = bench.start(mallory.id, enrollment_core::domain::enrollment::Purpose::Onboarding).await.unwrap();
-    let session = bench.begin(&issued.token).await.unwrap();
-    bench.add_device(&session, 90).await;
-    start_up(&bench, &gateway).await;
-    assert!(gateway.peers(office).contains(&strange(90)));
-    assert_eq!(report(&bench, office).await.unknown(), 1);
-}
-
-/// DEV-4
-#[tokio::test]
-async fn at_a_location_that_is_ours_alone_a_strangers_key_is_removed_after_a_report() {
-    let bench = Bench::new();
-    let gateway = Arc::new(FakeProvisioner::new());
-    let (office, _) = three(&bench, &gateway).await;
-    own(&bench, office, Ownership::Exclusive).await;
-    gateway.put_by_hand(office, strange(90));
-    let found = Event::StrayPeerFound { public_key: public_key(90).to_string(), ours: false };
-
-    // The report does not take effect: nothing is removed.
-    let faulty = Arc::new(FaultyStore::new(Arc::clone(&bench.store)));
-    let service = bench.through(faulty.clone());
-    let mut call = 1;
-    while strays_told_of(&bench).await.is_empty() {
-        assert!(gateway.peers(office).contains(&strange(90)), "removed before it was reported, at call {call}");
-        faulty.die_at(call, Moment::Before);
-        let _died = Reconciler::new(service.clone(), gateway.clone()).run_once().await;
-        faulty.revive();
-        call += 1;
-    }
-    // It took effect, and the gateway refuses.
-    gateway.put_by_hand(office, strange(91));
-    gateway.set_outage(office, Some(Outage::Refuses));
-    start_up(&bench, &gateway).await;
-    let strays = report(&bench, office).await.watch.unwrap().strays;
-    let why = strays.iter().find(|stray| stray.public_key == public_key(91)).unwrap().failure.as_deref();
-    assert_eq!(why, Some("the gateway refuses this peer"));
-
-    gateway.set_outage(office, None);
-    start_up(&bench, &gateway).await;
-    assert_eq!(gateway.peers(office), intended(&bench, office).await);
-    let told = strays_told_of(&bench).await;
-    assert!(told.contains(&found));
-    assert_eq!((told.len(), report(&bench, office).await.unknown()), (4, 0), "{told:?}");
-}
-
 /// DEV-4: whoever reads of a gateway late decides nothing by it.
 #[tokio::test]
 async fn a_reconciler_with_an_old_observation_puts_nothing_back_and_takes_nothing_out() {
@@ -215,33 +111,6 @@ async fn a_reconciler_with_an_old_observation_puts_nothing_back_and_takes_nothin
         assert!(!peers.contains(&public_key(1)), "revoked, and put back by an observation from before ({look})");
         assert!(peers.contains(&public_key(2)), "let in, and taken out by an observation from before ({look})");
     }
-}
-
-/// DEV-4: a key that becomes a device's while the reconciler takes it out.
-#[tokio::test]
-async fn a_device_that_comes_while_its_key_is_taken_out_is_put_in_force() {
-    let bench = Bench::new();
-    let gateway = Arc::new(FakeProvisioner::new());
-    let (office, _) = three(&bench, &gateway).await;
-    own(&bench, office, Ownership::Exclusive).await;
-    gateway.put_by_hand(office, strange(4));
-    let dora = bench.user("dora").await.id;
-    bench.mark_enrolled(dora).await;
-    let issued = bench.start(dora, enrollment_core::domain::enrollment::Purpose::Device).await.unwrap();
-    let session = bench.begin(&issued.token).await.unwrap();
-    let (service, real) = (bench.service.clone(), gateway.clone());
-    let rival = async move {
-        use enrollment_core::service::enrollee::{DeviceKey, DeviceRequest};
-        let request = DeviceRequest { name: "laptop".parse().unwrap(), key: DeviceKey::Given(public_key(4)) };
-        service.enrollee().set_device(&session, &request, CLI.origin).await.unwrap();
-        work(&service, &real).await;
-    };
-    let raced = Raced::new(&gateway).before_apply(rival);
-    Reconciler::new(bench.service.clone(), raced).run_once().await.unwrap();
-    assert!(!gateway.peers(office).iter().any(|peer| peer.public_key == public_key(4)), "the removal came last");
-    work(&bench.service, &gateway).await;
-    assert_eq!(gateway.peers(office), intended(&bench, office).await);
-    assert_eq!(gateway.peers(office).len(), 4);
 }
 
 /// DEV-4: every store call of a worker that dies, on either side of its effect.
@@ -335,28 +204,6 @@ async fn reconcilers_that_have_met_a_gateway_share_the_work() {
         assert_eq!(seen.observed.load(Ordering::SeqCst), 3 + round, "each when it starts, then one of them");
         bench.clock.advance(LATER.duration());
     }
-}
-
-/// A key whose record cannot be read is nobody's stranger.
-#[tokio::test]
-async fn a_damaged_record_costs_no_peer_anything() {
-    let bench = Bench::new();
-    let gateway = Arc::new(FakeProvisioner::new());
-    let (office, users) = three(&bench, &gateway).await;
-    own(&bench, office, Ownership::Exclusive).await;
-    let device = bench.admin().devices_of(&CLI, users[0]).await.unwrap().remove(0);
-    let whole: Stored<enrollment_core::domain::attachment::Attachment> =
-        bench.record(device.attachments[0].id.uuid()).await.unwrap();
-    let mut damaged = whole.put(&whole.record);
-    let Op::Put { next, .. } = &mut damaged else { panic!("not written") };
-    next.body.json = "{}".to_owned();
-    bench.commit(vec![damaged]).await;
-    let before = gateway.peers(office);
-    gateway.lose_interface(office);
-    before.iter().take(2).for_each(|peer| gateway.put_by_hand(office, peer.clone()));
-    start_up(&bench, &gateway).await;
-    assert_eq!(gateway.peers(office), before, "the one that was missing is back, and none was taken out");
-    assert!(strays_told_of(&bench).await.is_empty());
 }
 
 /// DEV-4: a database restored from a backup knows nothing of what happened since.
@@ -454,18 +301,11 @@ async fn a_location_of_more_than_a_page_converges_in_bounded_changes() {
         let another = |nth: u16| {
             let mut bytes = [9; 32];
             bytes[..2].copy_from_slice(&(batch * 100 + nth).to_be_bytes());
-            let id = enrollment_core::id::AttachmentId::new(bench.clock.now(), bench.entropy());
-            let device = enrollment_core::id::DeviceId::new(bench.clock.now(), bench.entropy());
-            let public_key = enrollment_core::domain::device::PublicKey::from_bytes(bytes).unwrap();
-            let addresses = vec![std::net::Ipv4Addr::from_bits(0x0a02_0000 + u32::from(batch * 100 + nth)).into()];
-            enrollment_core::record::new_row(&enrollment_core::domain::attachment::Attachment {
-                id,
-                device,
-                public_key,
-                addresses,
-                state: PeerState::Applied,
-                ..sample.clone()
-            })
+            let id = AttachmentId::new(bench.clock.now(), bench.entropy());
+            let device = DeviceId::new(bench.clock.now(), bench.entropy());
+            let public_key = PublicKey::from_bytes(bytes).unwrap();
+            let addresses = vec![Ipv4Addr::from_bits(0x0a02_0000 + u32::from(batch * 100 + nth)).into()];
+            new_row(&Attachment { id, device, public_key, addresses, state: PeerState::Applied, ..sample.clone() })
         };
         bench.commit((0..100).map(another).collect()).await;
     }
