@@ -49,7 +49,7 @@ struct Work<'a> {
 /// An entry that was looked at.
 enum Looked<'a> {
     /// Something is to be done at the gateway.
-    Act(Work<'a>),
+    Act(Box<Work<'a>>),
     /// Nothing is; whether that was settled.
     Settled(bool),
 }
@@ -92,7 +92,7 @@ impl PeerWorker {
         let mut works: BTreeMap<LocationId, Vec<Work<'_>>> = BTreeMap::new();
         for entry in &leased {
             match self.look(entry).await {
-                Ok(Looked::Act(work)) => works.entry(work.attachment.record.location).or_default().push(work),
+                Ok(Looked::Act(work)) => works.entry(work.attachment.record.location).or_default().push(*work),
                 Ok(Looked::Settled(done)) => settled += usize::from(done),
                 // What cannot be read holds up nothing else.
                 Err(Failure::Broken(error)) => settled += usize::from(self.set_aside(entry, &*error).await?),
@@ -137,7 +137,7 @@ impl PeerWorker {
                 return Ok(Looked::Settled(ended == Ended::Settled));
             }
         }
-        Ok(Looked::Act(Work { leased, attachment, change }))
+        Ok(Looked::Act(Box::new(Work { leased, attachment, change })))
     }
 
     /// Tells one gateway, and writes down what became of each change.

@@ -28,7 +28,7 @@ async fn a_strangers_key_is_reported_once_and_never_touched() {
     for _ in 0..3 {
         assert_eq!(reconciler.run_once().await.unwrap(), 0);
         assert_eq!(start_up(&bench, &gateway).await, 0, "nor by a server that starts");
-        assert_eq!(strays_told_of(&bench).await, [found.clone()]);
+        assert_eq!(strays_told_of(&bench).await, std::slice::from_ref(&found));
         let report = report(&bench, office).await;
         assert_eq!((report.unknown(), report.counts.applied), (1, 3));
         let stray = report.watch.unwrap().strays.remove(0);
