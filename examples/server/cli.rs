@@ -232,6 +232,11 @@ pub(crate) enum Location {
         /// The location's name
         name: String,
     },
+    /// Tell how far the peers are, what else the gateway has, and how far the backfill is
+    Peers {
+        /// The location's name
+        name: String,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -265,6 +270,18 @@ pub(crate) struct LocationAdd {
     /// A group that may use it; may be repeated [default: everyone]
     #[arg(long = "group", value_name = "GROUP")]
     pub(crate) groups: Vec<GroupName>,
+    /// What happens to peers at the gateway that are not ours
+    #[arg(long, default_value = "shared")]
+    pub(crate) ownership: Ownership,
+}
+
+/// What happens to peers that are not ours.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Ownership {
+    /// They are reported and never touched
+    Shared,
+    /// They are reported, then removed
+    Exclusive,
 }
 
 /// Whether connecting asks for a second factor.

@@ -7,14 +7,13 @@ use enrollment::core::domain::group::Access;
 use enrollment::core::domain::location::{MfaMode, Ownership};
 use enrollment::core::domain::user::UserStatus;
 use enrollment::core::domain::username::Username;
-use enrollment::core::id::LocationId;
 use enrollment::core::service::administrator::{
     Delivery, EnrollmentFilter, EnrollmentView, FirstOwner, Issued, LocationView, NewApiKey, NewLocation, NewUser,
     PageRequest, Stage, StartEnrollment, UserView,
 };
 use enrollment::core::service::{Principal, Service};
 
-use super::cli::{ApiKey, Audit, Command, Invite, Location, LocationAdd, Mfa, Purpose, User, UserAdd};
+use super::cli::{self, ApiKey, Audit, Command, Invite, Location, LocationAdd, Mfa, Purpose, User, UserAdd};
 use super::config::Config;
 use super::{Error, data, gateway, keys, mail};
 
@@ -44,6 +43,7 @@ pub(crate) async fn run(config: Config, command: Command) -> Result<(), Error> {
         Command::Pending => pending(service).await?,
         Command::Location(Location::Add(location)) => add_location(&config, service, location).await?,
         Command::Location(Location::Gateway { name }) => gateway_section(service, &name).await?,
+        Command::Location(Location::Peers { name }) => gateway::peers(service, &locate(service, &name).await?).await?,
         Command::Audit(Audit::Verify) => verify_audit(service).await?,
         Command::Mail(command) => mail::run(service, opened.notifier.as_ref(), command).await?,
         Command::Key(command) => keys::run(service, &opened.keys, command).await?,
@@ -184,7 +184,10 @@ async fn add_location(config: &Config, service: &Service, add: LocationAdd) -> R
         },
         factors: None,
         access: if add.groups.is_empty() { Access::Everyone } else { Access::Groups(add.groups.into_iter().collect()) },
-        ownership: Ownership::Shared,
+        ownership: match add.ownership {
+            cli::Ownership::Shared => Ownership::Shared,
+            cli::Ownership::Exclusive => Ownership::Exclusive,
+        },
     };
     let created = service.administrator().create_location(&BY, new).await?;
     let file = gateway::file(config).path(created.location.id);
@@ -196,13 +199,16 @@ async fn add_location(config: &Config, service: &Service, add: LocationAdd) -> R
     Ok(text)
 }
 
-async fn gateway_section(service: &Service, name: &str) -> Result<String, Error> {
+async fn locate(service: &Service, name: &str) -> Result<LocationView, Error> {
     let locations = service.administrator().locations(&BY).await?;
-    let named = |location: &&LocationView| location.name.as_str().eq_ignore_ascii_case(name);
-    let location = locations.iter().find(named).ok_or_else(|| format!("there is no location {name}"))?;
-    let id: LocationId = location.id;
-    let key = service.administrator().gateway_private_key(&BY, id).await?;
-    Ok(gateway::interface(location, &key.expose_base64()))
+    let named = |location: &LocationView| location.name.as_str().eq_ignore_ascii_case(name);
+    locations.into_iter().find(named).ok_or_else(|| format!("there is no location {name}").into())
+}
+
+async fn gateway_section(service: &Service, name: &str) -> Result<String, Error> {
+    let location = locate(service, name).await?;
+    let key = service.administrator().gateway_private_key(&BY, location.id).await?;
+    Ok(gateway::interface(&location, &key.expose_base64()))
 }
 
 async fn verify_audit(service: &Service) -> Result<String, Error> {

@@ -1,4 +1,5 @@
-//! The workers of this process: peers, mail, audit seals, housekeeping. Any number of processes may run them.
+//! The workers of this process: peers, backfill, comparing gateways, mail, audit seals, housekeeping. Any number of
+//! processes may run them.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use enrollment::core::port::{PeerProvisioner, Retained};
 use enrollment::core::service::{Failure, Service};
 use enrollment::core::time::Span;
-use enrollment::core::worker::{OutboxWorker, PeerWorker, Resealer, Sealer, Sweeper};
+use enrollment::core::worker::{Backfiller, OutboxWorker, PeerWorker, Reconciler, Resealer, Sealer, Sweeper};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
@@ -19,6 +20,9 @@ use super::keys::KeyWatch;
 const SEAL_EVERY: Duration = Duration::from_secs(1);
 /// The bell makes peers fast; this makes them certain.
 const PEERS_EVERY: Duration = Duration::from_secs(5);
+/// How often there is a look whether a gateway's time to be compared has come, and whether devices lack addresses.
+const RECONCILE_EVERY: Duration = Duration::from_secs(15);
+const BACKFILL_EVERY: Duration = Duration::from_secs(5);
 /// Likewise for mail, whose retries are due at their own times.
 const MAIL_EVERY: Duration = Duration::from_secs(5);
 /// A key ring that was changed is taken up within this time; at once, when a record names a key that is not known.
@@ -43,11 +47,25 @@ impl Workers {
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
 
+        let reconciler = Reconciler::new(service.clone(), Arc::clone(&provisioner));
+        tasks.spawn(repeat("reconciler", RECONCILE_EVERY, None, stopped.clone(), move || {
+            let reconciler = reconciler.clone();
+            async move { reconciler.run_once().await.map(|_corrected| ()) }
+        }));
+
+        let backfiller = Backfiller::new(service.clone());
+        let stopping = stopped.clone();
+        tasks.spawn(repeat("backfill", BACKFILL_EVERY, None, stopped.clone(), move || {
+            let (backfiller, stopping) = (backfiller.clone(), stopping.clone());
+            async move { drain_until(&stopping, || backfiller.run_once()).await }
+        }));
+
         let peers = PeerWorker::new(service.clone(), provisioner);
         let bell = Arc::clone(&bells.peers);
+        let stopping = stopped.clone();
         tasks.spawn(repeat("peers", PEERS_EVERY, Some(bell), stopped.clone(), move || {
-            let peers = peers.clone();
-            async move { drain(|| peers.run_once()).await }
+            let (peers, stopping) = (peers.clone(), stopping.clone());
+            async move { drain_until(&stopping, || peers.run_once()).await }
         }));
 
         if let Some(notifier) = notifier {
@@ -130,6 +148,15 @@ async fn repeat<F>(
 
 async fn drain<F: Future<Output = Result<usize, Failure>>>(mut batch: impl FnMut() -> F) -> Result<(), Failure> {
     while batch().await? > 0 {}
+    Ok(())
+}
+
+/// The same for work that may be long: it goes on, batch by batch, after the next start.
+async fn drain_until<F: Future<Output = Result<usize, Failure>>>(
+    stopping: &watch::Receiver<bool>,
+    mut batch: impl FnMut() -> F,
+) -> Result<(), Failure> {
+    while !*stopping.borrow() && batch().await? > 0 {}
     Ok(())
 }
 

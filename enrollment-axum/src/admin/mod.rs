@@ -12,6 +12,7 @@ mod list;
 mod locations;
 mod mail;
 mod patch;
+mod peers;
 mod settings;
 mod templates;
 mod users;
@@ -64,6 +65,7 @@ where
         .routes(routes!(mail::remove))
         .routes(routes!(locations::list, locations::create))
         .routes(routes!(locations::get, change_location::change))
+        .routes(routes!(peers::of_location))
         .routes(routes!(settings::get, settings::change))
         .routes(routes!(templates::list))
         .routes(routes!(templates::get, templates::save, templates::reset))

@@ -1,7 +1,12 @@
 //! What administrators do, over HTTP.
 
+use std::sync::Arc;
+
 use axum::http::Method;
 use enrollment_core::domain::role::Role;
+use enrollment_core::port::PeerSpec;
+use enrollment_core::worker::{Backfiller, Reconciler};
+use enrollment_testkit::fake::FakeProvisioner;
 use serde_json::{Value, json};
 
 use crate::world::{PUBLIC_KEY, world};
@@ -168,6 +173,37 @@ async fn a_patch_changes_what_it_names() {
     let refused = world.admin(Method::PATCH, &path, &key, &json!({ "pools": ["10.9.0.0/16"] })).await;
     assert_eq!((refused.code().as_str(), &refused.json()["field"]), ("invalid_field", &json!("pools")));
     assert_eq!(world.read("/locations", &key).await["items"], json!([changed]));
+}
+
+/// DEV-4, DEV-5, DEV-7
+#[tokio::test]
+async fn the_peers_of_a_location_are_counted_with_strangers_and_the_backfill() {
+    let world = world();
+    let key = world.key(Role::Owner).await;
+    let location = world.location(&key, "Berlin").await;
+    let id = location["id"].as_str().expect("an id");
+    let path = format!("/locations/{id}/peers");
+    let new = world.read(&path, &key).await;
+    assert_eq!((&new["applied"], &new["looked"], &new["unknown"]), (&json!(0), &Value::Null, &json!(0)));
+    assert_eq!(new["backfill"]["state"], "running");
+
+    let gateway = Arc::new(FakeProvisioner::new());
+    let strange = PeerSpec {
+        public_key: PUBLIC_KEY.parse().expect("a key"),
+        addresses: vec!["10.1.0.9".parse().expect("an address")],
+    };
+    gateway.put_by_hand(id.parse().expect("an id"), strange);
+    Reconciler::new(world.service.clone(), gateway).run_once().await.expect("compared");
+    while Backfiller::new(world.service.clone()).run_once().await.expect("filled") > 0 {}
+    let now = world.read(&path, &key).await;
+    assert_eq!((&now["unknown"], now["looked"].is_string(), &now["trouble"]), (&json!(1), true, &Value::Null));
+    let stray = &now["strays"][0];
+    assert_eq!((&stray["public_key"], &stray["ours"]), (&json!(PUBLIC_KEY), &json!(false)));
+    assert_eq!((&stray["addresses"], &stray["failure"]), (&json!(["10.1.0.9"]), &Value::Null));
+    assert_eq!((&now["backfill"]["state"], &now["backfill"]["devices"]), (&json!("done"), &json!(0)));
+    let nowhere = "/locations/0190b0f0-0000-7000-8000-0123456789ab/peers";
+    let refused = world.admin(Method::GET, nowhere, &key, &json!({})).await;
+    assert_eq!((refused.status.as_u16(), refused.code().as_str()), (404, "not_found"));
 }
 
 /// A gateway's key that is made here is shown once.

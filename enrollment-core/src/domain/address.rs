@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::device::PublicKey;
 use crate::id::{AttachmentId, LocationId};
 use crate::time::Timestamp;
 
@@ -205,6 +206,10 @@ pub struct Assignment {
     pub address: IpAddr,
     /// Whose it is.
     pub standing: Standing,
+    /// The key of the peer that had it last, while it rests: should a worker that stalled put that peer in force once
+    /// more, it is known as ours and taken out, although nothing else is left of its device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_key: Option<PublicKey>,
 }
 
 /// Whose an address is.

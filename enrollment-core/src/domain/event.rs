@@ -105,6 +105,24 @@ pub enum Event {
     PeerApplied,
     /// A peer was taken out of force.
     PeerRemoved,
+    /// A peer that was in force no longer was, and is put there again.
+    PeerLost,
+    /// A peer that had been taken out was in force again, and is taken out once more.
+    PeerReturned,
+    /// A device that exists got its addresses at a location that its owner reaches now.
+    DeviceAttached,
+    /// A gateway has a peer in force that nobody intends.
+    StrayPeerFound {
+        /// Its key.
+        public_key: String,
+        /// Whether it was one of ours once. Otherwise it is somebody else's.
+        ours: bool,
+    },
+    /// Such a peer is no longer in force.
+    StrayPeerGone {
+        /// Its key.
+        public_key: String,
+    },
     /// A relay took a mail. Neither address nor answer is part of it: both can be erased from the mail alone.
     MailSent {
         /// Which letter.
@@ -170,6 +188,13 @@ impl Event {
     /// Whether it tells of a change to its subject; otherwise the subject's version stayed as it was.
     #[must_use]
     pub const fn is_change(&self) -> bool {
-        !matches!(self, Self::GatewayKeyRead | Self::Refused { .. } | Self::RefusalsCounted { .. })
+        !matches!(
+            self,
+            Self::GatewayKeyRead
+                | Self::StrayPeerFound { .. }
+                | Self::StrayPeerGone { .. }
+                | Self::Refused { .. }
+                | Self::RefusalsCounted { .. }
+        )
     }
 }

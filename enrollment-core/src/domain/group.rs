@@ -29,6 +29,16 @@ impl Access {
             Self::Groups(admitted) => !admitted.is_disjoint(groups),
         }
     }
+
+    /// Whether it admits anybody whom `before` did not.
+    #[must_use]
+    pub fn widens(&self, before: &Self) -> bool {
+        match (before, self) {
+            (Self::Everyone, _) => false,
+            (Self::Groups(_), Self::Everyone) => true,
+            (Self::Groups(before), Self::Groups(now)) => !now.is_subset(before),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -44,5 +54,23 @@ mod tests {
         assert!(Access::Groups(BTreeSet::from([group("sales"), group("it")])).admits(&sales));
         assert!(!Access::Groups(BTreeSet::from([group("it")])).admits(&sales));
         assert!(!Access::Groups(BTreeSet::new()).admits(&sales));
+    }
+
+    /// DEV-7
+    #[test]
+    fn access_widens_exactly_when_somebody_may_be_admitted_who_was_not() {
+        let groups = |names: &[&str]| {
+            Access::Groups(names.iter().map(|name| name.parse().expect("a group name")).collect::<BTreeSet<_>>())
+        };
+        for (before, after, widens) in [
+            (groups(&["it"]), Access::Everyone, true),
+            (groups(&["it"]), groups(&["it", "sales"]), true),
+            (groups(&["it"]), groups(&["sales"]), true),
+            (groups(&["it", "sales"]), groups(&["it"]), false),
+            (Access::Everyone, groups(&["it"]), false),
+            (Access::Everyone, Access::Everyone, false),
+        ] {
+            assert_eq!(after.widens(&before), widens, "{before:?} to {after:?}");
+        }
     }
 }

@@ -21,6 +21,7 @@ pub mod requirement;
 pub mod role;
 pub mod settings;
 pub mod text;
+pub mod upkeep;
 pub mod user;
 pub mod username;
 

@@ -63,7 +63,7 @@ names! {
         Attachment = "attachments",
         /// An address of a location's pool, in use or resting.
         Address = "addresses",
-        /// A tiny row whose version stands for a set: see [`super::Guard`].
+        /// A tiny row that stands for a set: by its version (see [`super::Guard`]), or by what is left to be done about it.
         Guard = "guards",
         /// What an administrator chose.
         Settings = "settings",

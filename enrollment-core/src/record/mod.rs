@@ -11,6 +11,7 @@ mod network;
 mod people;
 mod row;
 mod settings;
+mod upkeep;
 
 pub use audit::Seal;
 pub use codec::{Record, RecordError, Stored, new_row};

@@ -86,7 +86,7 @@ impl Service {
 
     /// Adds an attachment of `device` to `location` to a draft, with one free address per pool; those of the attachments
     /// `in_place_of` count as free.
-    pub(super) async fn attach(
+    pub(crate) async fn attach(
         &self,
         draft: &mut Draft,
         device: &Device,
@@ -101,7 +101,13 @@ impl Service {
             let Some((address, known)) = self.free_address(&search).await? else {
                 return Err(Rejection::AddressesExhausted { location: location.name.to_string() }.into());
             };
-            let claim = Assignment { location: location.id, pool: *pool, address, standing: Standing::Held(id) };
+            let claim = Assignment {
+                location: location.id,
+                pool: *pool,
+                address,
+                standing: Standing::Held(id),
+                last_key: None,
+            };
             draft.ops.push(match known {
                 // Two who claim the same address meet in the same row: one of them reads again.
                 None => new_row(&claim),

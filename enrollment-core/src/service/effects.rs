@@ -1,17 +1,17 @@
 //! From what a decision causes to the steps of a change.
 
 use super::circumstances::World;
-use super::turn::{Doer, Draft};
+use super::turn::{Doer, Draft, TURNS, Written};
 use super::{Failure, Service};
 use crate::domain::address::{Assignment, QUARANTINE, Standing};
 use crate::domain::attachment::{Attachment, PeerState};
 use crate::domain::command::{Changed, Effect, Outcome};
-use crate::domain::device::Device;
+use crate::domain::device::{Device, PublicKey};
 use crate::domain::enrollment::Enrollment;
 use crate::domain::rejection::Rejection;
-use crate::id::DeviceId;
+use crate::id::{DeviceId, LocationId};
 use crate::port::{Channel, Stream};
-use crate::record::{IndexName, Kind, RowKey, Stored};
+use crate::record::{IndexName, Kind, RowKey, Stored, UniqueKey, UniqueName};
 use crate::worker::PeerIntent;
 
 /// What was added to a draft.
@@ -120,12 +120,34 @@ impl Service {
         Ok(next)
     }
 
-    pub(super) fn tell_worker(&self, draft: &mut Draft, attachment: &Attachment) -> Result<(), Failure> {
+    pub(crate) fn tell_worker(&self, draft: &mut Draft, attachment: &Attachment) -> Result<(), Failure> {
         let intent = PeerIntent { attachment: attachment.id, location: attachment.location };
         let body = serde_json::to_string(&intent).map_err(|error| Failure::Broken(error.into()))?;
         let stream = Stream { key: attachment.id.to_string(), order: attachment.generation };
         self.enqueue(draft, Channel::Peer, Some(stream), body);
         Ok(())
+    }
+
+    /// Whoever has this key and shall have a peer at this location, if anybody.
+    pub(crate) async fn intends(&self, at: LocationId, key: &PublicKey) -> Result<Option<Stored<Attachment>>, Failure> {
+        let key = UniqueKey::new(UniqueName::PublicKey, key.to_string());
+        let Some(device) = self.find::<Device>(&key).await? else { return Ok(None) };
+        let there = |attachment: &Attachment| attachment.location == at && attachment.state.intended() == Some(true);
+        Ok(self.attachments(device.record.id).await?.into_iter().find(|stored| there(&stored.record)))
+    }
+
+    /// Intends the peer with this key once more, if anybody does: after something was done at the gateway that may have
+    /// come too late. Says whether anybody does.
+    pub(crate) async fn intend_again(&self, at: LocationId, key: &PublicKey) -> Result<bool, Failure> {
+        for _ in 0..TURNS {
+            let Some(stored) = self.intends(at, key).await? else { return Ok(false) };
+            let mut draft = Draft::new(self.now());
+            self.intend(&mut draft, &stored, PeerState::Intended)?;
+            if let Written::Applied = self.write(draft).await? {
+                return Ok(true);
+            }
+        }
+        Err(Failure::Busy)
     }
 
     async fn detach(&self, draft: &mut Draft, attachment: &Stored<Attachment>) -> Result<(), Failure> {
@@ -143,7 +165,8 @@ impl Service {
     pub(crate) async fn let_addresses_rest(&self, draft: &mut Draft, attachment: &Attachment) -> Result<(), Failure> {
         for assignment in self.assignments(attachment).await? {
             let standing = Standing::RestingUntil(draft.now.plus(QUARANTINE));
-            draft.ops.push(assignment.put(&Assignment { standing, ..assignment.record.clone() }));
+            let last_key = Some(attachment.public_key);
+            draft.ops.push(assignment.put(&Assignment { standing, last_key, ..assignment.record.clone() }));
         }
         Ok(())
     }

@@ -9,6 +9,7 @@
 //! ```
 
 mod audit_verify;
+mod backfill;
 mod builder;
 mod circumstances;
 mod devices;
@@ -22,6 +23,8 @@ mod password_gate;
 mod refusals;
 mod texts;
 pub(crate) mod turn;
+
+pub(crate) use backfill::Lacking;
 
 pub mod administrator;
 pub mod enrollee;

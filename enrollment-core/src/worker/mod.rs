@@ -1,15 +1,19 @@
 //! What follows from committed intentions: leased, idempotent, as often as needed. Each worker has one `run_once`, which
 //! a host calls when the bell rings and at its own interval; none has a timer or a runtime.
 
+mod backfill;
 mod backoff;
 mod outbox;
 mod peers;
+mod reconcile;
 mod resealer;
 mod sealer;
 mod sweep;
 
+pub use backfill::Backfiller;
 pub use outbox::{MailIntent, OutboxWorker};
 pub use peers::{PeerIntent, PeerWorker};
+pub use reconcile::Reconciler;
 pub use resealer::Resealer;
 pub use sealer::Sealer;
 pub use sweep::Sweeper;

@@ -1,5 +1,6 @@
 //! Making intended peers real.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +14,8 @@ use crate::id::{AttachmentId, LocationId};
 use crate::port::{
     Channel, LeaseRequest, Leased, PeerChange, PeerProvisioner, PeerSpec, ProvisionError, SettleOutcome, Settlement,
 };
-use crate::record::{Stored, UniqueKey, UniqueName};
-use crate::service::turn::{Doer, Draft, Written};
+use crate::record::Stored;
+use crate::service::turn::{Doer, Draft, TURNS, Written};
 use crate::service::{Answer, Failure, Origin, Service};
 use crate::worker::backoff;
 
@@ -38,6 +39,30 @@ pub struct PeerWorker {
 const BATCH: u32 = 32;
 const LEASE: Duration = Duration::from_secs(60);
 
+/// What is to be done for one entry, as its attachment said when it was read.
+struct Work<'a> {
+    leased: &'a Leased,
+    attachment: Stored<Attachment>,
+    change: PeerChange,
+}
+
+/// An entry that was looked at.
+enum Looked<'a> {
+    /// Something is to be done at the gateway.
+    Act(Box<Work<'a>>),
+    /// Nothing is; whether that was settled.
+    Settled(bool),
+}
+
+/// How an entry ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// Its outcome is written down.
+    Settled,
+    /// Its lease ran out while the gateway was asked: others may have gone on meanwhile.
+    LeaseLost,
+}
+
 impl PeerWorker {
     /// A worker for all locations of `provisioner`.
     #[must_use]
@@ -45,10 +70,11 @@ impl PeerWorker {
         Self { service, provisioner }
     }
 
-    /// Works off one batch of what is due, and says how many entries it settled. Call again until it says 0.
+    /// Works off one batch of what is due, with one call to each gateway, and says how many entries it settled. Call
+    /// again until it says 0.
     ///
     /// Killed at any instant, it has either recorded what it did or leaves an entry that is done again: applying is
-    /// idempotent.
+    /// idempotent. One that stalls beyond its lease makes good what it did too late.
     ///
     /// # Errors
     /// When the store cannot be asked; what was leased is free again after a minute. A record that cannot be read is no
@@ -59,34 +85,39 @@ impl PeerWorker {
 
     async fn try_run_once(&self) -> Result<usize, Failure> {
         let now = self.service.now();
-        let request = LeaseRequest { channels: vec![Channel::Peer], now, until: now.plus(LEASE), limit: BATCH };
+        let until = now.plus(LEASE);
+        let request = LeaseRequest { channels: vec![Channel::Peer], now, until, limit: BATCH };
         let leased = self.service.store().lease(&request).await?;
         let mut settled = 0;
+        let mut works: BTreeMap<LocationId, Vec<Work<'_>>> = BTreeMap::new();
         for entry in &leased {
-            let done = match self.work(entry).await {
+            match self.look(entry).await {
+                Ok(Looked::Act(work)) => works.entry(work.attachment.record.location).or_default().push(*work),
+                Ok(Looked::Settled(done)) => settled += usize::from(done),
                 // What cannot be read holds up nothing else.
-                Err(Failure::Broken(error)) => self.set_aside(entry, &*error).await?,
-                other => other?,
-            };
-            if done {
-                settled += 1;
+                Err(Failure::Broken(error)) => settled += usize::from(self.set_aside(entry, &*error).await?),
+                Err(failure) => return Err(failure),
             }
+        }
+        for (location, works) in works {
+            // Whoever woke up late leaves the rest to the worker who has it now.
+            if self.service.now() >= until {
+                break;
+            }
+            settled += self.act(location, &works).await?;
         }
         Ok(settled)
     }
 
     /// One entry. The attachment is read again: what is to be done is what it says now, not what was queued.
-    async fn work(&self, leased: &Leased) -> Result<bool, Failure> {
+    async fn look<'a>(&self, leased: &'a Leased) -> Result<Looked<'a>, Failure> {
+        let settle = async |how| Ok(Looked::Settled(self.settle(leased, how).await?));
         let intent: PeerIntent = match serde_json::from_str(&leased.entry.body.json) {
             Ok(intent) => intent,
-            Err(error) => {
-                return self
-                    .settle(leased, Settlement::Dead { why: format!("not an intent for a peer: {error}") })
-                    .await;
-            }
+            Err(error) => return settle(Settlement::Dead { why: format!("not an intent for a peer: {error}") }).await,
         };
         let Some(attachment) = self.service.read::<Attachment>(intent.attachment.uuid()).await? else {
-            return self.settle(leased, Settlement::Obsolete { why: "the attachment is gone".to_owned() }).await;
+            return settle(Settlement::Obsolete { why: "the attachment is gone".to_owned() }).await;
         };
         let record = &attachment.record;
         let change = match record.state {
@@ -95,38 +126,76 @@ impl PeerWorker {
             }
             PeerState::Removing => PeerChange::Remove(record.public_key),
             PeerState::Staged | PeerState::Applied | PeerState::Gone => {
-                return self.settle(leased, Settlement::Obsolete { why: "nothing is left to do".to_owned() }).await;
+                return settle(Settlement::Obsolete { why: "nothing is left to do".to_owned() }).await;
             }
         };
-        if matches!(change, PeerChange::Remove(_)) && self.belongs_to_another(record).await? {
-            return self.record_success(leased, &attachment).await;
-        }
-        let mut results = self.provisioner.apply(record.location, &[change]).await;
-        match results.pop() {
-            Some(Ok(())) => self.record_success(leased, &attachment).await,
-            Some(Err(error)) => self.record_failure(leased, &attachment, &error).await,
-            None => {
-                let error = ProvisionError::transient("the provisioner gave no answer");
-                self.record_failure(leased, &attachment, &error).await
+        if matches!(change, PeerChange::Remove(_)) {
+            // The key of a removed device may have become another device's, which has its own peer here.
+            let theirs = self.service.intends(record.location, &record.public_key).await?;
+            if theirs.is_some_and(|theirs| theirs.record.device != record.device) {
+                let ended = self.record_success(leased, &attachment).await?;
+                return Ok(Looked::Settled(ended == Ended::Settled));
             }
         }
+        Ok(Looked::Act(Box::new(Work { leased, attachment, change })))
     }
 
-    /// Whether the key of a removed device has become another device's, which has its own peer at this location.
-    async fn belongs_to_another(&self, attachment: &Attachment) -> Result<bool, Failure> {
-        let key = UniqueKey::new(UniqueName::PublicKey, attachment.public_key.to_string());
-        let Some(device) = self.service.find::<Device>(&key).await? else { return Ok(false) };
-        if device.record.id == attachment.device {
-            return Ok(false);
+    /// Tells one gateway, and writes down what became of each change.
+    async fn act(&self, location: LocationId, works: &[Work<'_>]) -> Result<usize, Failure> {
+        let changes: Vec<PeerChange> = works.iter().map(|work| work.change.clone()).collect();
+        let mut outcomes = self.provisioner.apply(location, &changes).await.into_iter();
+        let mut settled = 0;
+        for work in works {
+            let recorded = match outcomes.next() {
+                Some(Ok(())) => self.record_success(work.leased, &work.attachment).await,
+                Some(Err(error)) => self.record_failure(work, &error).await,
+                None => {
+                    let error = ProvisionError::transient("the provisioner gave no answer");
+                    self.record_failure(work, &error).await
+                }
+            };
+            match recorded {
+                Ok(Ended::Settled) => settled += 1,
+                Ok(Ended::LeaseLost) => self.make_good(work).await?,
+                Err(Failure::Broken(error)) => settled += usize::from(self.set_aside(work.leased, &*error).await?),
+                Err(failure) => return Err(failure),
+            }
         }
-        let others = self.service.attachments(device.record.id).await?;
-        Ok(others
-            .iter()
-            .map(|other| &other.record)
-            .any(|other| other.location == attachment.location && other.state.intended() == Some(true)))
+        Ok(settled)
     }
 
-    async fn record_success(&self, leased: &Leased, attachment: &Stored<Attachment>) -> Result<bool, Failure> {
+    /// After a lease ran out while the gateway was asked: another worker may have carried out a newer intention *before*
+    /// this older one took effect. So what is intended now is intended once more, and a peer of which nothing is left is
+    /// taken out. Should this worker die here, [`Reconciler`](super::Reconciler) finds out.
+    async fn make_good(&self, work: &Work<'_>) -> Result<(), Failure> {
+        let (location, key) = (work.attachment.record.location, work.change.public_key());
+        tracing::warn!(%location, "a gateway took longer than the lease of its change, which is looked at again");
+        for _ in 0..TURNS {
+            if self.service.intend_again(location, key).await? {
+                return Ok(());
+            }
+            if matches!(work.change, PeerChange::Remove(_)) {
+                return Ok(());
+            }
+            let Some(stored) = self.service.read::<Attachment>(work.attachment.record.id.uuid()).await? else {
+                let removed = self.provisioner.apply(location, &[PeerChange::Remove(*key)]).await;
+                for error in removed.into_iter().filter_map(Result::err) {
+                    tracing::warn!(%error, %location, "a peer that came too late is not taken out yet");
+                }
+                // Unless somebody came to intend it in that instant, that was right.
+                self.service.intend_again(location, key).await?;
+                return Ok(());
+            };
+            let mut draft = Draft::new(self.service.now());
+            self.service.intend(&mut draft, &stored, PeerState::Removing)?;
+            if let Written::Applied = self.service.write(draft).await? {
+                return Ok(());
+            }
+        }
+        Err(Failure::Busy)
+    }
+
+    async fn record_success(&self, leased: &Leased, attachment: &Stored<Attachment>) -> Result<Ended, Failure> {
         let now = self.service.now();
         let mut draft = Draft::new(now).settling(leased.lease);
         let record = &attachment.record;
@@ -147,19 +216,15 @@ impl PeerWorker {
         // Stale: the intention changed while it was carried out. Its own entry follows in the same stream; this one
         // is given back and then finds what holds by then.
         match self.service.write(draft).await? {
-            Written::Applied => Ok(true),
-            Written::LeaseLost => Ok(false),
-            Written::Stale | Written::Taken(_) => self.settle(leased, Settlement::Release { at: now }).await,
+            Written::Applied => Ok(Ended::Settled),
+            Written::LeaseLost => Ok(Ended::LeaseLost),
+            Written::Stale | Written::Taken(_) => self.end(leased, Settlement::Release { at: now }).await,
         }
     }
 
     /// The reason is kept where administrators see it, and the entry waits; nothing gives up on a peer.
-    async fn record_failure(
-        &self,
-        leased: &Leased,
-        attachment: &Stored<Attachment>,
-        error: &ProvisionError,
-    ) -> Result<bool, Failure> {
+    async fn record_failure(&self, work: &Work<'_>, error: &ProvisionError) -> Result<Ended, Failure> {
+        let Work { leased, attachment, .. } = work;
         let why = error.to_string();
         tracing::warn!(%error, location = %attachment.record.location, "a peer change failed and will be tried again");
         if attachment.record.failure.as_deref() != Some(why.as_str()) {
@@ -168,19 +233,23 @@ impl PeerWorker {
             // Stale means that the intention changed: the new one is tried next, with its own outcome.
             let _outcome = self.service.write(draft).await?;
         }
-        self.retry(leased, why).await
+        self.end(leased, self.later(leased, why)).await
     }
 
     /// Has an entry wait whose records cannot be read, until somebody has repaired them. The reason names the row and
     /// never its content: what the error came from stays out.
     async fn set_aside(&self, leased: &Leased, error: &(dyn std::error::Error + Send + Sync)) -> Result<bool, Failure> {
         tracing::error!(%error, entry = %leased.entry.id, "a peer change cannot be worked on and will be tried again");
-        self.retry(leased, error.to_string()).await
+        self.settle(leased, self.later(leased, error.to_string())).await
     }
 
-    async fn retry(&self, leased: &Leased, why: String) -> Result<bool, Failure> {
+    fn later(&self, leased: &Leased, why: String) -> Settlement {
         let wait = backoff::wait(leased.tries, self.service.entropy());
-        self.settle(leased, Settlement::Retry { at: self.service.now().plus(wait), why }).await
+        Settlement::Retry { at: self.service.now().plus(wait), why }
+    }
+
+    async fn end(&self, leased: &Leased, how: Settlement) -> Result<Ended, Failure> {
+        Ok(if self.settle(leased, how).await? { Ended::Settled } else { Ended::LeaseLost })
     }
 
     async fn settle(&self, leased: &Leased, how: Settlement) -> Result<bool, Failure> {

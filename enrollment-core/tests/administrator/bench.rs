@@ -32,18 +32,22 @@ pub(crate) const PASSWORD: &str = "correct horse battery staple";
 pub(crate) struct Bench {
     pub(crate) service: Service,
     pub(crate) clock: Arc<ManualClock>,
-    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) ring: Arc<KeyRing>,
     entropy: Arc<SeededEntropy>,
 }
 
 impl Bench {
     pub(crate) fn new() -> Self {
+        Self::on(Arc::new(MemoryStore::new()), 7)
+    }
+
+    /// An instance on this store, whose randomness is that of `seed`.
+    pub(crate) fn on(store: Arc<dyn Store>, seed: u64) -> Self {
         let clock = Arc::new(ManualClock::default());
-        let store = Arc::new(MemoryStore::new());
-        let entropy = Arc::new(SeededEntropy::new(7));
+        let entropy = Arc::new(SeededEntropy::new(seed));
         let ring = Arc::new(KeyRing::generate(clock.now(), &*entropy));
-        let service = service(Arc::clone(&store) as Arc<dyn Store>, &clock, &entropy, &ring);
+        let service = service(Arc::clone(&store), &clock, &entropy, &ring);
         Self { service, clock, store, ring, entropy }
     }
 
@@ -61,7 +65,7 @@ impl Bench {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let store = Arc::clone(&self.store) as Arc<dyn Store>;
+        let store = Arc::clone(&self.store);
         self.through(Arc::new(RacedStore::new(store, rival(self.service.clone()))))
     }
 
@@ -71,7 +75,7 @@ impl Bench {
         let stolen = ring.active();
         ring.rotate(self.clock.now(), &*self.entropy);
         ring.revoke(&stolen).unwrap();
-        service(Arc::clone(&self.store) as Arc<dyn Store>, &self.clock, &self.entropy, &Arc::new(ring))
+        service(Arc::clone(&self.store), &self.clock, &self.entropy, &Arc::new(ring))
     }
 
     pub(crate) fn entropy(&self) -> &SeededEntropy {

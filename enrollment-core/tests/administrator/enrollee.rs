@@ -152,7 +152,7 @@ async fn a_key_belongs_to_one_device_whoever_shows_it() {
     try_to_add(&bench, bob.id, 2).await.unwrap();
 }
 
-fn network(pool: &str) -> NewLocation {
+pub(crate) fn network(pool: &str) -> NewLocation {
     NewLocation {
         name: "office".parse().unwrap(),
         endpoint: "vpn.example.com:51820".parse().unwrap(),
@@ -181,7 +181,8 @@ async fn a_large_pool_gives_its_last_address_and_is_exhausted_then() {
         assert_eq!(all.len(), 509);
         let last = all.remove(free);
         let standing = Standing::Held(holder);
-        let taken = all.into_iter().map(|address| new_row(&Assignment { location, pool, address, standing }));
+        let held = |address| new_row(&Assignment { location, pool, address, standing, last_key: None });
+        let taken = all.into_iter().map(held);
         bench.commit(taken.collect()).await;
         let (alice, bob) = (bench.user("alice").await, bench.user("bob").await);
         for user in [alice.id, bob.id] {

@@ -4,14 +4,19 @@
 
 mod access;
 mod api_keys;
+mod backfill;
 mod bench;
 mod enrollee;
 mod enrollments;
+mod gateways;
+mod late;
 mod owner;
 mod peers;
 mod pending;
 mod permissions;
 mod races;
+mod reconcile;
 mod secrecy;
+mod strays;
 mod sweep;
 mod users;

@@ -6,7 +6,7 @@ use enrollment_core::domain::audit::Actor;
 use enrollment_core::domain::enrollment::Purpose;
 use enrollment_core::domain::role::{Permission, Role};
 use enrollment_core::domain::user::UserStatus;
-use enrollment_core::id::{ApiKeyId, DeviceId, EnrollmentId, UserId};
+use enrollment_core::id::{ApiKeyId, DeviceId, EnrollmentId, LocationId, UserId};
 use enrollment_core::service::administrator::{
     Delivery, EnrollmentFilter, FirstOwner, NewApiKey, NewUser, PageRequest, StartEnrollment, UserPatch,
 };
@@ -23,6 +23,7 @@ struct Scene {
     user: UserId,
     enrolled: UserId,
     enrollment: EnrollmentId,
+    location: LocationId,
     device: DeviceId,
     key: ApiKeyId,
 }
@@ -35,11 +36,11 @@ impl Scene {
         let enrollment = bench.start(user, Purpose::Onboarding).await.unwrap().id;
         let enrolled = bench.user("bob").await.id;
         bench.mark_enrolled(enrolled).await;
-        bench.location("office", None).await;
+        let location = bench.location("office", None).await;
         let device = bench.device_of(enrolled, 1).await.id;
         let new = NewApiKey { name: "script".parse().unwrap(), role: Role::HelpDesk, user: None };
         let key = bench.admin().create_api_key(&CLI, new).await.unwrap().0.id;
-        Self { bench, user, enrolled, enrollment, device, key }
+        Self { bench, user, enrolled, enrollment, location, device, key }
     }
 
     /// Does one thing; says what the refusal was.
@@ -55,6 +56,7 @@ impl Scene {
             "user" => admin.user(by, self.user).await.map(drop),
             "users" => admin.users(by, None, &page).await.map(drop),
             "devices_of" => admin.devices_of(by, self.enrolled).await.map(drop),
+            "location_peers" => admin.location_peers(by, self.location).await.map(drop),
             "enrollment" => admin.enrollment(by, self.enrollment).await.map(drop),
             "enrollments" => admin.enrollments(by, &EnrollmentFilter::default(), &page).await.map(drop),
             "create_user" => admin.create_user(by, new_user("carol")).await.map(drop),
@@ -76,10 +78,11 @@ impl Scene {
     }
 }
 
-const OPERATIONS: [(&str, &[Permission]); 18] = [
+const OPERATIONS: [(&str, &[Permission]); 19] = [
     ("user", &[Permission::ReadUsers]),
     ("users", &[Permission::ReadUsers]),
     ("devices_of", &[Permission::ReadUsers]),
+    ("location_peers", &[Permission::ReadLocations]),
     ("enrollment", &[Permission::ReadUsers]),
     ("enrollments", &[Permission::ReadUsers]),
     ("create_user", &[Permission::ManageUsers]),

@@ -1,6 +1,6 @@
 use enrollment_core::domain::enrollment::Purpose;
 use enrollment_core::domain::role::Role;
-use enrollment_core::port::{Channel, Clock, LeaseRequest, Scan, Store};
+use enrollment_core::port::{Channel, Clock, LeaseRequest, Scan};
 use enrollment_core::record::{IndexName, Kind, RowKey};
 use enrollment_core::service::administrator::{EnrollmentFilter, NewApiKey, PageRequest};
 use enrollment_core::time::Span;

@@ -16,7 +16,7 @@ use crate::domain::text::LocationName;
 use crate::id::LocationId;
 use crate::record::{Kind, RowKey, UniqueName};
 use crate::service::turn::{Draft, TURNS, Written};
-use crate::service::{Answer, Failure, Principal};
+use crate::service::{Answer, Failure, Lacking, Principal};
 
 /// New values for some fields of a location; `None` leaves one as it is.
 ///
@@ -53,8 +53,9 @@ impl Administrator<'_> {
     /// The set of locations moves in the same change: an enrollment that completes at the same instant is judged
     /// against the location as it is then (REQ-3). Enrollments under way and configurations made from now on follow the
     /// new values. Devices that exist keep their addresses. With a new `access`, the peers of people whom it no longer
-    /// admits go out of force, and those it admits again come back; a device that never had an address here gets none.
-    /// Saying the same `access` again completes what was interrupted.
+    /// admits go out of force, and those it admits again come back; whoever it admits now and never had an address here
+    /// gets one by a backfill that is queued in the same change (DEV-7). Saying the same `access` again completes what
+    /// was interrupted.
     ///
     /// # Errors
     /// As [`Administrator::create_location`], [`Rejection::NotFound`], and [`Rejection::InvalidField`] when more peers
@@ -97,6 +98,9 @@ impl Administrator<'_> {
                 bump(&mut draft, guard.as_ref());
                 if aligns {
                     self.align_location(&mut draft, &next).await?;
+                }
+                if next.access.widens(&stored.record.access) {
+                    self.service.queue_backfill(&mut draft, id, Lacking::Anybody).await?;
                 }
                 let event = Event::LocationChanged { fields: changed.0 };
                 self.service.audit(&mut draft, doer(by), stored.key(), stored.version, event);

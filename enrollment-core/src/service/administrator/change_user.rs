@@ -10,6 +10,7 @@ use crate::domain::device::Device;
 use crate::domain::enrollment::{Closure, Purpose};
 use crate::domain::event::Event;
 use crate::domain::group::GroupName;
+use crate::domain::location::Location;
 use crate::domain::rejection::Rejection;
 use crate::domain::role::{Permission, Role};
 use crate::domain::text::PersonName;
@@ -18,7 +19,7 @@ use crate::id::UserId;
 use crate::record::{IndexName, Kind, RowKey, Stored};
 use crate::service::circumstances::World;
 use crate::service::turn::{Draft, TURNS, Written};
-use crate::service::{Answer, Failure, Principal};
+use crate::service::{Answer, Failure, Lacking, Principal};
 
 /// What becomes of a user; `None` leaves a field as it is, `Some(None)` empties it. A username never changes.
 #[derive(Debug, Clone, Default)]
@@ -41,7 +42,8 @@ pub struct UserPatch {
 
 impl Administrator<'_> {
     /// Changes a user, with all that follows, in one change. Disabling ends their open enrollments and takes their peers
-    /// out of force; enabling puts those peers back where the user is admitted, and so does a change of groups. A role
+    /// out of force; enabling puts those peers back where the user is admitted, and so does a change of groups. Where a
+    /// device of theirs has no address yet, a backfill gives it one, queued in the same change (DEV-7). A role
     /// that is given or raised ends open enrollments too: their links are in the hands of people who had the right to
     /// enroll the user as they were, not as they are (ADM-7).
     ///
@@ -116,24 +118,33 @@ impl Administrator<'_> {
         self.align_peers(draft, world, after).await
     }
 
-    /// Wishes every peer of a user in force exactly where they are admitted. Staged devices stay as they are: they
-    /// become peers by their enrollment alone.
+    /// Wishes every peer of a user in force exactly where they are admitted, and queues a backfill where a device of
+    /// theirs has no address yet (DEV-7). Staged devices stay as they are: they become peers by their enrollment alone.
     async fn align_peers(&self, draft: &mut Draft, world: &World, user: &User) -> Result<(), Failure> {
-        let devices = self.service.all::<Device>(IndexName::DevicesByOwner, user.id.to_string()).await?;
-        for device in devices {
-            for attachment in self.service.attachments(device.record.id).await? {
+        let admits = |location: &Location| user.is_active() && location.admits(user);
+        let mut lacking = BTreeSet::new();
+        for device in self.service.all::<Device>(IndexName::DevicesByOwner, user.id.to_string()).await? {
+            let attachments = self.service.attachments(device.record.id).await?;
+            for attachment in &attachments {
                 let location = world.locations.iter().find(|location| location.id == attachment.record.location);
-                let wanted = user.is_active() && location.is_some_and(|location| location.admits(user));
-                match (attachment.record.state, wanted) {
+                match (attachment.record.state, location.is_some_and(admits)) {
                     (PeerState::Intended | PeerState::Applied, false) => {
-                        self.service.intend(draft, &attachment, PeerState::Removing)?;
+                        self.service.intend(draft, attachment, PeerState::Removing)?;
                     }
                     (PeerState::Removing | PeerState::Gone, true) => {
-                        self.service.intend(draft, &attachment, PeerState::Intended)?;
+                        self.service.intend(draft, attachment, PeerState::Intended)?;
                     }
                     _ => {}
                 }
             }
+            let is_there = |id| attachments.iter().any(|attachment| attachment.record.location == id);
+            if !device.record.staged {
+                let admitted = world.locations.iter().filter(|location| admits(location));
+                lacking.extend(admitted.map(|location| location.id).filter(|id| !is_there(*id)));
+            }
+        }
+        for location in lacking {
+            self.service.queue_backfill(draft, location, Lacking::User(user.id)).await?;
         }
         if user.is_active() {
             draft.ops.extend(world.holds());

@@ -69,7 +69,7 @@ impl PeerStatus {
         }
     }
 
-    const fn of(attachment: &Attachment) -> Self {
+    pub(super) const fn of(attachment: &Attachment) -> Self {
         match attachment.state {
             PeerState::Staged => Self::Staged,
             PeerState::Applied => Self::Applied,

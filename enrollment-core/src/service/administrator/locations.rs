@@ -19,7 +19,7 @@ use crate::id::{LocationId, Number};
 use crate::record::{Guard, GuardRow, IndexName, Stored, UniqueName, Version, new_row};
 use crate::secret::PrivateKey;
 use crate::service::turn::{Draft, INSTANCE, TURNS, Written};
-use crate::service::{Answer, Failure, Principal, Service};
+use crate::service::{Answer, Failure, Lacking, Principal, Service};
 use crate::time::Timestamp;
 
 /// A location to be added.
@@ -99,7 +99,8 @@ pub struct LocationView {
 }
 
 impl Administrator<'_> {
-    /// Adds a location. Devices that exist get no address there by this: their owners add it with a new device.
+    /// Adds a location, and queues the backfill that gives addresses there to the devices of whom it admits (DEV-7):
+    /// see [`Backfiller`](crate::worker::Backfiller) and [`Administrator::location_peers`].
     ///
     /// The set of locations moves in the same change, so that no enrollment completes against the set as it was
     /// (REQ-3).
@@ -134,6 +135,7 @@ impl Administrator<'_> {
                 let key = written.key();
                 draft.ops.push(written);
                 bump(&mut draft, guard.as_ref());
+                self.service.queue_backfill(&mut draft, location.id, Lacking::Anybody).await?;
                 self.service.audit(&mut draft, doer(by), key, Version::FIRST, Event::LocationCreated);
                 match self.service.write(draft).await? {
                     Written::Applied => return Ok(CreatedLocation { location: (&location).into(), private_key }),

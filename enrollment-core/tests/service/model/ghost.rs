@@ -10,7 +10,7 @@ use enrollment_core::domain::event::Event;
 use enrollment_core::domain::location::{Location, MfaMode};
 use enrollment_core::domain::settings::{DeviceStep, Settings};
 use enrollment_core::domain::user::User;
-use enrollment_core::id::{EnrollmentId, LocationId, UserId};
+use enrollment_core::id::{EnrollmentId, UserId};
 use enrollment_core::port::{Change, Op};
 use enrollment_core::record::{Kind, Record, Row, RowKey, Stored};
 use enrollment_core::secret::Digest;
@@ -35,7 +35,6 @@ pub(crate) enum Acting {
 pub(crate) struct Peer {
     pub(crate) key: PublicKey,
     pub(crate) owner: UserId,
-    pub(crate) locations: Vec<LocationId>,
 }
 
 /// What happened so far, as a bystander remembers it.
@@ -235,8 +234,7 @@ impl Ghost {
         assert!(made.len() <= 1, "more than one device");
         for device in made {
             assert!(!device.staged && device.owner == before.subject, "DEV-3: not a peer of the user");
-            let locations = locations.iter().map(|location| location.id).collect();
-            let peer = Peer { key: device.public_key, owner: device.owner, locations };
+            let peer = Peer { key: device.public_key, owner: device.owner };
             self.peers.insert(RowKey::new(Kind::Device, device.id.uuid()), peer);
         }
     }

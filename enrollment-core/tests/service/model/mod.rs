@@ -106,6 +106,8 @@ fn reached(tally: &BTreeMap<String, usize>, cases: u32) {
         "reservations_released",
         "peer_applied",
         "peer_removed",
+        "peer_lost",
+        "device_attached",
         "stalled",
         "unknown",
         "unavailable",

@@ -51,11 +51,20 @@ pub(crate) enum Op {
     Peers,
     Sweep,
     Seal,
-    /// A worker changes a gateway and then stalls; the lease of its entry runs out.
-    Stall,
+    /// A worker stalls while it changes a gateway, before or after the change takes effect; the lease of its entry runs
+    /// out.
+    Stall {
+        before: bool,
+    },
     /// The stalled worker goes on.
     Wake,
     Outage(Option<Outage>),
+    /// A gateway loses all its peers.
+    Lose(usize),
+    /// Gateways are compared with what is intended.
+    Reconcile,
+    /// Devices get addresses at locations that came after them.
+    Fill,
     /// A new process on the same data.
     Restart,
 }
@@ -155,9 +164,12 @@ fn op() -> impl Strategy<Value = Op> {
         4 => Just(Op::Peers),
         1 => Just(Op::Sweep),
         1 => Just(Op::Seal),
-        2 => Just(Op::Stall),
+        2 => any::<bool>().prop_map(|before| Op::Stall { before }),
         2 => Just(Op::Wake),
         1 => outage.prop_map(Op::Outage),
+        1 => (0..2_usize).prop_map(Op::Lose),
+        2 => Just(Op::Reconcile),
+        2 => Just(Op::Fill),
         1 => Just(Op::Restart),
     ];
     prop_oneof![5 => holders, 2 => administrator, 2 => world]

@@ -16,7 +16,7 @@ use enrollment_core::secret::{SessionSecret, Token};
 use enrollment_core::service::Failure;
 use enrollment_core::service::administrator::{Issued, LocationPatch, SettingsPatch, UserPatch};
 use enrollment_core::time::Timestamp;
-use enrollment_core::worker::PeerWorker;
+use enrollment_core::worker::{Backfiller, PeerWorker, Reconciler};
 use enrollment_testkit::fake::Trouble;
 use tokio::task::JoinHandle;
 
@@ -133,7 +133,7 @@ impl Play {
             let honest = word != "broken" && (word != "unknown" || fault.is_some());
             assert!(honest, "{op:?} heard {word}");
         } else if matches!(fault, Some(Fault::Commits(1, Trouble::Error(StoreErrorKind::Unavailable)))) {
-            let worker = matches!(op, Op::Peers | Op::Sweep | Op::Seal | Op::Stall | Op::Wake);
+            let worker = is_worker(op) || matches!(op, Op::Stall { .. } | Op::Wake);
             assert!(!wrote || worker, "done, and said so, although the one commit failed");
         }
     }
@@ -194,8 +194,16 @@ impl Play {
             Op::Peers => self.peers().run_once().await.map(|_| ()),
             Op::Sweep => self.stage.workers().1.run_once().await.map(|_| ()),
             Op::Seal => self.stage.workers().2.run_once().await.map(|_| ()),
-            Op::Stall => {
-                self.stall().await;
+            Op::Lose(nth) => {
+                if let Some(location) = self.nth_location(*nth) {
+                    self.stage.gateways.lose_interface(location);
+                }
+                Ok(())
+            }
+            Op::Reconcile => self.reconciler().run_once().await.map(|_| ()),
+            Op::Fill => self.backfiller().run_once().await.map(|_| ()),
+            Op::Stall { before } => {
+                self.stall(*before).await;
                 Ok(())
             }
             Op::Wake => {
@@ -204,9 +212,8 @@ impl Play {
             }
             _ => self.administrator(op).await,
         };
-        let worker = matches!(op, Op::Peers | Op::Sweep | Op::Seal);
         // A worker does many changes; that one of them failed says nothing of the others.
-        done.or_else(|failure| if worker { Ok(()) } else { Err(word(&failure)) })
+        done.or_else(|failure| if is_worker(op) { Ok(()) } else { Err(word(&failure)) })
     }
 
     async fn begin(&mut self, who: usize, nonce: bool, resume: bool, old: bool) -> Result<(), Failure> {
@@ -316,12 +323,20 @@ impl Play {
         PeerWorker::new(self.stage.service.clone(), self.slow.clone())
     }
 
-    /// A worker asks a gateway and does not hear its answer before the lease is over.
-    async fn stall(&mut self) {
+    fn reconciler(&self) -> Reconciler {
+        Reconciler::new(self.stage.service.clone(), self.slow.clone())
+    }
+
+    fn backfiller(&self) -> Backfiller {
+        Backfiller::new(self.stage.service.clone())
+    }
+
+    /// A worker asks a gateway, which hears it late or answers late: after the lease is over.
+    async fn stall(&mut self, before: bool) {
         if self.stalled.is_some() {
             return;
         }
-        self.slow.hold_next(true);
+        self.slow.hold_next(Some(before));
         let worker = self.peers();
         let mut run = tokio::spawn(async move { worker.run_once().await });
         tokio::select! {
@@ -332,7 +347,7 @@ impl Play {
             }
             ended = &mut run => drop(ended.expect("no panic")),
         }
-        self.slow.hold_next(false);
+        self.slow.hold_next(None);
     }
 
     async fn wake(&mut self) {
@@ -370,6 +385,8 @@ impl Play {
         self.perform(&Op::Outage(None)).await.expect("it answers");
         for span in [Duration::from_secs(31 * 60), Duration::from_secs(31 * 60), Duration::from_secs(3 * 24 * 3600)] {
             self.stage.clock.advance(span);
+            while self.backfiller().run_once().await.expect("nothing is in the way") > 0 {}
+            self.reconciler().run_once().await.expect("nothing is in the way");
             self.stage.work().await.expect("nothing is in the way");
         }
         self.watch(Acting::Others);
@@ -383,6 +400,11 @@ impl Play {
         state::is_settled(&log, &self.stage.gateways, &self.ghost);
         state::keeps(&log, &self.secrets);
     }
+}
+
+/// Whether it is a run of a worker, which does many changes.
+const fn is_worker(op: &Op) -> bool {
+    matches!(op, Op::Peers | Op::Sweep | Op::Seal | Op::Reconcile | Op::Fill)
 }
 
 fn person((user, issued): (UserId, Issued)) -> Person {

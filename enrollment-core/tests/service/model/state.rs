@@ -55,12 +55,14 @@ pub(crate) fn is_settled(log: &Log, gateways: &FakeProvisioner, ghost: &Ghost) {
     }
     let users: Vec<User> = records(log);
     let active = |peer: &&super::ghost::Peer| users.iter().any(|user| user.id == peer.owner && user.is_active());
-    let intended: BTreeSet<(LocationId, PublicKey)> = ghost
-        .peers
-        .values()
-        .filter(active)
-        .flat_map(|peer| peer.locations.iter().map(|location| (*location, peer.key)))
-        .collect();
+    // Every location of these stories is open to everyone, also to devices that came before it (DEV-7).
+    let locations: Vec<LocationId> = records::<Location>(log).into_iter().map(|location| location.id).collect();
+    let everywhere = |peer: &super::ghost::Peer| {
+        let key = peer.key;
+        locations.iter().map(move |location| (*location, key)).collect::<Vec<_>>()
+    };
+    let intended: BTreeSet<(LocationId, PublicKey)> =
+        ghost.peers.values().filter(active).flat_map(everywhere).collect();
     let mut observed = BTreeSet::new();
     for location in records::<Location>(log) {
         for peer in gateways.peers(location.id) {
