@@ -4,10 +4,9 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use enrollment::core::port::{Notifier, PeerProvisioner, Retained};
+use enrollment::core::port::{Notifier, PeerProvisioner};
 use enrollment::core::service::{Failure, Service};
-use enrollment::core::time::Span;
-use enrollment::core::worker::{OutboxWorker, PeerWorker, Sealer, Sweeper};
+use enrollment::core::worker::{Eraser, OutboxWorker, PeerWorker, Pruner, Sealer, Sweeper};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
@@ -21,9 +20,8 @@ const PEERS_EVERY: Duration = Duration::from_secs(5);
 /// Likewise for mail, whose retries are due at their own times.
 const MAIL_EVERY: Duration = Duration::from_secs(5);
 const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(60);
-/// How long the ids of changes are kept (a day is what the store promises), and finished work of the outbox.
-const KEEP_CHANGES: Span = Span::hours(25);
-const KEEP_FINISHED: Span = Span::days(7);
+/// What is kept is kept for days; pruning looks at much that stays.
+const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 
 /// Running workers.
 pub(crate) struct Workers {
@@ -64,10 +62,21 @@ impl Workers {
             async move { drain(|| sealer.run_once()).await }
         }));
 
-        let service = service.clone();
-        tasks.spawn(repeat("housekeeping", HOUSEKEEPING_EVERY, None, stopped, move || {
-            let service = service.clone();
-            async move { keep_house(&service).await }
+        let (sweeper, eraser) = (Sweeper::new(service.clone()), Eraser::new(service.clone()));
+        tasks.spawn(repeat("housekeeping", HOUSEKEEPING_EVERY, None, stopped.clone(), move || {
+            let (sweeper, eraser) = (sweeper.clone(), eraser.clone());
+            async move {
+                // What stands in the sweeper's way must not keep alive what is to be forgotten.
+                let swept = drain(|| sweeper.run_once()).await;
+                drain(|| eraser.run_once()).await?;
+                swept
+            }
+        }));
+
+        let pruner = Pruner::new(service.clone());
+        tasks.spawn(repeat("retention", PRUNE_EVERY, None, stopped, move || {
+            let pruner = pruner.clone();
+            async move { drain(|| pruner.run_once()).await }
         }));
         Self { stop, tasks }
     }
@@ -117,15 +126,4 @@ async fn repeat<F>(
 async fn drain<F: Future<Output = Result<usize, Failure>>>(mut batch: impl FnMut() -> F) -> Result<(), Failure> {
     while batch().await? > 0 {}
     Ok(())
-}
-
-async fn keep_house(service: &Service) -> Result<(), Failure> {
-    let sweeper = Sweeper::new(service.clone());
-    // What stands in the sweeper's way must not let the outbox grow.
-    let swept = drain(|| sweeper.run_once()).await;
-    let now = service.now();
-    for (what, keep) in [(Retained::Changes, KEEP_CHANGES), (Retained::Settled, KEEP_FINISHED)] {
-        while service.store().prune(what, now.minus(keep.duration()), 1000).await? > 0 {}
-    }
-    swept
 }

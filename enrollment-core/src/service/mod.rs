@@ -13,6 +13,7 @@ mod builder;
 mod circumstances;
 mod devices;
 mod effects;
+mod erasure;
 mod failure;
 mod link;
 pub(crate) mod mail;

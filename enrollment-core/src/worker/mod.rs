@@ -2,12 +2,17 @@
 //! a host calls when the bell rings and at its own interval; none has a timer or a runtime.
 
 mod backoff;
+mod erasure;
 mod outbox;
 mod peers;
+mod retention;
 mod sealer;
 mod sweep;
 
+pub(crate) use erasure::SETTLED;
+pub use erasure::{Eraser, ErasureIntent, TraceList};
 pub use outbox::{MailIntent, OutboxWorker};
 pub use peers::{PeerIntent, PeerWorker};
+pub use retention::Pruner;
 pub use sealer::Sealer;
 pub use sweep::Sweeper;
