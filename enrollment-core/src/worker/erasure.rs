@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::domain::api_key::ApiKey;
 use crate::domain::audit::{Actor, AuditEntry};
@@ -32,9 +33,9 @@ pub enum ErasureIntent {
     },
     /// Whence the holders of enrollments came that are gone.
     Sources {
-        /// Which ones.
-        enrollments: Vec<EnrollmentId>,
-        /// Behind this entry about the first of them.
+        /// Where in the audit log they are found.
+        of: Vec<Source>,
+        /// Behind this entry of the first of them.
         after: Option<Cursor>,
     },
     /// What else tells of an erased user, list by list: mails to them about others, and whence they came when they acted
@@ -47,6 +48,26 @@ pub enum ErasureIntent {
         /// Behind this row of it.
         after: Option<Cursor>,
     },
+}
+
+/// What the holders of one enrollment did to one record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// Whose holders.
+    pub enrollment: EnrollmentId,
+    /// Which record: the enrollment itself, or the user it was for.
+    pub about: Uuid,
+}
+
+impl ErasureIntent {
+    /// Whence the holders of these enrollments came, each with the user it was for. By subject, since the log has no list
+    /// by actor: a holder acts upon the enrollment, and by completing it upon the user.
+    pub(crate) fn sources(gone: impl Iterator<Item = (EnrollmentId, UserId)>) -> Self {
+        let about = |(enrollment, user): (EnrollmentId, UserId)| {
+            [enrollment.uuid(), user.uuid()].map(|about| Source { enrollment, about })
+        };
+        Self::Sources { of: gone.flat_map(about).collect(), after: None }
+    }
 }
 
 /// Where an erased user may have left traces, in the order in which it is searched: a mail that moves while it is looked
@@ -157,9 +178,7 @@ impl Eraser {
         let mut step = Step { draft, then: Vec::new(), later: None };
         match intent {
             ErasureIntent::User { user } => self.forget_user(&mut step, user).await?,
-            ErasureIntent::Sources { enrollments, after } => {
-                self.forget_sources(&mut step, enrollments, after).await?;
-            }
+            ErasureIntent::Sources { of, after } => self.forget_sources(&mut step, of, after).await?,
             ErasureIntent::Traces { user, list, after } => self.forget_traces(&mut step, user, list, after).await?,
         }
         let Step { mut draft, then, later } = step;
@@ -184,9 +203,9 @@ impl Eraser {
         let enrollments = self.service.store().scan(&scan).await?.rows;
         if !enrollments.is_empty() {
             step.draft.ops.extend(enrollments.iter().map(deletion));
-            let gone = enrollments.iter().map(|row| EnrollmentId::from_uuid(row.key.id)).collect();
+            let gone = enrollments.iter().map(|row| (EnrollmentId::from_uuid(row.key.id), user));
             // Whoever holds one of their tokens may just be hearing a refusal.
-            step.later = Some(ErasureIntent::Sources { enrollments: gone, after: None });
+            step.later = Some(ErasureIntent::sources(gone));
             step.then.push(ErasureIntent::User { user });
             return Ok(());
         }
@@ -198,22 +217,17 @@ impl Eraser {
         Ok(())
     }
 
-    async fn forget_sources(
-        &self,
-        step: &mut Step,
-        mut enrollments: Vec<EnrollmentId>,
-        after: Option<Cursor>,
-    ) -> Result<(), Failure> {
-        let Some(id) = enrollments.first().copied() else { return Ok(()) };
-        let mut scan = Scan::all(IndexName::AuditBySubject, id.to_string(), PAGE);
+    async fn forget_sources(&self, step: &mut Step, mut of: Vec<Source>, after: Option<Cursor>) -> Result<(), Failure> {
+        let Some(Source { enrollment, about }) = of.first().copied() else { return Ok(()) };
+        let mut scan = Scan::all(IndexName::AuditBySubject, about.to_string(), PAGE);
         scan.after = after;
         let page = self.service.store().scan(&scan).await?;
-        forget_whence(&mut step.draft, &page.rows, |entry| entry.actor == Actor::Enrollee(id))?;
+        forget_whence(&mut step.draft, &page.rows, |entry| entry.actor == Actor::Enrollee(enrollment))?;
         if page.next.is_none() {
-            enrollments.remove(0);
+            of.remove(0);
         }
-        if !enrollments.is_empty() {
-            step.then.push(ErasureIntent::Sources { enrollments, after: page.next });
+        if !of.is_empty() {
+            step.then.push(ErasureIntent::Sources { of, after: page.next });
         }
         Ok(())
     }
@@ -284,12 +298,11 @@ fn forget_whence(draft: &mut Draft, rows: &[Row], whose: impl Fn(&AuditEntry) ->
     Ok(())
 }
 
-/// Whether an erased user did it: themself, by a key of theirs, or, upon their own record, by their enrollment.
+/// Whether an erased user did it as an administrator, themself or by a key of theirs.
 fn by_user(entry: &AuditEntry, user: UserId, keys: &BTreeSet<ApiKeyId>) -> bool {
     match &entry.actor {
         Actor::User(actor) => *actor == user,
         Actor::ApiKey(key) => keys.contains(key),
-        Actor::Enrollee(_) => entry.subject.id == user.uuid(),
-        Actor::CommandLine | Actor::System => false,
+        Actor::Enrollee(_) | Actor::CommandLine | Actor::System => false,
     }
 }

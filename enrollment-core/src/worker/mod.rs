@@ -10,7 +10,7 @@ mod sealer;
 mod sweep;
 
 pub(crate) use erasure::SETTLED;
-pub use erasure::{Eraser, ErasureIntent, TraceList};
+pub use erasure::{Eraser, ErasureIntent, Source, TraceList};
 pub use outbox::{MailIntent, OutboxWorker};
 pub use peers::{PeerIntent, PeerWorker};
 pub use retention::Pruner;

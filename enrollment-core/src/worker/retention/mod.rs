@@ -140,16 +140,12 @@ impl Pruner {
                 draft.ops.extend(readable::<Mail>(&mails).iter().map(Stored::delete));
                 if mails.next.is_none() {
                     draft.ops.push(stored.delete());
-                    gone.push(id);
+                    gone.push((id, stored.record.subject));
                 }
             }
             if !gone.is_empty() {
                 let due = draft.now.plus(SETTLED);
-                self.service.intend_erasure(
-                    &mut draft,
-                    &ErasureIntent::Sources { enrollments: gone, after: None },
-                    due,
-                )?;
+                self.service.intend_erasure(&mut draft, &ErasureIntent::sources(gone.into_iter()), due)?;
             }
             let removed = self.remove(draft, Kind::Enrollment).await?;
             match page.next {
