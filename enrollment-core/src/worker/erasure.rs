@@ -31,14 +31,14 @@ pub enum ErasureIntent {
         /// Who was erased.
         user: UserId,
     },
-    /// Whence the holders of enrollments came that are gone.
+    /// Where the holders of enrollments came from that are gone.
     Sources {
         /// Where in the audit log they are found.
         of: Vec<Source>,
         /// Behind this entry of the first of them.
         after: Option<Cursor>,
     },
-    /// What else tells of an erased user, list by list: mails to them about others, and whence they came when they acted
+    /// What else tells of an erased user, list by list: mails to them about others, and where they came from when they
     /// as administrators. Due once nothing can add to it.
     Traces {
         /// Who was erased.
@@ -60,7 +60,7 @@ pub struct Source {
 }
 
 impl ErasureIntent {
-    /// Whence the holders of these enrollments came, each with the user it was for. By subject, since the log has no list
+    /// Where the holders of these enrollments came from, each with its user. By subject, since the log has no list
     /// by actor: a holder acts upon the enrollment, and by completing it upon the user.
     pub(crate) fn sources(gone: impl Iterator<Item = (EnrollmentId, UserId)>) -> Self {
         let about = |(enrollment, user): (EnrollmentId, UserId)| {
@@ -113,7 +113,7 @@ impl TraceList {
     }
 }
 
-/// Removes what tells of erased users, and whence the holders of enrollments came that are gone (SYS-9).
+/// Removes what tells of erased users, and where the holders of enrollments came from that are gone (SYS-9).
 #[derive(Debug, Clone)]
 pub struct Eraser {
     service: Service,
@@ -222,7 +222,7 @@ impl Eraser {
         let mut scan = Scan::all(IndexName::AuditBySubject, about.to_string(), PAGE);
         scan.after = after;
         let page = self.service.store().scan(&scan).await?;
-        forget_whence(&mut step.draft, &page.rows, |entry| entry.actor == Actor::Enrollee(enrollment))?;
+        forget_details(&mut step.draft, &page.rows, |entry| entry.actor == Actor::Enrollee(enrollment))?;
         if page.next.is_none() {
             of.remove(0);
         }
@@ -246,7 +246,7 @@ impl Eraser {
         for _ in 0..PAGES {
             let page = self.service.store().scan(&scan).await?;
             if list == TraceList::Log {
-                forget_whence(&mut step.draft, &page.rows, |entry| by_user(entry, user, &theirs))?;
+                forget_details(&mut step.draft, &page.rows, |entry| by_user(entry, user, &theirs))?;
             } else {
                 forget_mails(&mut step.draft, &page.rows, user);
             }
@@ -288,7 +288,7 @@ fn forget_mails(draft: &mut Draft, rows: &[Row], user: UserId) {
 }
 
 /// Removes the details of entries: the chain covers their digest, which stays.
-fn forget_whence(draft: &mut Draft, rows: &[Row], whose: impl Fn(&AuditEntry) -> bool) -> Result<(), Failure> {
+fn forget_details(draft: &mut Draft, rows: &[Row], whose: impl Fn(&AuditEntry) -> bool) -> Result<(), Failure> {
     for row in rows {
         let stored = Stored::<AuditEntry>::read(row)?;
         if stored.record.details.is_some() && whose(&stored.record) {

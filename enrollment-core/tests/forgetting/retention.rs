@@ -115,7 +115,7 @@ async fn an_enrollment_goes_with_all_its_tokens_and_leaves_people_and_peers() {
     assert!(world.admin().user(&CLI, bob).await.unwrap().enrolled.is_none());
     world.start(&CLI, bob, manual(Purpose::Onboarding)).await;
 
-    // With an enrollment goes whence its holders came: nobody could be asked to forget it later.
+    // With an enrollment goes where its holders came from: nobody could be asked to forget it later.
     assert!(world.audit().await.iter().any(|entry| entry.details.as_ref().is_some_and(|d| d.source == origin.source)));
     world.work_after(Span::minutes(6)).await;
     assert!(world.audit().await.iter().all(|entry| entry.details.as_ref().is_none_or(|d| d.source != origin.source)));
