@@ -83,7 +83,7 @@ async fn life() -> Life {
     let herself = signed_in(zoe, Role::UserManager, "203.0.113.88");
     let bob = world.user("bob", None).await.id;
     let invited = world.start(&herself, bob, manual(Purpose::Onboarding)).await.token;
-    world.complete(&invited).await;
+    world.complete(&invited, Some(23)).await;
     let new = NewApiKey { name: "zoe-script".parse().unwrap(), role: Role::UserManager, user: Some(zoe) };
     let key = world.admin().create_api_key(&boss, new).await.unwrap().1;
     let script = world.admin().authenticate(&key, from("203.0.113.89")).await.unwrap();
@@ -125,7 +125,7 @@ async fn nothing_tells_of_an_erased_user_and_the_log_still_verifies() {
     assert!(by_boss.clone().count() > 3 && by_boss.clone().all(|entry| entry.details.is_some()), "others keep theirs");
     assert_eq!(world.audited(&Event::ErasureCompleted).await, 1);
     assert_eq!(code(world.begin(&used, Origin::default()).await), "invalid_token", "as one that never was");
-    world.complete(&carol).await;
+    world.complete(&carol, Some(24)).await;
 
     world.store.close().await;
     let after = world.bytes();
@@ -140,7 +140,7 @@ async fn nothing_tells_of_an_erased_user_and_the_log_still_verifies() {
 async fn an_erased_users_links_sessions_keys_and_peers_end_at_once_and_the_name_is_free() {
     let Life { world, boss, zoe, open, session, key, .. } = life().await;
     let [location] = world.admin().locations(&boss).await.unwrap().try_into().unwrap();
-    assert_eq!(world.gateway.peers(location.id).len(), 1);
+    assert_eq!(world.gateway.peers(location.id).len(), 2, "hers and bob's");
     world.admin().erase_user(&boss, zoe).await.unwrap();
 
     let enrollee = world.service.enrollee();
@@ -154,7 +154,8 @@ async fn an_erased_users_links_sessions_keys_and_peers_end_at_once_and_the_name_
     let again = world.user("zoe-username", None).await;
     assert_ne!(again.id, zoe);
     world.work().await;
-    assert_eq!(world.gateway.peers(location.id), []);
+    let left: Vec<_> = world.gateway.peers(location.id).into_iter().map(|peer| peer.public_key).collect();
+    assert_eq!(left, [public_key(23)]);
     world.work_after(Span::minutes(6)).await;
     assert_eq!(world.admin().user(&boss, again.id).await.unwrap(), again, "who has the name now is somebody else");
     let about = world.mails().await.into_iter().filter(|mail| mail.user == Some(zoe)).count();
@@ -222,9 +223,10 @@ async fn nothing_is_started_for_whom_is_being_erased() {
     let world = World::new().await;
     for round in 0..20 {
         let user = world.user(&format!("user{round}"), None).await.id;
+        let admin = world.admin();
         let (erased, started) = tokio::join!(
-            world.admin().erase_user(&crate::world::CLI, user),
-            world.admin().start(&crate::world::CLI, user, manual(Purpose::Onboarding)),
+            admin.erase_user(&crate::world::CLI, user),
+            admin.start(&crate::world::CLI, user, manual(Purpose::Onboarding)),
         );
         erased.unwrap();
         match started {

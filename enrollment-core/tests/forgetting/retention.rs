@@ -50,7 +50,7 @@ async fn each_kind_goes_when_its_own_period_is_over_and_not_before() {
     world.work().await;
     let token = world.start(&CLI, alice, mailed(Purpose::Onboarding, None)).await.token;
     world.work().await;
-    world.complete(&token).await;
+    world.complete(&token, None).await;
     world.work().await;
     let all = [("invitation", "dead"), ("invitation", "sent"), ("onboarding_mail", "sent")];
     assert_eq!(letters(&world.mails().await), all);

@@ -39,8 +39,8 @@ pub(crate) struct Postmaster {
 
 #[async_trait]
 impl Notifier for Postmaster {
-    fn channels(&self) -> Vec<Channel> {
-        vec![Channel::Email]
+    fn channels(&self) -> &[Channel] {
+        &[Channel::Email]
     }
 
     async fn deliver(&self, message: &Message) -> Result<Receipt, DeliveryError> {
@@ -164,11 +164,14 @@ impl World {
         self.service.enrollee().set_device(session, &request, origin).await.unwrap();
     }
 
-    /// Everything, from the token to completion.
-    pub(crate) async fn complete(&self, token: &Token) {
+    /// Everything, from the token to completion, with a device where there is a location to reach.
+    pub(crate) async fn complete(&self, token: &Token, device: Option<u8>) {
         let origin = Origin::default();
         let session = self.begin(token, origin).await.unwrap();
         self.fill_in(&session, None, origin).await;
+        if let Some(tag) = device {
+            self.device(&session, "own", tag, origin).await;
+        }
         self.service.enrollee().complete(&session, origin).await.unwrap();
     }
 
