@@ -9,7 +9,7 @@ use enrollment_core::domain::role::Role;
 use enrollment_core::domain::user::UserStatus;
 use enrollment_core::id::UserId;
 use enrollment_core::port::{Channel, Clock, LeaseRequest, Store};
-use enrollment_core::secret::{ApiKeySecret, Token};
+use enrollment_core::secret::{ApiKeySecret, SessionSecret, Token};
 use enrollment_core::service::administrator::{NewApiKey, NewUser, UserPatch};
 use enrollment_core::service::{Failure, Origin, Principal};
 use enrollment_core::time::Span;
@@ -35,16 +35,18 @@ const TELLS: [&str; 14] = [
 ];
 
 /// The life of Zoe: invited by mail that died and by mail that arrived, enrolled, an administrator, in the midst of
-/// adding a second device.
+/// adding a device.
 struct Life {
     world: World,
     boss: Principal,
     zoe: UserId,
     /// The token of her onboarding, which she completed.
     used: Token,
-    /// The token of the second device.
+    /// The token of a third device, in the midst of whose enrollment she is. The second one is on its way to the gateway.
     open: Token,
-    session: enrollment_core::secret::SessionSecret,
+    session: SessionSecret,
+    /// The session that completed the second one, and may still read.
+    done: SessionSecret,
     key: ApiKeySecret,
     /// The token of somebody whom she invited and who has not come yet.
     carol: Token,
@@ -92,10 +94,13 @@ async fn life() -> Life {
     assert_eq!(code(world.admin().api_keys(&herself).await), "forbidden");
     world.work().await;
 
-    let open = world.start(&boss, zoe, mailed(Purpose::Device, Some("zoe.second@example.org"))).await.token;
-    let session = world.begin(&open, home).await.unwrap();
+    let second = world.start(&boss, zoe, mailed(Purpose::Device, Some("zoe.second@example.org"))).await.token;
+    let session = world.begin(&second, home).await.unwrap();
     world.device(&session, "zoe-phone", 22, home).await;
-    Life { world, boss, zoe, used, open, session, key, carol }
+    let done = session;
+    let open = world.start(&boss, zoe, manual(Purpose::Device)).await.token;
+    let session = world.begin(&open, home).await.unwrap();
+    Life { world, boss, zoe, used, open, session, done, key, carol }
 }
 
 fn holds(bytes: &[u8], what: &str) -> bool {
@@ -138,7 +143,7 @@ async fn nothing_tells_of_an_erased_user_and_the_log_still_verifies() {
 /// SYS-9: what could be done in their name ends with the change itself, before any worker runs.
 #[tokio::test]
 async fn an_erased_users_links_sessions_keys_and_peers_end_at_once_and_the_name_is_free() {
-    let Life { world, boss, zoe, open, session, key, .. } = life().await;
+    let Life { world, boss, zoe, used, open, session, done, key, .. } = life().await;
     let [location] = world.admin().locations(&boss).await.unwrap().try_into().unwrap();
     assert_eq!(world.gateway.peers(location.id).len(), 2, "hers and bob's");
     world.admin().erase_user(&boss, zoe).await.unwrap();
@@ -146,14 +151,18 @@ async fn an_erased_users_links_sessions_keys_and_peers_end_at_once_and_the_name_
     let enrollee = world.service.enrollee();
     assert_eq!(code(enrollee.look(&open).await), "token_revoked");
     assert_eq!(code(world.begin(&open, Origin::default()).await), "token_revoked");
-    assert_eq!(code(enrollee.session(&session, Origin::default()).await), "invalid_session");
-    assert_eq!(code(enrollee.complete(&session, Origin::default()).await), "invalid_session");
+    assert_eq!(code(enrollee.session(&session, Origin::default()).await), "token_revoked");
+    assert_eq!(code(enrollee.complete(&session, Origin::default()).await), "token_revoked");
+    assert_eq!(code(enrollee.session(&done, Origin::default()).await), "invalid_session", "not even to read");
     assert_eq!(code(world.admin().authenticate(&key, Origin::default()).await), "unauthorized");
+    assert_eq!(code(world.begin(&used, Origin::default()).await), "token_completed");
     assert_eq!(code(world.admin().user(&boss, zoe).await), "not_found");
     assert_eq!(code(world.admin().erase_user(&boss, zoe).await), "not_found");
     let again = world.user("zoe-username", None).await;
     assert_ne!(again.id, zoe);
     world.work().await;
+    assert_eq!(code(world.begin(&open, Origin::default()).await), "invalid_token", "as one that never was");
+    assert_eq!(code(enrollee.session(&session, Origin::default()).await), "invalid_session");
     let left: Vec<_> = world.gateway.peers(location.id).into_iter().map(|peer| peer.public_key).collect();
     assert_eq!(left, [public_key(23)]);
     world.work_after(Span::minutes(6)).await;
