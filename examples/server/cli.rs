@@ -162,6 +162,14 @@ pub(crate) enum ApiKey {
 pub(crate) enum User {
     /// Add a person
     Add(UserAdd),
+    /// Erase a person: what tells of them goes everywhere, and their links and devices with it
+    Erase {
+        /// Who
+        username: Username,
+        /// Yes, for good
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 #[derive(Debug, Args)]

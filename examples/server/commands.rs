@@ -39,6 +39,7 @@ pub(crate) async fn run(config: Config, command: Command) -> Result<(), Error> {
             format!("{}\n", secret.expose())
         }
         Command::User(User::Add(user)) => add_user(service, user).await?,
+        Command::User(User::Erase { username, yes }) => erase_user(service, &username, yes).await?,
         Command::Invite(invite) => self::invite(service, invite).await?,
         Command::Pending => pending(service).await?,
         Command::Location(Location::Add(location)) => add_location(&config, service, location).await?,
@@ -81,6 +82,16 @@ async fn add_user(service: &Service, add: UserAdd) -> Result<String, Error> {
         Some(issued) => link(&issued),
         None => format!("Added {}. To let them in: invite {}\n", user.username, user.username),
     })
+}
+
+async fn erase_user(service: &Service, username: &Username, yes: bool) -> Result<String, Error> {
+    let user = find(service, username).await?;
+    if !yes {
+        return Err(format!("this cannot be undone; to erase {username} for good, say it again with --yes").into());
+    }
+    service.administrator().erase_user(&BY, user.id).await?;
+    Ok("Erased. A running server takes their devices out of force and removes what is left within minutes.\n"
+        .to_owned())
 }
 
 async fn invite(service: &Service, invite: Invite) -> Result<String, Error> {
@@ -216,8 +227,8 @@ async fn verify_audit(service: &Service) -> Result<String, Error> {
     match report.problem {
         Some(problem) => Err(format!("{problem} ({} entries before it are right)", report.entries).into()),
         None => Ok(format!(
-            "{} entries are as they were sealed; {} wait for their seal. Chain: {}\n",
-            report.entries, report.unsealed, report.chain
+            "{} entries are as they were sealed, {} before them were pruned; {} wait for their seal. Chain: {}\n",
+            report.entries, report.pruned, report.unsealed, report.chain
         )),
     }
 }

@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use enrollment::core::domain::policy::Policy;
+use enrollment::core::domain::retention::Retention;
+use enrollment::core::time::Span;
 use ipnet::IpNet;
 use serde::Deserialize;
 
@@ -66,6 +68,7 @@ struct File {
     trusted_proxies: Vec<IpNet>,
     rate_limits: Option<bool>,
     policy: PolicyTable,
+    retention: RetentionTable,
     hashing: Hashing,
     smtp: Option<Smtp>,
     log: LogTable,
@@ -81,6 +84,34 @@ struct PolicyTable {
     require_strong_factor: Option<bool>,
     email_code_digits: Option<u32>,
     wrong_codes: Option<u32>,
+}
+
+/// `[retention]`: how long what has ended is kept.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RetentionTable {
+    changes: Option<Span>,
+    work: Option<Span>,
+    mails: Option<Keep>,
+    dead_mails: Option<Keep>,
+    enrollments: Option<Keep>,
+    audit: Option<Keep>,
+}
+
+/// A length of time, or `"forever"`.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+struct Keep(Option<Span>);
+
+impl TryFrom<String> for Keep {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        match text.as_str() {
+            "forever" => Ok(Self(None)),
+            text => text.parse().map(|span| Self(Some(span))).map_err(|error| format!("{error}, nor \"forever\"")),
+        }
+    }
 }
 
 /// `[hashing]`: the cost of passwords and the memory for it.
@@ -146,7 +177,7 @@ impl Config {
             insecure_http,
             trusted_proxies: file.trusted_proxies,
             rate_limits: file.rate_limits.unwrap_or(true),
-            policy: policy(&file.policy)?,
+            policy: policy(&file.policy, &file.retention)?,
             hashing: file.hashing,
             smtp: file.smtp,
             log: options.log.clone().or(file.log.level).unwrap_or_else(|| "info".to_owned()),
@@ -160,7 +191,7 @@ fn read(path: &Path) -> Result<File, Error> {
     toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()).into())
 }
 
-fn policy(table: &PolicyTable) -> Result<Policy, Error> {
+fn policy(table: &PolicyTable, retention: &RetentionTable) -> Result<Policy, Error> {
     let preset = table.preset.as_deref().unwrap_or("standard");
     let mut policy = Policy::preset(preset)
         .ok_or_else(|| format!("policy.preset: {preset:?} is none of standard, defguard, duo, nist"))?;
@@ -168,8 +199,21 @@ fn policy(table: &PolicyTable) -> Result<Policy, Error> {
     policy.require_strong_factor = table.require_strong_factor.unwrap_or(policy.require_strong_factor);
     policy.email_codes.digits = table.email_code_digits.unwrap_or(policy.email_codes.digits);
     policy.wrong_codes = table.wrong_codes.unwrap_or(policy.wrong_codes);
+    policy.retention = periods(retention, policy.retention);
     policy.check()?;
     Ok(policy)
+}
+
+fn periods(table: &RetentionTable, usual: Retention) -> Retention {
+    let chosen = |keep: Option<Keep>, usual| keep.map_or(usual, |Keep(period)| period);
+    Retention {
+        changes: table.changes.unwrap_or(usual.changes),
+        work: table.work.unwrap_or(usual.work),
+        mails: chosen(table.mails, usual.mails),
+        dead_mails: chosen(table.dead_mails, usual.dead_mails),
+        enrollments: chosen(table.enrollments, usual.enrollments),
+        audit: chosen(table.audit, usual.audit),
+    }
 }
 
 fn database(url: &str) -> Result<Database, Error> {

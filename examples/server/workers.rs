@@ -5,10 +5,11 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use enrollment::core::port::{PeerProvisioner, Retained};
-use enrollment::core::service::{Failure, Service};
-use enrollment::core::time::Span;
-use enrollment::core::worker::{Backfiller, OutboxWorker, PeerWorker, Reconciler, Resealer, Sealer, Sweeper};
+use enrollment::core::port::PeerProvisioner;
+use enrollment::core::service::Failure;
+use enrollment::core::worker::{
+    Backfiller, Eraser, OutboxWorker, PeerWorker, Pruner, Reconciler, Resealer, Sealer, Sweeper,
+};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
@@ -30,9 +31,8 @@ const KEYS_EVERY: Duration = Duration::from_secs(5);
 /// One batch each, so that sealing a large directory again disturbs nobody.
 const RESEAL_EVERY: Duration = Duration::from_secs(1);
 const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(60);
-/// How long the ids of changes are kept (a day is what the store promises), and finished work of the outbox.
-const KEEP_CHANGES: Span = Span::hours(25);
-const KEEP_FINISHED: Span = Span::days(7);
+/// What is kept is kept for days; pruning looks at much that stays.
+const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 
 /// Running workers.
 pub(crate) struct Workers {
@@ -96,10 +96,21 @@ impl Workers {
             async move { resealer.run_once().await.map(drop) }
         }));
 
-        let service = service.clone();
-        tasks.spawn(repeat("housekeeping", HOUSEKEEPING_EVERY, None, stopped, move || {
-            let service = service.clone();
-            async move { keep_house(&service).await }
+        let (sweeper, eraser) = (Sweeper::new(service.clone()), Eraser::new(service.clone()));
+        tasks.spawn(repeat("housekeeping", HOUSEKEEPING_EVERY, None, stopped.clone(), move || {
+            let (sweeper, eraser) = (sweeper.clone(), eraser.clone());
+            async move {
+                // What stands in the sweeper's way must not keep alive what is to be forgotten.
+                let swept = drain(|| sweeper.run_once()).await;
+                drain(|| eraser.run_once()).await?;
+                swept
+            }
+        }));
+
+        let pruner = Pruner::new(service.clone());
+        tasks.spawn(repeat("retention", PRUNE_EVERY, None, stopped, move || {
+            let pruner = pruner.clone();
+            async move { drain(|| pruner.run_once()).await }
         }));
         Self { stop, tasks }
     }
@@ -158,15 +169,4 @@ async fn drain_until<F: Future<Output = Result<usize, Failure>>>(
 ) -> Result<(), Failure> {
     while !*stopping.borrow() && batch().await? > 0 {}
     Ok(())
-}
-
-async fn keep_house(service: &Service) -> Result<(), Failure> {
-    let sweeper = Sweeper::new(service.clone());
-    // What stands in the sweeper's way must not let the outbox grow.
-    let swept = drain(|| sweeper.run_once()).await;
-    let now = service.now();
-    for (what, keep) in [(Retained::Changes, KEEP_CHANGES), (Retained::Settled, KEEP_FINISHED)] {
-        while service.store().prune(what, now.minus(keep.duration()), 1000).await? > 0 {}
-    }
-    swept
 }

@@ -64,8 +64,10 @@ pub(super) struct EntriesQuery {
 pub(super) struct ReportDto {
     /// Whether the log is what it was.
     ok: bool,
-    /// How many entries are as they were sealed, from the first one on.
+    /// How many entries are as they were sealed, from the first one that is kept.
     entries: u64,
+    /// How many before them were pruned.
+    pruned: u64,
     /// The chain's digest up to the last of them; kept elsewhere, it shows later whether the log was rolled back.
     chain: String,
     /// How many entries wait for their seal.
@@ -89,7 +91,7 @@ pub(super) async fn list(
 }
 
 /// The sealed log in the order of its chain, one JSON document per line: `{"entry": …}`, and `{"seal": …}` after the
-/// last entry that it signs.
+/// last entry that it signs. First of all comes `{"origin": …}`, where the chain begins, if its front was pruned.
 #[utoipa::path(get, path = "/audit/export", operation_id = "export_audit", tag = "audit", responses((status = 200, body = String, content_type = NDJSON)))]
 pub(super) async fn export(State(state): State<EnrollmentState>, By(by): By) -> Answer<Response> {
     // Read before the answer begins: whoever may not read it hears so.
@@ -111,10 +113,12 @@ pub(super) async fn export(State(state): State<EnrollmentState>, By(by): By) -> 
 /// Verifies the whole log.
 #[utoipa::path(post, path = "/audit/verify", operation_id = "verify_audit", tag = "audit", responses((status = 200, body = ReportDto)))]
 pub(super) async fn verify(State(state): State<EnrollmentState>, By(by): By) -> Answer<Answered<ReportDto>> {
-    let AuditReport { entries, chain, unsealed, problem } = state.service().administrator().verify_audit(&by).await?;
+    let report = state.service().administrator().verify_audit(&by).await?;
+    let AuditReport { entries, pruned, chain, unsealed, problem } = report;
     Ok(Answered(ReportDto {
         ok: problem.is_none(),
         entries,
+        pruned,
         chain: chain.to_string(),
         unsealed,
         problem: problem.map(|problem| problem.to_string()),
@@ -127,9 +131,12 @@ const STRETCH: u32 = 500;
 
 /// A stretch of the log as lines, and after which number the next one starts.
 async fn stretch(service: &Service, by: &Principal, after: i64) -> Result<(String, Option<i64>), Failure> {
-    let AuditExport { entries, seals, next } = service.administrator().export_audit(by, after, STRETCH).await?;
+    let AuditExport { entries, seals, origin, next } = service.administrator().export_audit(by, after, STRETCH).await?;
     let mut seals = seals.iter().peekable();
     let mut lines = String::new();
+    if let Some(origin) = origin.as_ref().filter(|_| after == 0) {
+        lines.push_str(&line(&Line::Origin(origin))?);
+    }
     for entry in &entries {
         lines.push_str(&line(&Line::Entry(entry))?);
         let number = entry.sealed.map(|link| link.number);
@@ -144,6 +151,7 @@ async fn stretch(service: &Service, by: &Principal, after: i64) -> Result<(Strin
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Line<'a> {
+    Origin(&'a Seal),
     Entry(&'a AuditEntry),
     Seal(&'a Seal),
 }

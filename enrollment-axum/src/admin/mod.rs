@@ -51,6 +51,7 @@ where
     let api = OpenApiRouter::default()
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::get, users::change))
+        .routes(routes!(users::erase))
         .routes(routes!(enrollments::start))
         .routes(routes!(devices::of_user))
         .routes(routes!(devices::remove))

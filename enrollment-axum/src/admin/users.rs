@@ -170,6 +170,18 @@ pub(super) async fn change(
     Ok(Answered(state.service().administrator().change_user(&by, id, patch).await?.into()))
 }
 
+/// Erases a user: their record, links and devices at once; enrollments, mails and where they came from soon after. The
+/// audit log keeps ids. It cannot be undone; to shut somebody out for a while, disable them instead.
+#[utoipa::path(post, path = "/users/{id}/erase", operation_id = "erase_user", tag = "users", params(("id" = Uuid, Path)), responses((status = 204)))]
+pub(super) async fn erase(
+    State(state): State<EnrollmentState>,
+    By(by): By,
+    PathId(id): PathId<UserId>,
+) -> Answer<StatusCode> {
+    state.service().administrator().erase_user(&by, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 impl CreateUserRequest {
     fn read(self) -> Result<NewUser, Problem> {
         let Self { username, first_name, last_name, email, phone, groups, role, enrollment, password } = self;

@@ -120,6 +120,25 @@ async fn a_token_is_shown_once() {
     assert_eq!((&progress["stage"], &progress["why"]), (&json!("closed"), &json!("revoked")));
 }
 
+/// SYS-9
+#[tokio::test]
+async fn a_user_is_erased_and_is_no_more() {
+    let world = world();
+    let key = world.key(Role::Owner).await;
+    let new = json!({ "username": "alex", "email": "alex@example.com", "enrollment": { "delivery": "manual" } });
+    let created = world.admin(Method::POST, "/users", &key, &new).await.ok();
+    let path = format!("/users/{}", created["user"]["id"].as_str().expect("an id"));
+    let erase = format!("{path}/erase");
+    let manager = world.key(Role::HelpDesk).await;
+    assert_eq!(world.admin(Method::POST, &erase, &manager, &json!({})).await.code(), "forbidden");
+    assert_eq!(world.admin(Method::POST, &erase, &key, &json!({})).await.status, 204);
+    assert_eq!(world.admin(Method::POST, &erase, &key, &json!({})).await.code(), "not_found");
+    assert_eq!(world.read("/users", &key).await["items"], json!([]));
+    let token = &created["enrollment"]["token"];
+    assert_eq!(world.post("/inspect", &json!({ "token": token })).await.code(), "token_revoked");
+    assert_eq!(world.admin(Method::POST, "/users", &key, &new).await.status, 201, "the name is free");
+}
+
 /// INV-8: out of range is refused with the range.
 #[tokio::test]
 async fn a_validity_out_of_range_is_refused_with_the_range() {

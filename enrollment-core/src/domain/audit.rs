@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::event::Event;
 use crate::id::{ApiKeyId, AuditId, EnrollmentId, UserId};
 use crate::port::Entropy;
-use crate::record::{RowKey, Version};
+use crate::record::{Kind, RowKey, Version};
 use crate::secret::Digest;
 use crate::time::Timestamp;
 
@@ -33,9 +33,19 @@ pub enum Actor {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Subject {
     /// The kind of record, under its stable name.
-    pub kind: crate::record::Kind,
+    pub kind: Kind,
     /// Which one.
     pub id: Uuid,
+}
+
+impl Subject {
+    /// Whether every change to a record of its kind carries an entry of this same subject. Devices, attachments and
+    /// addresses change under an enrollment's entry; a text may be removed and made again, so that its versions start
+    /// anew.
+    #[must_use]
+    pub const fn is_counted(&self) -> bool {
+        matches!(self.kind, Kind::User | Kind::Enrollment | Kind::Location | Kind::Settings)
+    }
 }
 
 impl From<RowKey> for Subject {

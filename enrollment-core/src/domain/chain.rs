@@ -28,11 +28,17 @@
 //! `framed("enrollment audit seal 1", last number, chain digest, time of sealing)`, encoded as `n`, as a digest and as
 //! `at`. Every signature covers, through the chain digest, all entries up to its number.
 //!
+//! The front of the log may be pruned, whole batches at a time. Then a signed statement says where the rest begins: over
+//! `framed("enrollment audit pruned 1", last number, chain digest, time of pruning)`, of the last entry that is gone. The
+//! chain goes on from that number and digest instead of from 0.
+//!
 //! # What it proves, and what not
 //! Whoever can write to the database but does not have the key ring cannot alter, remove, insert or reorder a sealed
 //! entry unseen. Removing the newest batches *with* their seals and the head gives an older state that was genuine
 //! once: that shows only against the versions of the records that were changed since, or against an exported seal.
 //! Before an entry is sealed, within about a second, the chain does not protect it; the versions of its subject do.
+//! Nobody without the key ring can pass a removed front off as pruned. What a pruned entry said is gone; of records that
+//! still exist, an entry `version_kept` says at which version they stood.
 
 use std::collections::BTreeMap;
 
@@ -88,10 +94,11 @@ pub enum AuditProblem {
     },
 }
 
-/// What each of the three digests begins with, so that none is ever another.
+/// What each digest and signed text begins with, so that none is ever another.
 const ENTRY: &[u8] = b"enrollment audit entry 1";
 const LINK: &[u8] = b"enrollment audit link 1";
 const SEAL: &[u8] = b"enrollment audit seal 1";
+const PRUNED: &[u8] = b"enrollment audit pruned 1";
 
 impl Link {
     /// Where the chain starts: before the first entry.
@@ -109,7 +116,17 @@ impl Link {
     /// What is signed for the batch that ends here and was sealed at `at`.
     #[must_use]
     pub fn signed_bytes(&self, at: Timestamp) -> Vec<u8> {
-        framed(&[SEAL, &self.number.to_be_bytes(), self.chain.as_bytes(), &at.micros().to_be_bytes()]).to_vec()
+        self.stated(SEAL, at)
+    }
+
+    /// What is signed when everything up to here was pruned at `at`.
+    #[must_use]
+    pub fn pruned_bytes(&self, at: Timestamp) -> Vec<u8> {
+        self.stated(PRUNED, at)
+    }
+
+    fn stated(&self, what: &[u8], at: Timestamp) -> Vec<u8> {
+        framed(&[what, &self.number.to_be_bytes(), self.chain.as_bytes(), &at.micros().to_be_bytes()]).to_vec()
     }
 }
 

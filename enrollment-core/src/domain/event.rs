@@ -71,6 +71,10 @@ pub enum Event {
     UserDisabled,
     /// A user was enabled.
     UserEnabled,
+    /// A user was erased.
+    UserErased,
+    /// Nothing tells of an erased user any more.
+    ErasureCompleted,
     /// A device was removed.
     DeviceRemoved,
     /// A location was added.
@@ -182,6 +186,15 @@ pub enum Event {
         /// How many.
         count: u64,
     },
+    /// What had been kept long enough was removed.
+    Pruned {
+        /// Of which kind.
+        kind: String,
+        /// How many.
+        count: u64,
+    },
+    /// The subject stands at this version. Written when the entry that told so was pruned.
+    VersionKept,
 }
 
 impl Event {
@@ -195,6 +208,15 @@ impl Event {
                 | Self::StrayPeerGone { .. }
                 | Self::Refused { .. }
                 | Self::RefusalsCounted { .. }
+                | Self::ErasureCompleted
+                | Self::Pruned { .. }
+                | Self::VersionKept
         )
+    }
+
+    /// Whether it tells at which version its subject stands.
+    #[must_use]
+    pub const fn tells_version(&self) -> bool {
+        self.is_change() || matches!(self, Self::VersionKept)
     }
 }

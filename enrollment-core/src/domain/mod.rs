@@ -18,6 +18,7 @@ pub mod mail;
 pub mod policy;
 pub mod rejection;
 pub mod requirement;
+pub mod retention;
 pub mod role;
 pub mod settings;
 pub mod text;

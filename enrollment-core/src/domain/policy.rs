@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::location::Location;
+use super::retention::Retention;
 use super::user::User;
 use crate::secret::PasswordRules;
 use crate::time::Span;
@@ -127,6 +128,8 @@ pub struct Policy {
     pub server_made_keys: bool,
     /// How many recovery codes are handed out (MFA-3), 1 to 20.
     pub recovery_codes: u32,
+    /// How long what has ended is kept (SYS-8).
+    pub retention: Retention,
 }
 
 /// A policy that contradicts itself; every reason at once.
@@ -150,6 +153,7 @@ impl Policy {
             email_codes: EmailCodeRules::default(),
             server_made_keys: false,
             recovery_codes: 8,
+            retention: Retention::standard(),
         }
     }
 
@@ -231,6 +235,7 @@ impl Policy {
             self.password.max >= 64 && self.password.max <= 256 && self.password.max >= self.password.min_alone,
             "password: a maximum from 64 to 256 (NIST SP 800-63B-4, section 3.1.1.2)",
         );
+        reasons.extend(self.retention.reasons());
         if reasons.is_empty() { Ok(()) } else { Err(InvalidPolicy(reasons)) }
     }
 }
@@ -292,6 +297,34 @@ mod tests {
             assert_eq!(policy.check().is_ok(), holds, "{rules:?}");
         }
         assert!(Policy::nist().require_strong_factor && !Policy::duo().require_strong_factor);
+    }
+
+    /// SYS-8
+    #[test]
+    fn nothing_is_kept_shorter_than_others_rely_on() {
+        let soon = Some(Span::minutes(1));
+        let retention = Retention {
+            changes: Span::hours(24),
+            work: Span::minutes(1),
+            mails: soon,
+            dead_mails: soon,
+            enrollments: soon,
+            audit: soon,
+        };
+        let refused = Policy { retention, ..Policy::standard() }.check();
+        assert_eq!(
+            refused.map_err(|InvalidPolicy(reasons)| reasons),
+            Err(vec![
+                "retention.changes: at least 25h".to_owned(),
+                "retention.work: at least 24h".to_owned(),
+                "retention.mails: at least 24h".to_owned(),
+                "retention.dead_mails: at least 24h".to_owned(),
+                "retention.enrollments: at least 168h".to_owned(),
+                "retention.audit: at least 720h".to_owned(),
+            ])
+        );
+        let forever = Retention { mails: None, dead_mails: None, enrollments: None, ..Retention::standard() };
+        assert_eq!(Policy { retention: forever, ..Policy::standard() }.check(), Ok(()));
     }
 
     /// INV-8

@@ -17,6 +17,8 @@ names! {
         Peer = "peer",
         /// The host's callbacks.
         Event = "event",
+        /// This system's own upkeep: what is forgotten after a change.
+        Upkeep = "upkeep",
     }
 }
 use crate::record::UnknownName;

@@ -33,10 +33,11 @@ impl Record for AuditEntry {
     }
 }
 
-/// A signed batch of the chain. The last one, under [`Seal::HEAD`], is where the chain goes on.
+/// A signed batch of the chain. The last one, under [`Seal::HEAD`], is where the chain goes on; the one under
+/// [`Seal::ORIGIN`] is where it begins once its front was pruned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seal {
-    /// Which row: [`Seal::HEAD`] or its own.
+    /// Which row: [`Seal::HEAD`], [`Seal::ORIGIN`] or its own.
     pub id: Uuid,
     /// The position of the batch's last entry.
     pub last: i64,
@@ -44,13 +45,16 @@ pub struct Seal {
     pub chain: Digest,
     /// When it was sealed.
     pub at: Timestamp,
-    /// The signature of the batch.
+    /// The signature of the batch; of the origin, that of [`Link::pruned_bytes`].
     pub signature: AuditSignature,
 }
 
 impl Seal {
     /// The row of the chain's head.
     pub const HEAD: RowKey = RowKey::new(Kind::Seal, Uuid::from_u128(1));
+
+    /// The row of the chain's origin: up to and with it, everything was pruned.
+    pub const ORIGIN: RowKey = RowKey::new(Kind::Seal, Uuid::from_u128(2));
 
     /// The place in the chain that it signs.
     #[must_use]
@@ -67,7 +71,7 @@ impl Record for Seal {
     }
 
     fn index(&self) -> Vec<IndexKey> {
-        if self.id == Self::HEAD.id {
+        if self.id == Self::HEAD.id || self.id == Self::ORIGIN.id {
             return Vec::new();
         }
         vec![IndexKey::new(IndexName::SealsByNumber, "", self.last)]

@@ -39,6 +39,7 @@ impl Pause {
             Channel::Sms => 2,
             Channel::Peer => 3,
             Channel::Event => 4,
+            Channel::Upkeep => 5,
         };
         RowKey::new(Kind::Pause, Uuid::from_u128(id))
     }

@@ -5,14 +5,16 @@ use crate::domain::audit::{AuditEntry, Link, Subject};
 use crate::domain::chain::{AuditProblem, diagnose};
 use crate::domain::settings::Settings;
 use crate::port::{Direction, Scan, StoreError};
-use crate::record::{IndexName, KeyBook, KeyValue, Kind, RecordError, Row, Seal, Stored, Version};
+use crate::record::{IndexName, KeyBook, KeyValue, RecordError, Row, RowKey, Seal, Stored, Version};
 use crate::secret::{Digest, KeyError};
 
 /// What a verification found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AuditReport {
-    /// How many entries are as they were sealed, from the first one on.
+    /// How many entries are as they were sealed, from the first one that is kept.
     pub entries: u64,
+    /// How many before them were pruned.
+    pub pruned: u64,
     /// The chain's digest up to and with the last of them. Kept elsewhere, it shows later whether the log was rolled
     /// back.
     pub chain: Digest,
@@ -22,11 +24,7 @@ pub struct AuditReport {
     pub problem: Option<AuditProblem>,
 }
 
-/// The kinds whose every change carries an entry of the same subject. Devices, attachments and addresses change under
-/// an enrollment's entry; a text may be removed and made again, so that its versions start anew.
-const COUNTED: [Kind; 4] = [Kind::User, Kind::Enrollment, Kind::Location, Kind::Settings];
-
-/// The lists in which every record of those kinds stands, and that a record only leaves for a later one: read in this
+/// The lists in which every record stands whose changes carry an entry each ([`Subject::is_counted`]), and that a record only leaves for a later one: read in this
 /// order, they show each record at least once.
 const LISTS: [(IndexName, &str); 5] = [
     (IndexName::UsersByUsername, ""),
@@ -72,27 +70,45 @@ impl Service {
     /// Recomputes the chain, verifies every signature, and looks for an entry for every version of every record. Sees
     /// the log as of its start; runs beside sealers and everybody else.
     pub(crate) async fn verify_audit(&self) -> Result<AuditReport, Failure> {
-        let mut link = Link::START;
-        let problem = match self.examine(&mut link).await {
-            Ok(()) => None,
-            Err(Stop::Found(problem)) => Some(problem),
-            Err(Stop::Failed(failure)) => return Err(failure),
-        };
-        Ok(AuditReport {
-            entries: link.number.unsigned_abs(),
-            chain: link.chain,
-            unsealed: self.count_unsealed().await?,
-            problem,
-        })
+        loop {
+            let origin = self.seal(Seal::ORIGIN).await?;
+            let start = origin.as_ref().map_or(Link::START, Seal::link);
+            let mut link = start;
+            let problem = match self.examine(&mut link, origin.as_ref()).await {
+                Ok(()) => None,
+                Err(Stop::Found(problem)) => Some(problem),
+                Err(Stop::Failed(failure)) => return Err(failure),
+            };
+            // What is missing may have been pruned meanwhile, which is seldom.
+            if problem.is_some() && self.seal(Seal::ORIGIN).await? != origin {
+                continue;
+            }
+            return Ok(AuditReport {
+                entries: (link.number - start.number).unsigned_abs(),
+                pruned: start.number.unsigned_abs(),
+                chain: link.chain,
+                unsealed: self.count_unsealed().await?,
+                problem,
+            });
+        }
     }
 
     /// Moves `link` along the chain as far as it is right.
-    async fn examine(&self, link: &mut Link) -> Result<(), Stop> {
+    async fn examine(&self, link: &mut Link, origin: Option<&Seal>) -> Result<(), Stop> {
+        if let Some(origin) = origin {
+            let bytes = link.pruned_bytes(origin.at);
+            if self.ring().verify_audit(&bytes, &origin.signature).is_err() {
+                return Err(AuditProblem::BadSignature { number: origin.last }.into());
+            }
+        }
         // Before the head: an honest head is never behind a seal that was read earlier.
         let newest = self.newest_seal().await?;
-        let head = self.head().await?;
+        let head = self.seal(Seal::HEAD).await?;
         let last = head.as_ref().map_or(0, |head| head.last);
-        self.follow(link, last).await?;
+        if last < link.number {
+            return Err(AuditProblem::Truncated { number: link.number.saturating_add(1) }.into());
+        }
+        self.follow(link, last, origin.is_some()).await?;
         if link.number < last {
             return Err(AuditProblem::Truncated { number: link.number + 1 }.into());
         }
@@ -106,8 +122,8 @@ impl Service {
         self.every_record_is_told_of().await
     }
 
-    /// Follows the chain up to the place `last`.
-    async fn follow(&self, link: &mut Link, last: i64) -> Result<(), Stop> {
+    /// Follows the chain up to the place `last`. `pruned`: its front is gone.
+    async fn follow(&self, link: &mut Link, last: i64, pruned: bool) -> Result<(), Stop> {
         let mut scan = sealed(None, Some(last.saturating_add(1)));
         loop {
             let page = self.store().scan(&scan).await?;
@@ -126,7 +142,7 @@ impl Service {
                     self.check_seal(seal, next).await?;
                 }
                 *link = next;
-                self.follows_its_predecessor(&entry).await?;
+                self.follows_its_predecessor(&entry, pruned).await?;
             }
             match page.next {
                 Some(cursor) => scan.after = Some(cursor),
@@ -164,19 +180,24 @@ impl Service {
     /// Entries behind the head are a sealer's, which has moved the head since; otherwise nobody signed them.
     async fn nothing_behind(&self, last: i64) -> Result<(), Stop> {
         let behind = self.store().scan(&Scan { limit: 1, ..sealed(Some(last.saturating_add(1)), None) }).await?;
-        if behind.rows.is_empty() || self.head().await?.is_some_and(|head| head.last > last) {
+        if behind.rows.is_empty() || self.seal(Seal::HEAD).await?.is_some_and(|head| head.last > last) {
             return Ok(());
         }
         Err(AuditProblem::BadSignature { number: last.saturating_add(1) }.into())
     }
 
-    /// Before an entry that tells of a record's version there is one that tells of the version before.
-    async fn follows_its_predecessor(&self, entry: &AuditEntry) -> Result<(), Stop> {
+    /// Before an entry that tells of a record's version there is one that tells of the version before, unless that one
+    /// was pruned: then nothing older is left of the same record either.
+    async fn follows_its_predecessor(&self, entry: &AuditEntry, pruned: bool) -> Result<(), Stop> {
         let AuditEntry { subject, subject_version: Version(version), event, .. } = entry;
-        if !event.is_change() || !COUNTED.contains(&subject.kind) || *version <= Version::FIRST.0 {
+        if !event.is_change() || !subject.is_counted() || *version <= Version::FIRST.0 {
             return Ok(());
         }
-        self.is_told_of(*subject, Version(version - 1)).await
+        let before = Version(version - 1);
+        if self.tells(*subject, Some(before), before).await? || (pruned && !self.tells(*subject, None, before).await?) {
+            return Ok(());
+        }
+        Err(AuditProblem::MissingEntry { subject: *subject, version: before }.into())
     }
 
     /// There is an entry for the version at which every record stands.
@@ -203,22 +224,31 @@ impl Service {
 
     /// Whether an entry, sealed or not, tells how `subject` came to `version`.
     async fn is_told_of(&self, subject: Subject, version: Version) -> Result<(), Stop> {
-        let at = i64::try_from(version.0).unwrap_or(i64::MAX);
+        if self.tells(subject, Some(version), version).await? {
+            Ok(())
+        } else {
+            Err(AuditProblem::MissingEntry { subject, version }.into())
+        }
+    }
+
+    /// Whether an entry tells at which version `subject` stood, of a version from `from` up to and with `to`.
+    async fn tells(&self, subject: Subject, from: Option<Version>, to: Version) -> Result<bool, Failure> {
+        let at = |Version(version)| i64::try_from(version).unwrap_or(i64::MAX);
         let mut scan = Scan::all(IndexName::AuditBySubject, subject.id.to_string(), PAGE);
-        scan.from = Some(KeyValue::Int(at));
-        scan.to = Some(KeyValue::Int(at.saturating_add(1)));
+        scan.from = from.map(|from| KeyValue::Int(at(from)));
+        scan.to = Some(KeyValue::Int(at(to).saturating_add(1)));
         let tells = |row: &Row| {
             Stored::<AuditEntry>::read(row)
-                .is_ok_and(|stored| stored.record.subject == subject && stored.record.event.is_change())
+                .is_ok_and(|stored| stored.record.subject == subject && stored.record.event.tells_version())
         };
         loop {
             let page = self.store().scan(&scan).await?;
             if page.rows.iter().any(tells) {
-                return Ok(());
+                return Ok(true);
             }
             match page.next {
                 Some(cursor) => scan.after = Some(cursor),
-                None => return Err(AuditProblem::MissingEntry { subject, version }.into()),
+                None => return Ok(false),
             }
         }
     }
@@ -236,8 +266,9 @@ impl Service {
         }
     }
 
-    async fn head(&self) -> Result<Option<Seal>, Failure> {
-        Ok(self.read::<Seal>(Seal::HEAD.id).await?.map(|stored| stored.record))
+    /// The seal of a fixed row: [`Seal::HEAD`] or [`Seal::ORIGIN`].
+    pub(crate) async fn seal(&self, key: RowKey) -> Result<Option<Seal>, Failure> {
+        Ok(self.read::<Seal>(key.id).await?.map(|stored| stored.record))
     }
 
     async fn newest_seal(&self) -> Result<Option<Seal>, Failure> {

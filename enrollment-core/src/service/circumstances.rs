@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Failure, Service};
 use crate::domain::enrollment::Enrollment;
 use crate::domain::location::Location;
+use crate::domain::rejection::Rejection;
 use crate::domain::requirement::Circumstances;
 use crate::domain::settings::Settings;
 use crate::domain::user::User;
@@ -52,11 +53,14 @@ impl World {
 }
 
 impl Service {
-    /// The world of an enrollment, of one snapshot.
-    pub(crate) async fn world(&self, enrollment: &Enrollment, more: &[RowKey]) -> Result<World, Failure> {
-        self.world_of(enrollment.subject, enrollment.initiator, more)
-            .await?
-            .ok_or_else(|| Failure::Broken("an enrollment's user is gone".into()))
+    /// The world of an enrollment, of one snapshot; `gone` when its user was erased, and the enrollment is about to be.
+    pub(crate) async fn world(
+        &self,
+        enrollment: &Enrollment,
+        more: &[RowKey],
+        gone: Rejection,
+    ) -> Result<World, Failure> {
+        Ok(self.world_of(enrollment.subject, enrollment.initiator, more).await?.ok_or(gone)?)
     }
 
     /// The world of a user, if there is such a user.

@@ -14,6 +14,7 @@ mod builder;
 mod circumstances;
 mod devices;
 mod effects;
+mod erasure;
 mod failure;
 mod keys;
 mod link;

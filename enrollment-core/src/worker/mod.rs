@@ -3,17 +3,22 @@
 
 mod backfill;
 mod backoff;
+mod erasure;
 mod outbox;
 mod peers;
 mod reconcile;
 mod resealer;
+mod retention;
 mod sealer;
 mod sweep;
 
 pub use backfill::Backfiller;
+pub(crate) use erasure::SETTLED;
+pub use erasure::{Eraser, ErasureIntent, Source, TraceList};
 pub use outbox::{MailIntent, OutboxWorker};
 pub use peers::{PeerIntent, PeerWorker};
 pub use reconcile::Reconciler;
 pub use resealer::Resealer;
+pub use retention::Pruner;
 pub use sealer::Sealer;
 pub use sweep::Sweeper;

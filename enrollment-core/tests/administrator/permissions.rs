@@ -64,6 +64,7 @@ impl Scene {
             "create_user with an enrollment" => admin.create_user(by, with_enrollment).await.map(drop),
             "change_user" => admin.change_user(by, self.user, patch).await.map(drop),
             "change_user's role" => admin.change_user(by, self.user, role).await.map(drop),
+            "erase_user" => admin.erase_user(by, self.enrolled).await,
             "remove_device" => admin.remove_device(by, self.device).await,
             "start" => admin.start(by, self.user, manual(Purpose::Onboarding)).await.map(drop),
             "rotate" => admin.rotate(by, self.enrollment).await.map(drop),
@@ -78,7 +79,7 @@ impl Scene {
     }
 }
 
-const OPERATIONS: [(&str, &[Permission]); 19] = [
+const OPERATIONS: [(&str, &[Permission]); 20] = [
     ("user", &[Permission::ReadUsers]),
     ("users", &[Permission::ReadUsers]),
     ("devices_of", &[Permission::ReadUsers]),
@@ -90,6 +91,7 @@ const OPERATIONS: [(&str, &[Permission]); 19] = [
     ("create_user with an enrollment", &[Permission::ManageUsers, Permission::StartEnrollment]),
     ("change_user", &[Permission::ManageUsers]),
     ("change_user's role", &[Permission::ManageUsers, Permission::ManageAdministrators]),
+    ("erase_user", &[Permission::ManageUsers]),
     ("remove_device", &[Permission::ManageUsers]),
     ("start", &[Permission::StartEnrollment]),
     ("rotate", &[Permission::StartEnrollment]),

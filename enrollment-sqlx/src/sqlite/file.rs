@@ -21,6 +21,8 @@ pub(crate) fn connect_options(path: &Path, busy_timeout: Duration) -> SqliteConn
         .foreign_keys(true)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(busy_timeout)
+        // What is removed is overwritten in the file, not only forgotten (SYS-9).
+        .pragma("secure_delete", "on")
         .disable_statement_logging()
 }
 

@@ -40,6 +40,9 @@ pub struct AuditExport {
     pub entries: Vec<AuditEntry>,
     /// The seals of the batches that end among them.
     pub seals: Vec<Seal>,
+    /// Where the chain begins, once its front was pruned; its signature is that of
+    /// [`Link::pruned_bytes`](crate::domain::audit::Link::pruned_bytes).
+    pub origin: Option<Seal>,
     /// After which number the next stretch starts; `None`: nothing more was sealed.
     pub next: Option<i64>,
 }
@@ -84,16 +87,17 @@ impl Administrator<'_> {
     async fn try_export_audit(&self, by: &Principal, after: i64, limit: u32) -> Result<AuditExport, Failure> {
         self.audited(by, "export_audit", INSTANCE, async {
             by.demand(Permission::ReadAudit)?;
+            let origin = self.service.seal(Seal::ORIGIN).await?;
             let mut scan = Scan::all(IndexName::AuditChain, "sealed", page_size(limit)?);
             scan.from = Some(KeyValue::Int(after.saturating_add(1)));
             let page = self.service.store().scan(&scan).await?;
             let entries: Vec<AuditEntry> =
                 page.rows.iter().map(|row| Ok(Stored::read(row)?.record)).collect::<Result<_, Failure>>()?;
             let Some(last) = entries.last().and_then(|entry| entry.sealed).map(|link| link.number) else {
-                return Ok(AuditExport { entries, seals: Vec::new(), next: None });
+                return Ok(AuditExport { entries, seals: Vec::new(), origin, next: None });
             };
             let seals = self.service.seals(after.saturating_add(1), last.saturating_add(1)).await?;
-            Ok(AuditExport { entries, seals, next: page.next.map(|_| last) })
+            Ok(AuditExport { entries, seals, origin, next: page.next.map(|_| last) })
         })
         .await
     }

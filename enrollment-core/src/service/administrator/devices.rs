@@ -10,7 +10,7 @@ use crate::domain::rejection::Rejection;
 use crate::domain::role::Permission;
 use crate::domain::user::User;
 use crate::id::{AttachmentId, DeviceId, LocationId, UserId};
-use crate::record::{IndexName, Kind, RowKey};
+use crate::record::{IndexName, Kind, RowKey, Stored};
 use crate::service::enrollee::DeviceView;
 use crate::service::turn::{Draft, TURNS, Written};
 use crate::service::{Answer, Failure, Principal};
@@ -130,26 +130,37 @@ impl Administrator<'_> {
                 return Err(Rejection::DeviceStaged.into());
             }
             let mut draft = Draft::new(self.service.now());
-            for attachment in self.service.attachments(id).await? {
-                match attachment.record.state {
-                    // Intended anew also where it is on its way out: the worker, who leaves a trace of devices that
-                    // exist, then reads again.
-                    PeerState::Intended | PeerState::Applied | PeerState::Removing => {
-                        self.service.intend(&mut draft, &attachment, PeerState::Removing)?;
-                    }
-                    PeerState::Staged | PeerState::Gone => {
-                        self.service.let_addresses_rest(&mut draft, &attachment.record).await?;
-                        draft.ops.push(attachment.delete());
-                    }
-                }
-            }
-            draft.ops.push(device.delete());
-            self.service.audit(&mut draft, doer(by), device.key(), device.version, Event::DeviceRemoved);
+            self.take_away(&mut draft, by, &device).await?;
             if let Written::Applied = self.service.write(draft).await? {
                 return Ok(());
             }
         }
         Err(Failure::Busy)
+    }
+
+    /// Adds the end of a device to a draft: its peers go out of force, and its addresses rest once they have.
+    pub(super) async fn take_away(
+        &self,
+        draft: &mut Draft,
+        by: &Principal,
+        device: &Stored<Device>,
+    ) -> Result<(), Failure> {
+        for attachment in self.service.attachments(device.record.id).await? {
+            match attachment.record.state {
+                // Intended anew also where it is on its way out: the worker, who leaves a trace of devices that
+                // exist, then reads again.
+                PeerState::Intended | PeerState::Applied | PeerState::Removing => {
+                    self.service.intend(draft, &attachment, PeerState::Removing)?;
+                }
+                PeerState::Staged | PeerState::Gone => {
+                    self.service.let_addresses_rest(draft, &attachment.record).await?;
+                    draft.ops.push(attachment.delete());
+                }
+            }
+        }
+        draft.ops.push(device.delete());
+        self.service.audit(draft, doer(by), device.key(), device.version, Event::DeviceRemoved);
+        Ok(())
     }
 }
 

@@ -215,8 +215,9 @@ impl Administrator<'_> {
         id: EnrollmentId,
     ) -> Result<(Stored<Enrollment>, World), Failure> {
         let stored = self.service.read::<Enrollment>(id.uuid()).await?;
-        let stored = stored.ok_or(Rejection::NotFound { what: "enrollment" })?;
-        let world = self.service.world(&stored.record, &[]).await?;
+        let gone = Rejection::NotFound { what: "enrollment" };
+        let stored = stored.ok_or_else(|| gone.clone())?;
+        let world = self.service.world(&stored.record, &[], gone).await?;
         by.demand_rank(world.user.record.role)?;
         Ok((stored, world))
     }

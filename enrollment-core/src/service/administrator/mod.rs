@@ -7,6 +7,7 @@ mod change_location;
 mod change_user;
 mod devices;
 mod enrollments;
+mod erase;
 pub(crate) mod gateway;
 mod issue;
 mod keys;

@@ -103,7 +103,8 @@ impl Enrollee<'_> {
     }
 
     async fn begun(&self, session: SessionSecret, enrollment: Enrollment) -> Result<Begun, Failure> {
-        let world = self.service.world(&enrollment, device_key(&enrollment).as_slice()).await?;
+        let world =
+            self.service.world(&enrollment, device_key(&enrollment).as_slice(), Rejection::InvalidToken).await?;
         let state = self.state(&enrollment, &world)?;
         Ok(Begun { session, state })
     }

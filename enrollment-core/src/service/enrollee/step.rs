@@ -63,7 +63,7 @@ impl Enrollee<'_> {
         more: &[RowKey],
     ) -> Result<Open, Failure> {
         let more: Vec<RowKey> = device_key(&stored.record).into_iter().chain(more.iter().copied()).collect();
-        let world = self.service.world(&stored.record, &more).await?;
+        let world = self.service.world(&stored.record, &more, Rejection::InvalidSession).await?;
         let doer = Doer { actor: Actor::Enrollee(stored.record.id), origin };
         let open = Open { stored, world, doer };
         // Disabling a user closes what is open; a session that completed before may not even read any more (REQ-6).
