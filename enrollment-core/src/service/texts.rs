@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
+use super::Service;
 use super::circumstances::World;
-use super::{Failure, Service};
-use crate::record::{Document, Row, Stored, TemplateText};
+use crate::record::{Document, Row, RowKey, Stored, TemplateText};
 use crate::template::{Rendered, Subject, Template, builtin};
 
 /// The name of the onboarding page's text.
@@ -52,27 +52,33 @@ impl Service {
         rendered
     }
 
+    /// The keys of the texts of this mail, to be read with what else it needs.
+    pub(crate) fn keys_of_texts(name: &str) -> Vec<RowKey> {
+        let texts = builtin::MAILS.iter().filter(|mail| mail.name == name);
+        let names = texts.flat_map(|mail| [mail.subject_name, mail.name]);
+        names.chain((name == ONBOARDING_MAIL).then_some(ONBOARDING)).map(TemplateText::key).collect()
+    }
+
     /// The administrator's own body of a mail. The onboarding mail is the page until it has a text of its own (MSG-1).
-    pub(crate) async fn mail_body(&self, name: &'static str) -> Result<Option<Arc<Template>>, Failure> {
-        match self.saved_text(name).await? {
-            None if name == ONBOARDING_MAIL => self.saved_text(ONBOARDING).await,
-            other => Ok(other),
+    pub(crate) fn mail_body(&self, name: &'static str, rows: &[Row]) -> Option<Arc<Template>> {
+        let saved =
+            |name| rows.iter().find(|row| row.key == TemplateText::key(name)).map(|row| self.compiled(name, row));
+        match saved(name) {
+            None if name == ONBOARDING_MAIL => saved(ONBOARDING).flatten(),
+            other => other.flatten(),
         }
     }
 
     /// The administrator's own subject of a mail.
-    pub(crate) async fn saved_subject(&self, name: &str) -> Result<Option<Subject>, Failure> {
-        let Some(stored) = self.read::<TemplateText>(TemplateText::key(name).id).await? else { return Ok(None) };
-        let subject = Subject::compile(&stored.record.source);
-        if let Err(error) = &subject {
+    pub(crate) fn saved_subject(name: &str, rows: &[Row]) -> Option<Subject> {
+        let row = rows.iter().find(|row| row.key == TemplateText::key(name))?;
+        let stored = Stored::<TemplateText>::read(row).inspect_err(|error| {
+            tracing::error!(%error, template = name, "a saved subject cannot be read; the built-in one is used");
+        });
+        let subject = Subject::compile(&stored.ok()?.record.source).inspect_err(|error| {
             tracing::error!(%error, template = name, "a saved subject does not compile; the built-in one is used");
-        }
-        Ok(subject.ok())
-    }
-
-    async fn saved_text(&self, name: &'static str) -> Result<Option<Arc<Template>>, Failure> {
-        let row = self.store().get(&[TemplateText::key(name)]).await?.pop().flatten();
-        Ok(row.and_then(|row| self.compiled(name, &row)))
+        });
+        subject.ok()
     }
 
     /// The saved text of a row, compiled once as long as it stays the same: checking a text renders it three times. None

@@ -9,6 +9,7 @@ use crate::domain::settings::{FrontEnd, Settings};
 use crate::domain::token_opens;
 use crate::domain::user::User;
 use crate::port::{Message, Recipient};
+use crate::record::{Kind, Row, RowKey, Stored};
 use crate::secret::KeyError;
 use crate::service::circumstances::World;
 use crate::service::enrollee::email_code;
@@ -34,11 +35,15 @@ type PastUse = &'static str;
 impl Service {
     /// The message of a mail, or why there is none any more.
     pub(crate) async fn prepare(&self, mail: &Mail) -> Result<Prepared, Failure> {
-        let enrollment = match mail.enrollment {
+        // The texts with the enrollment: sending many mails is mostly reading.
+        let about = mail.enrollment.map(|id| RowKey::new(Kind::Enrollment, id.uuid()));
+        let keys: Vec<_> = Self::keys_of_texts(mail.letter.as_str()).into_iter().chain(about).collect();
+        let rows: Vec<_> = self.store().get(&keys).await?.into_iter().flatten().collect();
+        let enrollment = match about {
             None => None,
-            Some(id) => match self.read::<Enrollment>(id.uuid()).await? {
+            Some(key) => match rows.iter().find(|row| row.key == key) {
                 None => return Ok(Prepared::Obsolete("the enrollment is gone")),
-                Some(stored) => Some(stored.record),
+                Some(row) => Some(Stored::<Enrollment>::read(row)?.record),
             },
         };
         let initiator = enrollment.as_ref().and_then(|enrollment| enrollment.initiator);
@@ -61,20 +66,21 @@ impl Service {
             Some(world) => (world.tags(self.instance()), world.settings),
             None => (self.nobody(), self.settings().await?),
         };
-        self.message(mail, to, people, &settings, facts).await.map(Prepared::Ready)
+        self.message(mail, to, people, &settings, facts, &rows).map(Prepared::Ready)
     }
 
-    async fn message(
+    fn message(
         &self,
         mail: &Mail,
         to: Email,
         people: Tags,
         settings: &Settings,
         facts: Facts,
+        texts: &[Row],
     ) -> Result<Message, Failure> {
         let text = facts.text();
-        let subject = self.saved_subject(text.subject_name).await?;
-        let body = self.mail_body(text.name).await?;
+        let subject = Self::saved_subject(text.subject_name, texts);
+        let body = self.mail_body(text.name, texts);
         let context = MailContext {
             people,
             organization: settings.organization.to_string(),
