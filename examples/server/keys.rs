@@ -28,7 +28,14 @@ pub(crate) async fn run(service: &Service, file: &KeyFile, command: Key) -> Resu
             ))
         }
         Key::Rotate { prepare: false } => {
-            let key = file.change(|ring| Ok(ring.rotate(SystemClock.now(), &SystemEntropy)))?;
+            let key = file.change(|ring| {
+                // The file may be a copy that has not heard of a revocation; none of those keys may come into use.
+                let keys: Vec<_> = ring.keys().map(|(key, ..)| key).filter(|key| *key != ring.active()).collect();
+                for key in keys.iter().filter(|key| service.is_revoked_key(key)) {
+                    ring.revoke(key)?;
+                }
+                Ok(ring.rotate(SystemClock.now(), &SystemEntropy))
+            })?;
             hold_against_the_database(service, file).await?;
             Ok(format!(
                 "Key {key} is in use. What older keys made goes on working.\n\
@@ -141,6 +148,10 @@ impl KeyWatch {
             Ok(None) => Some(format!("{path} is gone")),
             Err(error) => Some(error.to_string()),
         };
+        if complaint.is_some() {
+            // What is revoked is revoked here, whatever became of the file.
+            self.service.note_revocations().await?;
+        }
         let mut last = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(complaint) = complaint.as_ref().filter(|complaint| Some(*complaint) != last.as_ref()) {
             tracing::error!(complaint, "the key ring is not taken up; the one in memory stays in force");

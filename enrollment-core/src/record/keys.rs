@@ -15,6 +15,9 @@ use crate::time::Timestamp;
 /// is held against this row alone, however many records there are.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyBook {
+    /// The one that came into use last: a ring without it is an old copy, or another instance's.
+    #[serde(default)]
+    pub active: Option<KeyId>,
     /// Every key that was ever active. No secret: the keys themselves are never in the database.
     pub used: BTreeSet<KeyId>,
     /// Those that are revoked, for every process, whatever its own copy of the ring still says.

@@ -157,3 +157,13 @@ async fn no_report_and_no_refusal_shows_a_key() {
         assert!(key.as_bytes().windows(8).all(|part| !said.contains(std::str::from_utf8(part).unwrap())));
     }
 }
+
+/// SYS-10: a ring of another instance does not fit beside the first, also while no record needs a key yet.
+#[tokio::test]
+async fn a_ring_without_the_key_in_use_is_refused_however_little_there_is() {
+    let bench = Bench::new().await;
+    let active = bench.ring().active();
+    let foreign = KeyRing::generate(bench.clock.now(), &*bench.entropy);
+    let other = bench.another(KeyRing::generate(bench.clock.now(), &*bench.entropy));
+    assert_eq!(other.service.adopt(foreign).await.unwrap(), Err(UnfitRing::Behind(active)));
+}

@@ -3,9 +3,8 @@
 use enrollment_core::domain::event::Event;
 use enrollment_core::domain::role::Role;
 use enrollment_core::secret::KeyStatus;
-use enrollment_core::service::Principal;
-use enrollment_core::service::UnfitRing;
 use enrollment_core::service::administrator::{DeadLink, Delivery, PageRequest, Renewed, UserPatch};
+use enrollment_core::service::{Failure, Principal, UnfitRing};
 use enrollment_core::time::Span;
 
 use crate::bench::{Bench, CLI, HERE, code, copy};
@@ -135,4 +134,32 @@ async fn only_an_owner_sees_keys_and_moves_their_enrollments() {
         assert_eq!(code(bench.admin().keys(&by).await), expected, "{role}");
         assert_eq!(code(bench.admin().renew_dead_links(&by, &PageRequest::default()).await), expected, "{role}");
     }
+}
+
+/// SYS-10: a process that cannot read its ring hears of a revocation all the same, and makes nothing with that key.
+#[tokio::test]
+async fn a_process_without_a_ring_to_bring_hears_of_a_revocation() {
+    let bench = Bench::new().await;
+    let stolen = bench.ring().active();
+    let issued = bench.invited("alice", Delivery::Manual).await;
+    let lags = bench.another(copy(&bench.ring()));
+    bench.rotate().await;
+    let newer = bench.invited("bob", Delivery::Manual).await;
+    let session = bench.begin(&newer.token).await;
+    bench.revoke(stolen).await;
+    lags.service.note_revocations().await.unwrap();
+    assert_eq!(code(lags.begin(&issued.token).await), "token_revoked");
+    let offered = lags.service.enrollee().offer_totp(&session, HERE).await;
+    assert!(matches!(offered, Err(Failure::UnknownKey(_))), "nothing is sealed under a stolen key");
+}
+
+/// SYS-10, ADM-4: a dead link is not sent again as if it opened something.
+#[tokio::test]
+async fn a_link_of_a_revoked_key_is_not_resent() {
+    let bench = Bench::new().await;
+    let stolen = bench.ring().active();
+    let issued = bench.invited("alice", Delivery::Manual).await;
+    bench.rotate().await;
+    bench.revoke(stolen).await;
+    assert_eq!(code(bench.admin().resend(&CLI, issued.id).await), "token_revoked");
 }

@@ -264,3 +264,19 @@ async fn a_code_under_a_revoked_key_is_not_sent() {
     assert_eq!(bench.mails().await, [("mfa_code", "obsolete")]);
     assert_eq!(bench.relay.count(), 0);
 }
+
+/// INV-9, MFA-2: whoever's only factor counts nowhere any more is not locked out: they can be sent another.
+#[tokio::test]
+async fn whoever_has_only_a_factor_that_counts_nowhere_can_set_up_another() {
+    let bench = Bench::new();
+    let (alice, session) = begun(&bench).await;
+    bench.fill_in(&session).await;
+    ask(&bench, &session).await;
+    bench.send().await;
+    enter(&bench, &session, &latest_code(&bench)).await.unwrap();
+    bench.complete(&session).await;
+    let start = || bench.start(&CLI, alice.id, manual(Purpose::Factor));
+    assert_eq!(code(start().await.unwrap_err()), "factor_not_applicable");
+    bench.readdress(alice.id, None).await;
+    start().await.unwrap();
+}

@@ -1,5 +1,7 @@
 //! Starting, rotating and revoking enrollments.
 
+use std::collections::BTreeSet;
+
 use super::issue::Minted;
 use super::resend::sent_again;
 use super::{Administrator, Delivery, Issued, StartEnrollment, doer};
@@ -9,6 +11,7 @@ use crate::domain::contact::Email;
 use crate::domain::decide;
 use crate::domain::enrollment::{Closure, Enrollment, Purpose};
 use crate::domain::event::Event;
+use crate::domain::location::FactorKind;
 use crate::domain::mail::{Addressee, Letter};
 use crate::domain::rejection::Rejection;
 use crate::domain::role::Permission;
@@ -74,7 +77,8 @@ impl Administrator<'_> {
             by.demand_rank(world.user.record.role)?;
             self.demand_delivery(by, start, &world.settings, world.user.record.email.as_ref())?;
             let reaches = world.circumstances(self.service).reachable().next().is_some();
-            demand_startable(&world.user.record, start.purpose, reaches)?;
+            let accepted = world.circumstances(self.service).accepted_factors();
+            demand_startable(&world.user.record, start.purpose, reaches, &accepted)?;
             let mut draft = Draft::new(self.service.now());
             let issued = self.restart(&mut draft, by, &world, start).await?;
             if let Written::Applied = self.service.write(draft).await? {
@@ -251,7 +255,14 @@ pub(super) fn demand_sending(by: &Principal, address: Option<&Email>, settings: 
 }
 
 /// Whether an enrollment for this purpose makes sense for the user (INV-6, INV-9).
-pub(super) fn demand_startable(user: &User, purpose: Purpose, reaches_a_location: bool) -> Result<(), Rejection> {
+///
+/// `accepted`: the kinds of factor that count for them. Who has none of those needs another, whatever else they have.
+pub(super) fn demand_startable(
+    user: &User,
+    purpose: Purpose,
+    reaches_a_location: bool,
+    accepted: &BTreeSet<FactorKind>,
+) -> Result<(), Rejection> {
     if !user.is_active() {
         return Err(Rejection::UserDisabled);
     }
@@ -259,7 +270,7 @@ pub(super) fn demand_startable(user: &User, purpose: Purpose, reaches_a_location
         Purpose::Onboarding if user.is_enrolled() => Err(Rejection::AlreadyEnrolled),
         Purpose::Device if !user.is_enrolled() => Err(Rejection::NotEnrolled),
         Purpose::Device if !reaches_a_location => Err(Rejection::NoLocation),
-        Purpose::Factor if user.credentials.password.is_none() || !user.credentials.factors().is_empty() => {
+        Purpose::Factor if user.credentials.password.is_none() || !user.credentials.factors().is_disjoint(accepted) => {
             Err(Rejection::FactorNotApplicable)
         }
         Purpose::Onboarding | Purpose::Device | Purpose::Factor => Ok(()),

@@ -107,7 +107,13 @@ impl Administrator<'_> {
         let page = self.service.store().scan(&page.scan(IndexName::EnrollmentsByCreated, "open")?).await?;
         let mut items = Vec::new();
         for row in &page.rows {
-            let enrollment = Stored::<Enrollment>::read(row)?.record;
+            let enrollment = match Stored::<Enrollment>::read(row) {
+                Ok(stored) => stored.record,
+                Err(error) => {
+                    tracing::error!(%error, row = %row.key, "an enrollment cannot be read: whether its link is dead");
+                    continue;
+                }
+            };
             if !self.has_dead_link(&enrollment) {
                 continue;
             }

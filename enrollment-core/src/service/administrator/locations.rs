@@ -190,7 +190,7 @@ impl Administrator<'_> {
         now: Timestamp,
     ) -> Result<Location, Failure> {
         let id = LocationId::new(now, self.service.entropy());
-        let ring = self.service.ring();
+        let ring = self.service.making_ring()?;
         let seal = |key: &PrivateKey| ring.seal(&gateway_binding(id), key.expose_bytes(), self.service.entropy());
         Ok(Location {
             id,

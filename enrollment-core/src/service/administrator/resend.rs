@@ -101,6 +101,9 @@ impl Administrator<'_> {
             let to = self.resend_address(by, &stored.record, &world.user.record, &world.settings)?;
             let mut draft = Draft::new(self.service.now());
             token_opens(&stored.record, draft.now)?;
+            if self.service.is_of_a_revoked_key(&stored.record) {
+                return Err(Rejection::TokenRevoked.into());
+            }
             if !stored.record.may_begin(draft.now) {
                 return Err(Rejection::SessionsExhausted.into());
             }

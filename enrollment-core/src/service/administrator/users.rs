@@ -174,7 +174,7 @@ impl Administrator<'_> {
                 None => None,
                 Some(start) => {
                     self.demand_delivery(by, start, &settings, user.email.as_ref())?;
-                    demand_startable(&user, start.purpose, false)?;
+                    demand_startable(&user, start.purpose, false, &BTreeSet::new())?;
                     Some(self.issue(&mut draft, by, &user, &settings, start)?)
                 }
             };

@@ -100,7 +100,7 @@ impl Enrollee<'_> {
     ) -> Result<RecoveryCodes, Failure> {
         let no_code = |digits| Rejection::InvalidField { field: "code", reason: format!("{digits} digits") };
         let typed = ShortCode::parse(code).map_err(|_| no_code(self.service.policy().email_codes.digits))?;
-        let fresh = self.service.new_recovery_codes();
+        let fresh = self.service.new_recovery_codes()?;
         let make = |open: &Open, _| {
             let enrollment = &open.stored.record;
             let sent = enrollment.session().and_then(|session| session.work.email_code.as_ref());
@@ -108,13 +108,17 @@ impl Enrollee<'_> {
                 Some(sent) if u32::try_from(typed.expose().len()) != Ok(sent.digits) => {
                     return Err(no_code(sent.digits).into());
                 }
+                // Whoever stole its key could know it. That is no fault of the person, and is not counted.
+                Some(sent) if self.service.is_revoked_key(&sent.digest.key) => {
+                    return Err(Rejection::CodeExpired.into());
+                }
                 Some(sent) => {
                     let ring = self.service.ring();
                     self.service.keyed(ring.verify_code(&binding(enrollment.id), &sent.digest, typed.expose()))?
                 }
                 None => false,
             };
-            Ok(Step::ConfirmEmailCode { right, recovery: self.service.recovery_digests(enrollment.subject, &fresh) })
+            Ok(Step::ConfirmEmailCode { right, recovery: fresh.digests(enrollment.subject) })
         };
         let stepped = self.step(session, origin, "email_code_confirm", make).await?;
         self.verified(&stepped, fresh)

@@ -1,5 +1,7 @@
 //! Setting up a second factor.
 
+use std::sync::Arc;
+
 use std::fmt;
 
 use zeroize::Zeroizing;
@@ -9,7 +11,7 @@ use super::{Enrollee, SessionState};
 use crate::domain::command::{Outcome, Step};
 use crate::domain::rejection::Rejection;
 use crate::id::UserId;
-use crate::secret::{Binding, KeyedDigest, RecoveryCode, Sealed, SessionSecret, TotpSecret};
+use crate::secret::{Binding, KeyRing, KeyedDigest, RecoveryCode, Sealed, SessionSecret, TotpSecret};
 use crate::service::{Answer, Failure, Origin, Service};
 
 /// A TOTP secret to be scanned or typed, shown to its holder only.
@@ -61,13 +63,21 @@ impl Service {
         Ok(TotpSecret::from_bytes(bytes))
     }
 
-    pub(super) fn new_recovery_codes(&self) -> Vec<RecoveryCode> {
-        (0..self.policy().recovery_codes).map(|_| RecoveryCode::random(self.entropy())).collect()
+    pub(super) fn new_recovery_codes(&self) -> Result<FreshCodes, Failure> {
+        let codes = (0..self.policy().recovery_codes).map(|_| RecoveryCode::random(self.entropy())).collect();
+        Ok(FreshCodes { codes, ring: self.making_ring()? })
     }
+}
 
-    pub(super) fn recovery_digests(&self, user: UserId, codes: &[RecoveryCode]) -> Vec<KeyedDigest> {
-        let ring = self.ring();
-        codes.iter().map(|code| ring.keyed_digest(&recovery_binding(user), code.expose())).collect()
+/// Recovery codes that nobody has seen, with the ring under which all of this call happens.
+pub(super) struct FreshCodes {
+    codes: Vec<RecoveryCode>,
+    ring: Arc<KeyRing>,
+}
+
+impl FreshCodes {
+    pub(super) fn digests(&self, user: UserId) -> Vec<KeyedDigest> {
+        self.codes.iter().map(|code| self.ring.keyed_digest(&recovery_binding(user), code.expose())).collect()
     }
 }
 
@@ -82,9 +92,10 @@ impl Enrollee<'_> {
 
     async fn try_offer_totp(&self, session: &SessionSecret, origin: Origin) -> Result<TotpOffer, Failure> {
         let fresh = TotpSecret::random(self.service.entropy());
+        let ring = self.service.making_ring()?;
         let make = |open: &Open, _| {
             let binding = totp_binding(open.stored.record.subject);
-            let sealed = self.service.ring().seal(&binding, fresh.expose_bytes(), self.service.entropy());
+            let sealed = ring.seal(&binding, fresh.expose_bytes(), self.service.entropy());
             Ok(Step::OfferTotp(self.service.keyed(sealed)?))
         };
         let stepped = self.step(session, origin, "totp", make).await?;
@@ -128,7 +139,7 @@ impl Enrollee<'_> {
         if digits.len() != 6 || code.len() > 32 || !digits.bytes().all(|b| b.is_ascii_digit()) {
             return Err(Rejection::InvalidField { field: "code", reason: "six digits".to_owned() }.into());
         }
-        let codes = self.service.new_recovery_codes();
+        let codes = self.service.new_recovery_codes()?;
         let make = |open: &Open, now| {
             let enrollment = &open.stored.record;
             let offered = enrollment.session().and_then(|session| session.work.offered_totp.as_ref());
@@ -136,7 +147,7 @@ impl Enrollee<'_> {
                 Some(sealed) => self.service.open_totp(enrollment.subject, sealed)?.matched_step(&digits, now),
                 None => None,
             };
-            Ok(Step::ConfirmTotp { matched, recovery: self.service.recovery_digests(enrollment.subject, &codes) })
+            Ok(Step::ConfirmTotp { matched, recovery: codes.digests(enrollment.subject) })
         };
         let stepped = self.step(session, origin, "totp_confirm", make).await?;
         self.verified(&stepped, codes)
@@ -152,22 +163,20 @@ impl Enrollee<'_> {
         origin: Origin,
     ) -> Answer<'a, RecoveryCodes> {
         Box::pin(async move {
-            let codes = self.service.new_recovery_codes();
-            let make = |open: &Open, _| {
-                Ok(Step::ReplaceRecoveryCodes(self.service.recovery_digests(open.stored.record.subject, &codes)))
-            };
+            let codes = self.service.new_recovery_codes()?;
+            let make = |open: &Open, _| Ok(Step::ReplaceRecoveryCodes(codes.digests(open.stored.record.subject)));
             let stepped = self.step(session, origin, "recovery_codes", make).await?;
             let state = self.state(&stepped.enrollment, &stepped.world)?;
-            Ok(RecoveryCodes { codes: Some(codes), already_verified: false, state })
+            Ok(RecoveryCodes { codes: Some(codes.codes), already_verified: false, state })
         })
     }
 
     /// The answer to a right code, with those of the fresh recovery codes that are in force now.
-    pub(super) fn verified(&self, stepped: &Stepped, fresh: Vec<RecoveryCode>) -> Result<RecoveryCodes, Failure> {
-        let digests = self.service.recovery_digests(stepped.enrollment.subject, &fresh);
+    pub(super) fn verified(&self, stepped: &Stepped, fresh: FreshCodes) -> Result<RecoveryCodes, Failure> {
+        let digests = fresh.digests(stepped.enrollment.subject);
         let in_force = stepped.enrollment.session().is_some_and(|session| session.work.recovery == digests);
         Ok(RecoveryCodes {
-            codes: in_force.then_some(fresh),
+            codes: in_force.then_some(fresh.codes),
             already_verified: stepped.outcome == Outcome::AlreadyDone,
             state: self.state(&stepped.enrollment, &stepped.world)?,
         })

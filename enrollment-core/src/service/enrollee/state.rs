@@ -1,5 +1,7 @@
 //! What an enrollee sees of their enrollment.
 
+use std::collections::BTreeSet;
+
 use std::net::IpAddr;
 
 use super::Enrollee;
@@ -183,6 +185,8 @@ impl Enrollee<'_> {
         };
         let corrected = work.profile.as_ref().and_then(|profile| profile.phone.clone());
         let requirements = circumstances.requirements(enrollment.purpose);
+        // A factor that no location accepts is not what is asked for.
+        let counts = |verified: &BTreeSet<_>| !verified.is_disjoint(&requirements.factors);
         Ok(SessionState {
             purpose: enrollment.purpose,
             deadline,
@@ -196,8 +200,8 @@ impl Enrollee<'_> {
             initiator: world.initiator.as_ref().map(Contact::of),
             missing: if completed { Vec::new() } else { circumstances.missing(enrollment.purpose, work) },
             optional: requirements.optional.into_iter().collect(),
+            mfa_verified: counts(&work.factors()) || (completed && !user.credentials.factors().is_empty()),
             factors: requirements.factors.into_iter().collect(),
-            mfa_verified: work.has_factor() || (completed && !user.credentials.factors().is_empty()),
             settings: world.settings.clone(),
             device: device(enrollment, world)?.as_ref().map(DeviceView::from),
             completed,

@@ -24,6 +24,9 @@ pub enum UnfitRing {
     /// Keys that records need are missing.
     #[error("the key ring lacks {}", missing(.0))]
     Missing(BTreeMap<KeyId, KeyUse>),
+    /// It lacks the key that is in use by now: it is an old copy, or another instance's.
+    #[error("the key ring lacks key {0}, which is in use: it is an old copy, or of another instance")]
+    Behind(KeyId),
     /// Its active key is revoked in the database: it is an old copy.
     #[error("the key ring is an old copy: its active key {0} was revoked since")]
     ActiveRevoked(KeyId),
@@ -61,8 +64,8 @@ impl Service {
     /// sealed under others is to be sealed again ([`Resealer`](crate::worker::Resealer)). A revocation is entered
     /// likewise, and holds for every process from its next call on. Both are audited, once.
     ///
-    /// A ring that lacks a key which records need, or is older than the revocation of its active key, is not taken up:
-    /// the present one stays, and what was revoked is revoked here all the same.
+    /// A ring that lacks a key which records need or the one in use, or is older than the revocation of its active key,
+    /// is not taken up: the present one stays, and what was revoked is revoked here all the same.
     ///
     /// It costs one read. Only a database that has no book yet, and a ring that lacks a key of the book, are surveyed
     /// whole ([`survey`]); and that once, not with every call.
@@ -71,6 +74,20 @@ impl Service {
     /// When the store cannot be asked; then the present ring stays.
     pub fn adopt(&self, ring: KeyRing) -> Answer<'_, Result<(), UnfitRing>> {
         Box::pin(self.try_adopt(ring))
+    }
+
+    /// Reads which keys are revoked in the database, for who has no ring to bring: a revocation holds here whatever
+    /// became of this process's copy.
+    ///
+    /// # Errors
+    /// When the store cannot be asked.
+    pub fn note_revocations(&self) -> Answer<'_, ()> {
+        Box::pin(async move {
+            if let Some(book) = self.read::<KeyBook>(KeyBook::KEY.id).await? {
+                self.note_revoked(&book.record.revoked);
+            }
+            Ok(())
+        })
     }
 
     async fn try_adopt(&self, mut ring: KeyRing) -> Result<Result<(), UnfitRing>, Failure> {
@@ -101,7 +118,7 @@ impl Service {
             };
             if let Some(book) = self.enter(&ring, stored, &uses).await? {
                 self.put_in_force(ring);
-                let KeyBook { used, revoked, resealing: _ } = book;
+                let KeyBook { active: _, used, revoked, resealing: _ } = book;
                 *self.last_ring() = Some((Brought { keys, used, revoked }, Ok(())));
                 return Ok(Ok(()));
             }
@@ -131,6 +148,9 @@ impl Service {
                 return Ok(Err(UnfitRing::ActiveRevoked(*key)));
             }
         }
+        if let Some(active) = book.and_then(|book| book.active).filter(|key| ring.status(key).is_none()) {
+            return Ok(Err(UnfitRing::Behind(active)));
+        }
         Ok(Ok(uses))
     }
 
@@ -147,6 +167,7 @@ impl Service {
         let mut events = Vec::new();
         next.used.extend(uses.0.keys());
         if next.used.insert(active) {
+            next.active = Some(active);
             events.push(Event::KeyActivated { key: active });
             next.resealing = Some(Resealing::beginning(active, draft.now));
         }
@@ -210,6 +231,12 @@ impl Service {
         let ring = self.ring();
         let active = ring.active();
         if self.is_revoked(&ring, &active) { self.keyed(Err(KeyError::Missing(active))) } else { Ok(ring) }
+    }
+
+    /// Whether this key is revoked, be it in this process's ring or in the database.
+    #[must_use]
+    pub fn is_revoked_key(&self, key: &KeyId) -> bool {
+        self.is_revoked(&self.ring(), key)
     }
 
     fn is_revoked(&self, ring: &KeyRing, key: &KeyId) -> bool {

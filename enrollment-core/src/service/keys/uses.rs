@@ -122,21 +122,24 @@ impl KeyUses {
             self.of(seed.key).links += 1;
         }
         let Phase::InSession(session) = &enrollment.phase else { return };
+        if now >= enrollment.ends() {
+            return;
+        }
         let Session { digest: _, serial: _, started: _, deadline: _, passwords: _, email_codes: _, work, held } =
             &**session;
-        self.work(work);
+        self.work(work, now);
         if let Some(Held { by: _, serial: _, work }) = held {
-            self.work(work);
+            self.work(work, now);
         }
     }
 
-    fn work(&mut self, work: &Work) {
+    fn work(&mut self, work: &Work, now: Timestamp) {
         let Work { profile: _, password: _, offered_totp, totp, email_code, email: _, recovery, device: _ } = work;
         self.authenticator(offered_totp.as_ref());
         self.authenticator(totp.as_ref().map(|TotpFactor { secret, last_step: _ }| secret));
         self.codes(recovery);
         // Its seed is of the same key.
-        self.codes(email_code.as_ref().map(|code| &code.digest));
+        self.codes(email_code.as_ref().filter(|code| now < code.expires).map(|code| &code.digest));
     }
 
     fn user(&mut self, user: &User) {

@@ -10,7 +10,6 @@ use crate::domain::token_opens;
 use crate::domain::user::User;
 use crate::port::{Message, Recipient};
 use crate::record::{Kind, Row, RowKey, Stored};
-use crate::secret::KeyError;
 use crate::service::circumstances::World;
 use crate::service::enrollee::email_code;
 use crate::service::{Failure, Service};
@@ -217,10 +216,10 @@ impl Service {
         if now >= code.expires {
             return Ok(Err("the code's time is over"));
         }
-        let derived = match email_code(&self.ring(), enrollment.id, &code.seed, number, code.digits) {
-            Err(KeyError::Revoked(_)) => return Ok(Err("the key of its code is revoked")),
-            derived => self.keyed(derived)?,
-        };
+        if self.is_revoked_key(&code.seed.key) {
+            return Ok(Err("the key of its code is revoked"));
+        }
+        let derived = self.keyed(email_code(&self.ring(), enrollment.id, &code.seed, number, code.digits))?;
         Ok(Ok(Facts::MfaCode {
             code: derived.expose().to_owned(),
             validity: validity(code.made, code.expires),
