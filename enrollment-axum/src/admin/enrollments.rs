@@ -15,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::auth::By;
-use super::invitation::{IssuedDto, StartRequest};
+use super::invitation::{IssuedDto, StartRequest, wording};
 use super::list::{List, PageQuery};
 use super::mail::MailStateDto;
 use crate::extract::{OptionalJson, PathId, Query};
@@ -119,6 +119,11 @@ pub(super) struct ResendRequest {
     rotate: bool,
     /// How a new link gets to the person: `manual`, `email` or `both`. Default: as the first one did.
     delivery: Option<String>,
+    /// The subject of its mails from now on: one line with tags. Without subject and body both stay as they are; with
+    /// one of them the other is the saved one.
+    subject: Option<String>,
+    /// The body of its mails from now on: Markdown with tags.
+    body: Option<String>,
 }
 
 /// What came of sending all again.
@@ -173,20 +178,25 @@ pub(super) async fn resend(
     State(state): State<EnrollmentState>,
     By(by): By,
     PathId(id): PathId<EnrollmentId>,
-    OptionalJson(ResendRequest { rotate, delivery }): OptionalJson<ResendRequest>,
+    OptionalJson(request): OptionalJson<ResendRequest>,
 ) -> Answer<Answered<IssuedDto>> {
+    let ResendRequest { rotate, delivery, subject, body } = request;
     let administrator = state.service().administrator();
+    let wording = wording(subject, body);
     let delivery = DELIVERIES.read_optional("delivery", delivery.as_deref())?;
     if !rotate {
-        return Ok(Answered(administrator.resend(&by, id).await?.into()));
+        return Ok(Answered(administrator.resend(&by, id, wording).await?.into()));
     }
     let delivery = match delivery {
         Some(delivery) => delivery,
         None => administrator.enrollment(&by, id).await?.delivery,
     };
     let issued = match delivery {
-        Delivery::Manual => administrator.rotate(&by, id).await?,
-        Delivery::Email | Delivery::Both => administrator.rotate_and_send(&by, id).await?,
+        Delivery::Manual => {
+            wording.map_or(Ok(()), |wording| wording.demand_mailed(delivery))?;
+            administrator.rotate(&by, id).await?
+        }
+        Delivery::Email | Delivery::Both => administrator.rotate_and_send(&by, id, wording).await?,
     };
     Ok(Answered(Issued { delivery, ..issued }.into()))
 }

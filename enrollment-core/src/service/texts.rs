@@ -5,7 +5,9 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 
 use super::circumstances::World;
 use super::{Failure, Service};
+use crate::domain::mail::Wording;
 use crate::record::{Document, Row, Stored, TemplateText};
+use crate::template::builtin::MailText;
 use crate::template::{Rendered, Subject, Template, builtin};
 
 /// The name of the onboarding page's text.
@@ -52,8 +54,26 @@ impl Service {
         rendered
     }
 
+    /// Subject and body of a mail, where they are an administrator's own: those of its `wording` before the saved ones.
+    pub(crate) async fn mail_texts(
+        &self,
+        mail: &'static MailText,
+        wording: Option<&Wording>,
+    ) -> Result<(Option<Subject>, Option<Arc<Template>>), Failure> {
+        let subject = match wording.and_then(Wording::compiled_subject) {
+            None => self.saved_subject(mail.subject_name).await?,
+            own => own,
+        };
+        let body = match wording.and_then(Wording::compiled_body) {
+            None => self.saved_body(mail.name).await?,
+            // Not among the compiled texts that are kept: those are everybody's.
+            own => own.map(Arc::new),
+        };
+        Ok((subject, body))
+    }
+
     /// The administrator's own body of a mail. The onboarding mail is the page until it has a text of its own (MSG-1).
-    pub(crate) async fn mail_body(&self, name: &'static str) -> Result<Option<Arc<Template>>, Failure> {
+    async fn saved_body(&self, name: &'static str) -> Result<Option<Arc<Template>>, Failure> {
         match self.saved_text(name).await? {
             None if name == ONBOARDING_MAIL => self.saved_text(ONBOARDING).await,
             other => Ok(other),
@@ -61,7 +81,7 @@ impl Service {
     }
 
     /// The administrator's own subject of a mail.
-    pub(crate) async fn saved_subject(&self, name: &str) -> Result<Option<Subject>, Failure> {
+    async fn saved_subject(&self, name: &str) -> Result<Option<Subject>, Failure> {
         let Some(stored) = self.read::<TemplateText>(TemplateText::key(name).id).await? else { return Ok(None) };
         let subject = Subject::compile(&stored.record.source);
         if let Err(error) = &subject {
@@ -99,6 +119,20 @@ impl Service {
 
     fn known_texts(&self) -> MutexGuard<'_, KnownTexts> {
         self.0.texts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// It was compiled when it was written down. Should it not be any more, the operator hears, and the saved texts are used:
+/// no text holds anybody up.
+impl Wording {
+    fn compiled_subject(&self) -> Option<Subject> {
+        let compiled = Subject::compile(self.subject.as_ref()?);
+        compiled.inspect_err(|error| tracing::error!(%error, "an invitation's own subject does not compile")).ok()
+    }
+
+    fn compiled_body(&self) -> Option<Template> {
+        let compiled = Template::compile(self.body.as_ref()?);
+        compiled.inspect_err(|error| tracing::error!(%error, "an invitation's own text does not compile")).ok()
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::domain::contact::Email;
 use crate::domain::device::Device;
 use crate::domain::enrollment::{Enrollment, Phase};
-use crate::domain::mail::{Addressee, Letter, Mail};
+use crate::domain::mail::{Addressee, Letter, Mail, Wording};
 use crate::domain::requirement::Requirement;
 use crate::domain::settings::{FrontEnd, Settings};
 use crate::domain::token_opens;
@@ -61,7 +61,11 @@ impl Service {
             Some(world) => (world.tags(self.instance()), world.settings),
             None => (self.nobody(), self.settings().await?),
         };
-        self.message(mail, to, people, &settings, facts).await.map(Prepared::Ready)
+        let wording = match mail.letter {
+            Letter::Invitation { .. } => enrollment.as_ref().and_then(|enrollment| enrollment.sending.wording.as_ref()),
+            _ => None,
+        };
+        self.message(mail, to, people, &settings, facts, wording).await.map(Prepared::Ready)
     }
 
     async fn message(
@@ -71,10 +75,10 @@ impl Service {
         people: Tags,
         settings: &Settings,
         facts: Facts,
+        wording: Option<&Wording>,
     ) -> Result<Message, Failure> {
         let text = facts.text();
-        let subject = self.saved_subject(text.subject_name).await?;
-        let body = self.mail_body(text.name).await?;
+        let (subject, body) = self.mail_texts(text, wording).await?;
         let context = MailContext {
             people,
             organization: settings.organization.to_string(),
