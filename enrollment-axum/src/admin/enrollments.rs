@@ -160,7 +160,7 @@ pub(super) async fn get(
 }
 
 /// Starts an enrollment for a user. An open one of the same purpose ends. The token is shown here only.
-#[utoipa::path(post, path = "/users/{id}/enrollments", operation_id = "start_enrollment", tag = "enrollments", params(("id" = Uuid, Path)), request_body = Option<StartRequest>, responses((status = 201, body = IssuedDto)))]
+#[utoipa::path(post, path = "/users/{id}/enrollments", operation_id = "start_enrollment", tag = "enrollments", params(("id" = Uuid, Path)), request_body = StartRequest, responses((status = 201, body = IssuedDto)))]
 pub(super) async fn start(
     State(state): State<EnrollmentState>,
     By(by): By,
@@ -173,7 +173,7 @@ pub(super) async fn start(
 
 /// Sends the link again by mail: the same one with the same expiry, to the address in force when it is sent; or makes a
 /// new one, which is shown here only and mailed where `delivery` says so.
-#[utoipa::path(post, path = "/enrollments/{id}/resend", operation_id = "resend_enrollment", tag = "enrollments", params(("id" = Uuid, Path)), request_body = Option<ResendRequest>, responses((status = 200, body = IssuedDto)))]
+#[utoipa::path(post, path = "/enrollments/{id}/resend", operation_id = "resend_enrollment", tag = "enrollments", params(("id" = Uuid, Path)), request_body = ResendRequest, responses((status = 200, body = IssuedDto)))]
 pub(super) async fn resend(
     State(state): State<EnrollmentState>,
     By(by): By,
