@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::{FromRef, State};
 use enrollment_core::domain::settings::Settings;
+use enrollment_core::port::{StoreError, StoreErrorKind};
 use enrollment_core::service::Failure;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -42,9 +43,13 @@ async fn live() -> Json<Health> {
     Json(Health { status: "ok" })
 }
 
-/// The store answers too.
+/// The store answers too, and the host does not hold the process back.
 #[utoipa::path(get, path = "/health/ready", tag = "health", security(()), responses((status = 200, body = Health)))]
 async fn ready(State(state): State<EnrollmentState>) -> Answer<Json<Health>> {
+    if state.options().readiness.is_held_back() {
+        let held_back = StoreError::new(StoreErrorKind::Unavailable, "the host holds this process back");
+        return Err(Failure::Unavailable(held_back).into());
+    }
     state.service().store().get(&[Settings::KEY]).await.map_err(Failure::from)?;
     Ok(Json(Health { status: "ok" }))
 }

@@ -27,6 +27,7 @@ mod layers;
 mod limits;
 mod openapi;
 mod problem;
+mod readiness;
 mod state;
 mod words;
 
@@ -38,4 +39,5 @@ pub use layers::{REQUEST_ID, RequestId, body_limit, catch_panics, internal_layer
 pub use limits::rate_limited;
 pub use openapi::{openapi, openapi_router};
 pub use problem::ProblemDocument;
+pub use readiness::Readiness;
 pub use state::{EnrollmentState, HttpOptions, Rate, Rates};

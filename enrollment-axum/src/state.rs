@@ -8,6 +8,7 @@ use enrollment_core::service::Service;
 use ipnet::IpNet;
 
 use crate::limits::Limits;
+use crate::readiness::Readiness;
 
 /// What the handlers share: the service, the options and the counters of the rate limits. Cheap to clone.
 ///
@@ -73,6 +74,8 @@ pub struct HttpOptions {
     pub body_timeout: Duration,
     /// How often one source may ask; `None`: as often as it likes. Default: [`Rates::default`].
     pub rates: Option<Rates>,
+    /// Whether the host holds this process back. Default: it does not.
+    pub readiness: Readiness,
 }
 
 /// How often one source may ask. A source is an IPv4 address or the /64 network of an IPv6 address; all requests
@@ -121,6 +124,7 @@ impl Default for HttpOptions {
             timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(10),
             rates: Some(Rates::default()),
+            readiness: Readiness::default(),
         }
     }
 }

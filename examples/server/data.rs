@@ -5,7 +5,6 @@ use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use enrollment::core::port::{Clock as _, Notifier, Scan, Store as _, SystemClock, SystemEntropy};
 use enrollment::core::record::IndexName;
@@ -17,10 +16,7 @@ use tokio::sync::Notify;
 use super::config::{Config, Database};
 use super::key_file::KeyFile;
 use super::mail::Smtp;
-use super::{Error, keys};
-
-/// By how much clocks of processes on one database may differ.
-const MAX_SKEW: Duration = Duration::from_secs(5);
+use super::{Error, clock, keys};
 
 /// The opened data folder.
 pub(crate) struct Opened {
@@ -59,7 +55,7 @@ pub(crate) async fn open(config: &Config) -> Result<Opened, Error> {
         }
         Database::Postgres(url) => {
             let store = SqlxStore::open_postgres(url, PostgresOptions::default()).await?;
-            demand_same_time(&store).await?;
+            clock::demand_same_time(&store).await?;
             let anybody = store.scan(&Scan::all(IndexName::UsersByUsername, "", 1)).await?;
             let ring = if anybody.rows.is_empty() { Some(keys.read_or_make()?) } else { keys.read()? };
             (ring, store)
@@ -92,15 +88,6 @@ pub(crate) async fn open(config: &Config) -> Result<Opened, Error> {
     .build()?;
     keys::hold_against_the_database(&service, &keys).await?;
     Ok(Opened { store, service, bells, notifier, keys })
-}
-
-/// Processes that share a database compare each other's times: leases and deadlines hold only as far as clocks agree.
-async fn demand_same_time(store: &SqlxStore) -> Result<(), Error> {
-    let apart = store.clock_offset(&SystemClock).await?.map(|offset| offset.at_least()).unwrap_or_default();
-    if apart > MAX_SKEW {
-        return Err(format!("this machine's clock and the database's are {apart:?} apart: set them right first").into());
-    }
-    Ok(())
 }
 
 /// Why nothing can be served without the key ring: what would be lost. A new ring would hide that.

@@ -2,7 +2,7 @@
 
 use axum::Router;
 use enrollment::axum::{
-    EnrollmentState, HttpOptions, admin_router, api_key_auth, enroll_router, health_router, internal_layers,
+    EnrollmentState, HttpOptions, Readiness, admin_router, api_key_auth, enroll_router, health_router, internal_layers,
     openapi_router, public_layers,
 };
 use enrollment::core::service::Service;
@@ -10,10 +10,11 @@ use enrollment::core::service::Service;
 use super::config::Config;
 
 /// What both faces share.
-pub(crate) fn state(config: &Config, service: &Service) -> EnrollmentState {
+pub(crate) fn state(config: &Config, service: &Service, readiness: Readiness) -> EnrollmentState {
     let mut options = HttpOptions {
         insecure_http: config.insecure_http,
         trusted_proxies: config.trusted_proxies.clone(),
+        readiness,
         ..HttpOptions::default()
     };
     if !config.rate_limits {

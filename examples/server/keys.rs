@@ -8,7 +8,7 @@ use enrollment::core::port::{Clock as _, SystemClock, SystemEntropy};
 use enrollment::core::record::Resealing;
 use enrollment::core::secret::{KeyId, KeyStatus};
 use enrollment::core::service::administrator::{DeadLink, KeyReport, KeyView, PageRequest, Renewed};
-use enrollment::core::service::{Failure, Principal, Service};
+use enrollment::core::service::{Answer, Failure, Principal, Service};
 
 use super::Error;
 use super::cli::Key;
@@ -130,7 +130,11 @@ impl KeyWatch {
     }
 
     /// Reads the file once. Where it cannot be used, the keys in memory stay in force.
-    pub(crate) async fn run_once(&self) -> Result<(), Failure> {
+    pub(crate) fn run_once(&self) -> Answer<'_, usize> {
+        Box::pin(async move { self.look().await.map(|()| 0) })
+    }
+
+    async fn look(&self) -> Result<(), Failure> {
         let path = self.file.path().display();
         let complaint = match self.file.read() {
             Ok(Some(ring)) => self.service.adopt(ring).await?.err().map(|unfit| format!("{path}: {unfit}")),

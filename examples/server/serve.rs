@@ -1,15 +1,17 @@
 //! Serving both faces until stopped.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use enrollment::axum::Readiness;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::config::Config;
 use super::workers::Workers;
-use super::{Error, data, face, gateway, http, log, owner};
+use super::{Error, clock, data, face, gateway, http, log, owner};
 
 /// How long requests in flight may take to finish once the server stops.
 const GRACE: Duration = Duration::from_secs(35);
@@ -32,7 +34,9 @@ pub(crate) async fn serve(config: Config) -> Result<(), Error> {
     let greeter = owner::greet(&config, &opened.service).await?;
 
     let (stop, stopped) = watch::channel(());
-    let state = http::state(&config, &opened.service);
+    let readiness = Readiness::default();
+    let clock = tokio::spawn(clock::watch(Arc::clone(&opened.store), readiness.clone()));
+    let state = http::state(&config, &opened.service, readiness);
     let mut public = tokio::spawn(face::serve(public, http::public(&state), stopped.clone()));
     let mut internal = tokio::spawn(face::serve(internal, http::internal(&state), stopped));
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -56,6 +60,7 @@ pub(crate) async fn serve(config: Config) -> Result<(), Error> {
         _ = interrupt.recv() => tracing::warn!("stopped at once, as asked a second time"),
     }
     greeter.abort();
+    clock.abort();
     workers.stop().await;
     opened.store.close().await;
     tracing::info!("stopped");

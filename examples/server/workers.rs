@@ -1,12 +1,11 @@
 //! The workers of this process: peers, backfill, comparing gateways, mail, audit seals, housekeeping. Any number of
 //! processes may run them.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use enrollment::core::port::PeerProvisioner;
-use enrollment::core::service::Failure;
+use enrollment::core::service::Answer;
 use enrollment::core::worker::{
     Backfiller, Eraser, OutboxWorker, PeerWorker, Pruner, Reconciler, Resealer, Sealer, Sweeper,
 };
@@ -28,7 +27,6 @@ const BACKFILL_EVERY: Duration = Duration::from_secs(5);
 const MAIL_EVERY: Duration = Duration::from_secs(5);
 /// A key ring that was changed is taken up within this time; at once, when a record names a key that is not known.
 const KEYS_EVERY: Duration = Duration::from_secs(5);
-/// One batch each, so that sealing a large directory again disturbs nobody.
 const RESEAL_EVERY: Duration = Duration::from_secs(1);
 const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(60);
 /// What is kept is kept for days; pruning looks at much that stays.
@@ -37,6 +35,7 @@ const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 /// Running workers.
 pub(crate) struct Workers {
     stop: watch::Sender<bool>,
+    mail: Option<OutboxWorker>,
     tasks: JoinSet<()>,
 }
 
@@ -48,75 +47,36 @@ impl Workers {
         let mut tasks = JoinSet::new();
 
         let reconciler = Reconciler::new(service.clone(), Arc::clone(&provisioner));
-        tasks.spawn(repeat("reconciler", RECONCILE_EVERY, None, stopped.clone(), move || {
-            let reconciler = reconciler.clone();
-            async move { reconciler.run_once().await.map(|_corrected| ()) }
-        }));
-
+        tasks.spawn(repeat("reconciler", RECONCILE_EVERY, None, stopped.clone(), reconciler, Reconciler::run_once));
         let backfiller = Backfiller::new(service.clone());
-        let stopping = stopped.clone();
-        tasks.spawn(repeat("backfill", BACKFILL_EVERY, None, stopped.clone(), move || {
-            let (backfiller, stopping) = (backfiller.clone(), stopping.clone());
-            async move { drain_until(&stopping, || backfiller.run_once()).await }
-        }));
-
-        let peers = PeerWorker::new(service.clone(), provisioner);
-        let bell = Arc::clone(&bells.peers);
-        let stopping = stopped.clone();
-        tasks.spawn(repeat("peers", PEERS_EVERY, Some(bell), stopped.clone(), move || {
-            let (peers, stopping) = (peers.clone(), stopping.clone());
-            async move { drain_until(&stopping, || peers.run_once()).await }
-        }));
-
-        if let Some(notifier) = notifier {
-            let outbox = OutboxWorker::new(service.clone(), Arc::clone(notifier));
-            let bell = Arc::clone(&bells.mail);
-            tasks.spawn(repeat("mail", MAIL_EVERY, Some(bell), stopped.clone(), move || {
-                let outbox = outbox.clone();
-                async move { drain(|| outbox.run_once()).await }
-            }));
+        tasks.spawn(repeat("backfill", BACKFILL_EVERY, None, stopped.clone(), backfiller, Backfiller::run_once));
+        let (peers, bell) = (PeerWorker::new(service.clone(), provisioner), Arc::clone(&bells.peers));
+        tasks.spawn(repeat("peers", PEERS_EVERY, Some(bell), stopped.clone(), peers, PeerWorker::run_once));
+        let mail = notifier.as_ref().map(|notifier| OutboxWorker::new(service.clone(), Arc::clone(notifier)));
+        if let Some(mail) = &mail {
+            let (mail, bell) = (mail.clone(), Arc::clone(&bells.mail));
+            tasks.spawn(repeat("mail", MAIL_EVERY, Some(bell), stopped.clone(), mail, OutboxWorker::run_once));
         }
-
         let sealer = Sealer::new(service.clone());
-        tasks.spawn(repeat("sealer", SEAL_EVERY, None, stopped.clone(), move || {
-            let sealer = sealer.clone();
-            async move { drain(|| sealer.run_once()).await }
-        }));
-
-        let watch = Arc::new(KeyWatch::new(service.clone(), keys.clone()));
-        let bell = Arc::clone(&bells.keys);
-        tasks.spawn(repeat("keys", KEYS_EVERY, Some(bell), stopped.clone(), move || {
-            let watch = Arc::clone(&watch);
-            async move { watch.run_once().await }
-        }));
-
+        tasks.spawn(repeat("sealer", SEAL_EVERY, None, stopped.clone(), sealer, Sealer::run_once));
+        let (keys, bell) = (KeyWatch::new(service.clone(), keys.clone()), Arc::clone(&bells.keys));
+        tasks.spawn(repeat("keys", KEYS_EVERY, Some(bell), stopped.clone(), keys, KeyWatch::run_once));
         let resealer = Resealer::new(service.clone());
-        tasks.spawn(repeat("resealer", RESEAL_EVERY, None, stopped.clone(), move || {
-            let resealer = resealer.clone();
-            async move { resealer.run_once().await.map(drop) }
-        }));
-
-        let (sweeper, eraser) = (Sweeper::new(service.clone()), Eraser::new(service.clone()));
-        tasks.spawn(repeat("housekeeping", HOUSEKEEPING_EVERY, None, stopped.clone(), move || {
-            let (sweeper, eraser) = (sweeper.clone(), eraser.clone());
-            async move {
-                // What stands in the sweeper's way must not keep alive what is to be forgotten.
-                let swept = drain(|| sweeper.run_once()).await;
-                drain(|| eraser.run_once()).await?;
-                swept
-            }
-        }));
-
+        tasks.spawn(repeat("resealer", RESEAL_EVERY, None, stopped.clone(), resealer, one_batch));
+        let sweeper = Sweeper::new(service.clone());
+        tasks.spawn(repeat("sweeper", HOUSEKEEPING_EVERY, None, stopped.clone(), sweeper, Sweeper::run_once));
+        let eraser = Eraser::new(service.clone());
+        tasks.spawn(repeat("eraser", HOUSEKEEPING_EVERY, None, stopped.clone(), eraser, Eraser::run_once));
         let pruner = Pruner::new(service.clone());
-        tasks.spawn(repeat("retention", PRUNE_EVERY, None, stopped, move || {
-            let pruner = pruner.clone();
-            async move { drain(|| pruner.run_once()).await }
-        }));
-        Self { stop, tasks }
+        tasks.spawn(repeat("retention", PRUNE_EVERY, None, stopped, pruner, Pruner::run_once));
+        Self { stop, mail, tasks }
     }
 
-    /// Lets every worker finish what it is doing.
+    /// Lets every worker finish what it has begun and give back the rest (SYS-7).
     pub(crate) async fn stop(mut self) {
+        if let Some(mail) = &self.mail {
+            mail.stop();
+        }
         // The receivers live in the tasks; where none is left there is nothing to stop.
         let _ = self.stop.send(true);
         while let Some(ended) = self.tasks.join_next().await {
@@ -127,16 +87,16 @@ impl Workers {
     }
 }
 
-/// Calls `work` at its interval, and when the bell rings, until stopped. A failure is reported and tried again.
-async fn repeat<F>(
+/// Calls a worker at its interval and when the bell rings, and again as long as it did something, until stopped. A
+/// failure is reported and tried again.
+async fn repeat<W>(
     name: &'static str,
     every: Duration,
     bell: Option<Arc<Notify>>,
     mut stopped: watch::Receiver<bool>,
-    mut work: impl FnMut() -> F + Send,
-) where
-    F: Future<Output = Result<(), Failure>> + Send,
-{
+    worker: W,
+    run_once: for<'w> fn(&'w W) -> Answer<'w, usize>,
+) {
     let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -151,22 +111,21 @@ async fn repeat<F>(
             _ = ticks.tick() => {}
             () = rung => {}
         }
-        if let Err(error) = work().await {
-            tracing::warn!(worker = name, error = &error as &dyn std::error::Error, "will be tried again");
+        while !*stopped.borrow() {
+            match run_once(&worker).await {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(worker = name, error, "will be tried again");
+                    break;
+                }
+            }
         }
     }
 }
 
-async fn drain<F: Future<Output = Result<usize, Failure>>>(mut batch: impl FnMut() -> F) -> Result<(), Failure> {
-    while batch().await? > 0 {}
-    Ok(())
-}
-
-/// The same for work that may be long: it goes on, batch by batch, after the next start.
-async fn drain_until<F: Future<Output = Result<usize, Failure>>>(
-    stopping: &watch::Receiver<bool>,
-    mut batch: impl FnMut() -> F,
-) -> Result<(), Failure> {
-    while !*stopping.borrow() && batch().await? > 0 {}
-    Ok(())
+/// So that sealing a large directory again disturbs nobody.
+fn one_batch(resealer: &Resealer) -> Answer<'_, usize> {
+    Box::pin(async move { resealer.run_once().await.map(|_more| 0) })
 }

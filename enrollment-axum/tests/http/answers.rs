@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::http::Method;
 use axum::routing::get;
-use enrollment_axum::{EnrollmentState, HttpOptions, public_layers};
+use enrollment_axum::{EnrollmentState, HttpOptions, Readiness, public_layers};
 use enrollment_core::domain::policy::Policy;
 use enrollment_core::domain::role::Role;
 use enrollment_core::port::StoreErrorKind;
@@ -124,6 +124,20 @@ async fn ready_means_that_the_store_answers() {
         assert_eq!(send(face, request(Method::GET, "/health/live")).await.ok()["status"], "ok");
     }
     world.faults.revive();
+    send(&world.public, request(Method::GET, "/health/ready")).await.ok();
+}
+
+/// A host that knows itself unfit is not ready; whoever comes all the same is served.
+#[tokio::test]
+async fn a_process_that_its_host_holds_back_is_not_ready_and_serves() {
+    let readiness = Readiness::default();
+    let options = HttpOptions { readiness: readiness.clone(), ..HttpOptions::default() };
+    let world = world_with(options, "https://vpn.example.com", Policy::standard());
+    readiness.hold_back(true);
+    let answer = send(&world.public, request(Method::GET, "/health/ready")).await;
+    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (503, "unavailable"));
+    assert_eq!(send(&world.public, request(Method::GET, "/enroll")).await.status, 200);
+    readiness.hold_back(false);
     send(&world.public, request(Method::GET, "/health/ready")).await.ok();
 }
 

@@ -9,8 +9,8 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::device::PublicKey;
 use crate::id::{AttachmentId, LocationId};
+use crate::secret::Digest;
 use crate::time::Timestamp;
 
 /// How long a released address rests before somebody else may get it, so that a lingering tunnel or firewall rule of
@@ -206,10 +206,11 @@ pub struct Assignment {
     pub address: IpAddr,
     /// Whose it is.
     pub standing: Standing,
-    /// The key of the peer that had it last, while it rests: should a worker that stalled put that peer in force once
-    /// more, it is known as ours and taken out, although nothing else is left of its device.
+    /// The digest of the key of the peer that had it last, while it rests: should a worker that stalled put that peer in
+    /// force once more, it is known as ours and taken out, although nothing else is left of its device. No more than a
+    /// digest, since its user may have been erased (SYS-9).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_key: Option<PublicKey>,
+    pub last_key: Option<Digest>,
 }
 
 /// Whose an address is.

@@ -12,6 +12,7 @@ use crate::domain::rejection::Rejection;
 use crate::id::{DeviceId, LocationId};
 use crate::port::{Channel, Stream};
 use crate::record::{IndexName, Kind, RowKey, Stored, UniqueKey, UniqueName};
+use crate::secret::Digest;
 use crate::worker::PeerIntent;
 
 /// What was added to a draft.
@@ -165,7 +166,7 @@ impl Service {
     pub(crate) async fn let_addresses_rest(&self, draft: &mut Draft, attachment: &Attachment) -> Result<(), Failure> {
         for assignment in self.assignments(attachment).await? {
             let standing = Standing::RestingUntil(draft.now.plus(QUARANTINE));
-            let last_key = Some(attachment.public_key);
+            let last_key = Some(Digest::of(attachment.public_key.as_bytes()));
             draft.ops.push(assignment.put(&Assignment { standing, last_key, ..assignment.record.clone() }));
         }
         Ok(())

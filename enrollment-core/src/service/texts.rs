@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
+use super::Service;
 use super::circumstances::World;
-use super::{Failure, Service};
 use crate::domain::mail::Wording;
-use crate::record::{Document, Row, Stored, TemplateText};
+use crate::record::{Document, Row, RowKey, Stored, TemplateText};
 use crate::template::builtin::MailText;
 use crate::template::{Rendered, Subject, Template, builtin};
 
@@ -36,6 +36,13 @@ pub(crate) fn built_in() -> impl Iterator<Item = BuiltIn> {
     std::iter::once(page).chain(mails)
 }
 
+/// What a mail says in place of the built-in texts.
+#[derive(Debug)]
+pub(crate) struct OwnTexts {
+    pub(crate) subject: Option<Subject>,
+    pub(crate) body: Option<Arc<Template>>,
+}
+
 impl Service {
     /// The onboarding message for the world's user, of a world that was read with the key of its text. A text that
     /// fails against all expectation is replaced by the built-in one and reported to the operator: no text holds anybody
@@ -54,45 +61,44 @@ impl Service {
         rendered
     }
 
-    /// Subject and body of a mail, where they are an administrator's own: those of its `wording` before the saved ones.
-    pub(crate) async fn mail_texts(
-        &self,
-        mail: &'static MailText,
-        wording: Option<&Wording>,
-    ) -> Result<(Option<Subject>, Option<Arc<Template>>), Failure> {
-        let subject = match wording.and_then(Wording::compiled_subject) {
-            None => self.saved_subject(mail.subject_name).await?,
-            own => own,
-        };
-        let body = match wording.and_then(Wording::compiled_body) {
-            None => self.saved_body(mail.name).await?,
-            // Not among the compiled texts that are kept: those are everybody's.
-            own => own.map(Arc::new),
-        };
-        Ok((subject, body))
+    /// The keys of the texts of this mail, to be read with what else it needs.
+    pub(crate) fn keys_of_texts(name: &str) -> Vec<RowKey> {
+        let texts = builtin::MAILS.iter().filter(|mail| mail.name == name);
+        let names = texts.flat_map(|mail| [mail.subject_name, mail.name]);
+        names.chain((name == ONBOARDING_MAIL).then_some(ONBOARDING)).map(TemplateText::key).collect()
+    }
+
+    /// What a mail says in place of the built-in texts: its own `wording` before what is saved in these rows.
+    pub(crate) fn own_texts(&self, mail: &'static MailText, wording: Option<&Wording>, rows: &[Row]) -> OwnTexts {
+        let subject = wording.and_then(Wording::compiled_subject);
+        // Not among the compiled texts that are kept: those are everybody's.
+        let body = wording.and_then(Wording::compiled_body).map(Arc::new);
+        OwnTexts {
+            subject: subject.or_else(|| Self::saved_subject(mail.subject_name, rows)),
+            body: body.or_else(|| self.saved_body(mail.name, rows)),
+        }
     }
 
     /// The administrator's own body of a mail. The onboarding mail is the page until it has a text of its own (MSG-1).
-    async fn saved_body(&self, name: &'static str) -> Result<Option<Arc<Template>>, Failure> {
-        match self.saved_text(name).await? {
-            None if name == ONBOARDING_MAIL => self.saved_text(ONBOARDING).await,
-            other => Ok(other),
+    fn saved_body(&self, name: &'static str, rows: &[Row]) -> Option<Arc<Template>> {
+        let saved =
+            |name| rows.iter().find(|row| row.key == TemplateText::key(name)).map(|row| self.compiled(name, row));
+        match saved(name) {
+            None if name == ONBOARDING_MAIL => saved(ONBOARDING).flatten(),
+            other => other.flatten(),
         }
     }
 
     /// The administrator's own subject of a mail.
-    async fn saved_subject(&self, name: &str) -> Result<Option<Subject>, Failure> {
-        let Some(stored) = self.read::<TemplateText>(TemplateText::key(name).id).await? else { return Ok(None) };
-        let subject = Subject::compile(&stored.record.source);
-        if let Err(error) = &subject {
+    fn saved_subject(name: &str, rows: &[Row]) -> Option<Subject> {
+        let row = rows.iter().find(|row| row.key == TemplateText::key(name))?;
+        let stored = Stored::<TemplateText>::read(row).inspect_err(|error| {
+            tracing::error!(%error, template = name, "a saved subject cannot be read; the built-in one is used");
+        });
+        let subject = Subject::compile(&stored.ok()?.record.source).inspect_err(|error| {
             tracing::error!(%error, template = name, "a saved subject does not compile; the built-in one is used");
-        }
-        Ok(subject.ok())
-    }
-
-    async fn saved_text(&self, name: &'static str) -> Result<Option<Arc<Template>>, Failure> {
-        let row = self.store().get(&[TemplateText::key(name)]).await?.pop().flatten();
-        Ok(row.and_then(|row| self.compiled(name, &row)))
+        });
+        subject.ok()
     }
 
     /// The saved text of a row, compiled once as long as it stays the same: checking a text renders it three times. None

@@ -1,13 +1,15 @@
 //! What becomes of a mail when the relay takes it, defers it, rejects it or refuses us.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use async_trait::async_trait;
 use enrollment_core::domain::enrollment::Purpose;
 use enrollment_core::domain::event::Event;
 use enrollment_core::domain::mail::{Mail, MailState};
 use enrollment_core::id::{ChangeId, OutboxId};
 use enrollment_core::port::{
-    Change, Channel, Clock, CommitOutcome, DeliveryErrorKind, LeaseRequest, OutboxEntry, Store,
+    Change, Channel, Clock, CommitOutcome, DeliveryError, DeliveryErrorKind, LeaseRequest, Message, Notifier,
+    OutboxEntry, Receipt, Store,
 };
 use enrollment_core::record::{Document, Kind, RowKey};
 use enrollment_core::time::Span;
@@ -239,4 +241,49 @@ async fn an_address_that_was_taken_away_makes_a_dead_letter_that_can_be_revived(
     assert_eq!(bench.inbox("new@example.com").iter().map(|mail| mail.id).collect::<Vec<_>>(), [id], "its own id");
     let mail: Mail = bench.mail(id).await;
     assert!(mail.entry != mail.id && mail.state.as_str() == "sent");
+}
+
+/// SYS-7: what is with the relay when a worker is told to stop is finished; the rest another can send at once.
+#[tokio::test]
+async fn a_worker_that_is_told_to_stop_gives_back_what_it_has_not_begun() {
+    let bench = Bench::new();
+    for nth in 0..16 {
+        queued(&bench, &format!("user{nth}")).await;
+    }
+    let (relay, worker) = Stopping::new(&bench);
+    worker.run_once().await.unwrap();
+    let begun = relay.0.tries().len();
+    assert!((1..16).contains(&begun), "{begun}");
+    assert_eq!(worker.run_once().await.unwrap(), 0, "it begins nothing more");
+    assert_eq!(relay.0.tries().len(), begun);
+    assert_eq!(bench.mails().await.iter().filter(|(_, state)| *state == "sent").count(), begun);
+
+    bench.send().await;
+    assert_eq!(bench.relay.tries().len(), 16 - begun, "without waiting for a lease to end");
+    assert!(bench.mails().await.iter().all(|(_, state)| *state == "sent"));
+}
+
+/// A relay that has the worker stop while it takes the first mail.
+#[derive(Debug)]
+struct Stopping(RecordingNotifier, OnceLock<OutboxWorker>);
+
+impl Stopping {
+    fn new(bench: &Bench) -> (Arc<Self>, OutboxWorker) {
+        let relay = Arc::new(Self(RecordingNotifier::new(), OnceLock::new()));
+        let worker = OutboxWorker::new(bench.service.clone(), Arc::<Self>::clone(&relay));
+        relay.1.set(worker.clone()).expect("set once");
+        (relay, worker)
+    }
+}
+
+#[async_trait]
+impl Notifier for Stopping {
+    fn channels(&self) -> &[Channel] {
+        self.0.channels()
+    }
+
+    async fn deliver(&self, message: &Message) -> Result<Receipt, DeliveryError> {
+        self.1.get().expect("set before it is used").stop();
+        self.0.deliver(message).await
+    }
 }

@@ -3,15 +3,17 @@
 use crate::domain::contact::Email;
 use crate::domain::device::Device;
 use crate::domain::enrollment::{Enrollment, Phase};
-use crate::domain::mail::{Addressee, Letter, Mail, Wording};
+use crate::domain::mail::{Addressee, Letter, Mail};
 use crate::domain::requirement::Requirement;
 use crate::domain::settings::{FrontEnd, Settings};
 use crate::domain::token_opens;
 use crate::domain::user::User;
 use crate::port::{Message, Recipient};
+use crate::record::{Kind, RowKey, Stored};
 use crate::secret::KeyError;
 use crate::service::circumstances::World;
 use crate::service::enrollee::email_code;
+use crate::service::texts::OwnTexts;
 use crate::service::{Failure, Service};
 use crate::template::mail::{Facts, MailContext};
 use crate::template::{Tags, durations};
@@ -34,11 +36,15 @@ type PastUse = &'static str;
 impl Service {
     /// The message of a mail, or why there is none any more.
     pub(crate) async fn prepare(&self, mail: &Mail) -> Result<Prepared, Failure> {
-        let enrollment = match mail.enrollment {
+        // The texts with the enrollment: sending many mails is mostly reading.
+        let about = mail.enrollment.map(|id| RowKey::new(Kind::Enrollment, id.uuid()));
+        let keys: Vec<_> = Self::keys_of_texts(mail.letter.as_str()).into_iter().chain(about).collect();
+        let rows: Vec<_> = self.store().get(&keys).await?.into_iter().flatten().collect();
+        let enrollment = match about {
             None => None,
-            Some(id) => match self.read::<Enrollment>(id.uuid()).await? {
+            Some(key) => match rows.iter().find(|row| row.key == key) {
                 None => return Ok(Prepared::Obsolete("the enrollment is gone")),
-                Some(stored) => Some(stored.record),
+                Some(row) => Some(Stored::<Enrollment>::read(row)?.record),
             },
         };
         let initiator = enrollment.as_ref().and_then(|enrollment| enrollment.initiator);
@@ -65,27 +71,27 @@ impl Service {
             Letter::Invitation { .. } => enrollment.as_ref().and_then(|enrollment| enrollment.sending.wording.as_ref()),
             _ => None,
         };
-        self.message(mail, to, people, &settings, facts, wording).await.map(Prepared::Ready)
+        let own = self.own_texts(facts.text(), wording, &rows);
+        self.message(mail, to, people, &settings, facts, &own).map(Prepared::Ready)
     }
 
-    async fn message(
+    fn message(
         &self,
         mail: &Mail,
         to: Email,
         people: Tags,
         settings: &Settings,
         facts: Facts,
-        wording: Option<&Wording>,
+        own: &OwnTexts,
     ) -> Result<Message, Failure> {
         let text = facts.text();
-        let (subject, body) = self.mail_texts(text, wording).await?;
         let context = MailContext {
             people,
             organization: settings.organization.to_string(),
             support_contact: settings.support_contact.to_string(),
             facts,
         };
-        let rendered = context.render(subject.as_ref(), body.as_deref());
+        let rendered = context.render(own.subject.as_ref(), own.body.as_deref());
         let (rendered, error) = rendered.map_err(|error| Failure::Broken(error.into()))?;
         if let Some(error) = error {
             tracing::error!(%error, template = text.name, "a text did not render; the built-in one was sent");

@@ -32,6 +32,8 @@ pub struct MailIntent {
 pub struct OutboxWorker {
     service: Service,
     notifier: Arc<dyn Notifier>,
+    /// Nothing more is begun.
+    stopping: Arc<AtomicBool>,
 }
 
 /// Mails leased at once, and how many of them are on their way to the relay together.
@@ -61,8 +63,14 @@ impl OutboxWorker {
     /// of its channels ([`ServiceBuilder::channels`](crate::service::ServiceBuilder::channels)), or nothing is ever
     /// queued.
     #[must_use]
-    pub const fn new(service: Service, notifier: Arc<dyn Notifier>) -> Self {
-        Self { service, notifier }
+    pub fn new(service: Service, notifier: Arc<dyn Notifier>) -> Self {
+        Self { service, notifier, stopping: Arc::default() }
+    }
+
+    /// Has this worker and its clones begin nothing more (SYS-7): what is with the relay is finished, and what else was
+    /// leased is given back, so that another worker can take it at once.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
     }
 
     /// Works off one batch of what is due, and says how many entries it settled. Call again until it says 0.
@@ -78,7 +86,7 @@ impl OutboxWorker {
     }
 
     async fn try_run_once(&self) -> Result<usize, Failure> {
-        if !self.notifier.channels().contains(&Channel::Email) {
+        if self.stopping.load(Ordering::Relaxed) || !self.notifier.channels().contains(&Channel::Email) {
             return Ok(0);
         }
         let now = self.service.now();
@@ -124,7 +132,7 @@ impl OutboxWorker {
     }
 
     async fn try_work(&self, turn: &Turn, leased: &Leased) -> Result<bool, Failure> {
-        if turn.refused.load(Ordering::Relaxed) {
+        if turn.refused.load(Ordering::Relaxed) || self.stopping.load(Ordering::Relaxed) {
             return self.release(leased).await;
         }
         let intent: MailIntent = match serde_json::from_str(&leased.entry.body.json) {

@@ -12,6 +12,7 @@ use crate::domain::upkeep::{Stray, Watch};
 use crate::id::LocationId;
 use crate::port::PeerChange;
 use crate::record::{Kind, RowKey, Stored, UniqueKey, UniqueName};
+use crate::secret::Digest;
 use crate::service::Failure;
 use crate::service::turn::{Draft, Written};
 
@@ -79,7 +80,9 @@ impl Reconciler {
         for row in rows.iter().flatten() {
             let assignment = Stored::<Assignment>::read(row)?.record;
             match assignment.standing {
-                Standing::RestingUntil(_) if assignment.last_key == Some(*key) => return Ok(Whose::WasOurs),
+                Standing::RestingUntil(_) if assignment.last_key == Some(Digest::of(key.as_bytes())) => {
+                    return Ok(Whose::WasOurs);
+                }
                 Standing::RestingUntil(_) => {}
                 Standing::Held(by) => {
                     let holder = self.service.read::<Attachment>(by.uuid()).await?.map(|stored| stored.record);
