@@ -109,6 +109,7 @@ async fn queue(service: &Service) {
                 delivery: Delivery::Email,
                 email: None,
                 validity: None,
+                wording: None,
             };
             let user = NewUser {
                 username: format!("user{nth}").parse().expect("a username"),

@@ -215,6 +215,12 @@ pub(crate) struct Invite {
     /// Mail the link to their address instead of printing it
     #[arg(long)]
     pub(crate) mail: bool,
+    /// The subject of the mail, with tags such as {{ first_name }} [default: the saved one]
+    #[arg(long, value_name = "TEXT", requires = "mail")]
+    pub(crate) subject: Option<String>,
+    /// A file with the body of the mail, Markdown with tags; header, link and validity stay [default: the saved one]
+    #[arg(long, value_name = "FILE", requires = "mail")]
+    pub(crate) body: Option<PathBuf>,
     /// The administrator the enrollee sees as the one to ask
     #[arg(long = "as", value_name = "USERNAME")]
     pub(crate) initiator: Option<Username>,

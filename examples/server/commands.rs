@@ -9,7 +9,7 @@ use enrollment::core::domain::user::UserStatus;
 use enrollment::core::domain::username::Username;
 use enrollment::core::service::administrator::{
     Delivery, EnrollmentFilter, EnrollmentView, FirstOwner, Issued, LocationView, NewApiKey, NewLocation, NewUser,
-    PageRequest, Stage, StartEnrollment, UserView,
+    PageRequest, Stage, StartEnrollment, UserView, Wording,
 };
 use enrollment::core::service::{Principal, Service};
 
@@ -98,7 +98,11 @@ async fn invite(service: &Service, invite: Invite) -> Result<String, Error> {
     let user = find(service, &invite.username).await?;
     let by = on_behalf_of(service, invite.initiator).await?;
     let delivery = if invite.mail { Delivery::Email } else { Delivery::Manual };
-    let start = StartEnrollment { delivery, ..start(invite.purpose, invite.validity) };
+    let body = invite.body.map(|file| {
+        std::fs::read_to_string(&file).map_err(|error| format!("{} cannot be read: {error}", file.display()))
+    });
+    let wording = Wording { subject: invite.subject, body: body.transpose()? };
+    let start = StartEnrollment { delivery, wording: Some(wording), ..start(invite.purpose, invite.validity) };
     let issued = service.administrator().start(&by, user.id, start).await?;
     Ok(match issued.mail {
         Some(mail) => format!("The link is queued as mail {mail}\n"),
@@ -123,7 +127,7 @@ fn start(purpose: Purpose, validity: Option<enrollment::core::time::Span>) -> St
         Purpose::Device => Domain::Device,
         Purpose::Factor => Domain::Factor,
     };
-    StartEnrollment { purpose, delivery: Delivery::Manual, email: None, validity }
+    StartEnrollment { purpose, delivery: Delivery::Manual, email: None, validity, wording: None }
 }
 
 async fn find(service: &Service, username: &Username) -> Result<UserView, Error> {

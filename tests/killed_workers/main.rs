@@ -155,8 +155,13 @@ async fn queue(service: &Service) {
 }
 
 async fn invite(service: &Service, nth: usize) {
-    let start =
-        StartEnrollment { purpose: Purpose::Onboarding, delivery: Delivery::Email, email: None, validity: None };
+    let start = StartEnrollment {
+        purpose: Purpose::Onboarding,
+        delivery: Delivery::Email,
+        email: None,
+        validity: None,
+        wording: None,
+    };
     let user = NewUser {
         username: format!("user{nth}").parse().expect("a username"),
         first_name: "A".parse().expect("a name"),

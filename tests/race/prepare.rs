@@ -86,8 +86,13 @@ fn location() -> NewLocation {
 }
 
 async fn invite(service: &Service, nth: usize) -> Token {
-    let start =
-        StartEnrollment { purpose: Purpose::Onboarding, delivery: Delivery::Manual, email: None, validity: None };
+    let start = StartEnrollment {
+        purpose: Purpose::Onboarding,
+        delivery: Delivery::Manual,
+        email: None,
+        validity: None,
+        wording: None,
+    };
     let user = NewUser {
         username: format!("user{nth}").parse().expect("a username"),
         first_name: "A".parse().expect("a name"),

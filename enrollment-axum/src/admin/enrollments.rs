@@ -15,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::auth::By;
-use super::invitation::{IssuedDto, StartRequest};
+use super::invitation::{IssuedDto, StartRequest, wording};
 use super::list::{List, PageQuery};
 use super::mail::MailStateDto;
 use crate::extract::{OptionalJson, PathId, Query};
@@ -119,6 +119,11 @@ pub(super) struct ResendRequest {
     rotate: bool,
     /// How a new link gets to the person: `manual`, `email` or `both`. Default: as the first one did.
     delivery: Option<String>,
+    /// The subject of its mails from now on: one line with tags. Without subject and body both stay as they are; with
+    /// one of them the other is the saved one.
+    subject: Option<String>,
+    /// The body of its mails from now on: Markdown with tags.
+    body: Option<String>,
 }
 
 /// What came of sending all again.
@@ -155,7 +160,7 @@ pub(super) async fn get(
 }
 
 /// Starts an enrollment for a user. An open one of the same purpose ends. The token is shown here only.
-#[utoipa::path(post, path = "/users/{id}/enrollments", operation_id = "start_enrollment", tag = "enrollments", params(("id" = Uuid, Path)), responses((status = 201, body = IssuedDto)))]
+#[utoipa::path(post, path = "/users/{id}/enrollments", operation_id = "start_enrollment", tag = "enrollments", params(("id" = Uuid, Path)), request_body = StartRequest, responses((status = 201, body = IssuedDto)))]
 pub(super) async fn start(
     State(state): State<EnrollmentState>,
     By(by): By,
@@ -168,25 +173,30 @@ pub(super) async fn start(
 
 /// Sends the link again by mail: the same one with the same expiry, to the address in force when it is sent; or makes a
 /// new one, which is shown here only and mailed where `delivery` says so.
-#[utoipa::path(post, path = "/enrollments/{id}/resend", operation_id = "resend_enrollment", tag = "enrollments", params(("id" = Uuid, Path)), responses((status = 200, body = IssuedDto)))]
+#[utoipa::path(post, path = "/enrollments/{id}/resend", operation_id = "resend_enrollment", tag = "enrollments", params(("id" = Uuid, Path)), request_body = ResendRequest, responses((status = 200, body = IssuedDto)))]
 pub(super) async fn resend(
     State(state): State<EnrollmentState>,
     By(by): By,
     PathId(id): PathId<EnrollmentId>,
-    OptionalJson(ResendRequest { rotate, delivery }): OptionalJson<ResendRequest>,
+    OptionalJson(request): OptionalJson<ResendRequest>,
 ) -> Answer<Answered<IssuedDto>> {
+    let ResendRequest { rotate, delivery, subject, body } = request;
     let administrator = state.service().administrator();
+    let wording = wording(subject, body);
     let delivery = DELIVERIES.read_optional("delivery", delivery.as_deref())?;
     if !rotate {
-        return Ok(Answered(administrator.resend(&by, id).await?.into()));
+        return Ok(Answered(administrator.resend(&by, id, wording).await?.into()));
     }
     let delivery = match delivery {
         Some(delivery) => delivery,
         None => administrator.enrollment(&by, id).await?.delivery,
     };
     let issued = match delivery {
-        Delivery::Manual => administrator.rotate(&by, id).await?,
-        Delivery::Email | Delivery::Both => administrator.rotate_and_send(&by, id).await?,
+        Delivery::Manual => {
+            wording.map_or(Ok(()), |wording| wording.demand_mailed(delivery))?;
+            administrator.rotate(&by, id).await?
+        }
+        Delivery::Email | Delivery::Both => administrator.rotate_and_send(&by, id, wording).await?,
     };
     Ok(Answered(Issued { delivery, ..issued }.into()))
 }

@@ -2,7 +2,7 @@
 
 use enrollment_core::domain::enrollment::Purpose;
 use enrollment_core::id::OutboxId;
-use enrollment_core::service::administrator::{Delivery, Issued, Link, Resent, StartEnrollment};
+use enrollment_core::service::administrator::{Delivery, Issued, Link, Resent, StartEnrollment, Wording};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -22,18 +22,28 @@ pub(super) struct StartRequest {
     email: Option<String>,
     /// How long the token is valid, such as `24h`. Default: as the settings say.
     validity: Option<String>,
+    /// The subject of its mails in place of the saved one: one line with tags, as in `{name}_subject` of the templates.
+    subject: Option<String>,
+    /// The body of its mails in place of the saved one: Markdown with tags. Header, link and validity stay.
+    body: Option<String>,
 }
 
 impl StartRequest {
-    pub(super) fn read(&self) -> Result<StartEnrollment, Problem> {
-        let Self { purpose, delivery, email, validity } = self;
+    pub(super) fn read(self) -> Result<StartEnrollment, Problem> {
+        let Self { purpose, delivery, email, validity, subject, body } = self;
         Ok(StartEnrollment {
             purpose: PURPOSES.read_optional("purpose", purpose.as_deref())?.unwrap_or(Purpose::Onboarding),
             delivery: DELIVERIES.read_optional("delivery", delivery.as_deref())?.unwrap_or_default(),
             email: optional("email", email.as_deref())?,
             validity: optional("validity", validity.as_deref())?,
+            wording: wording(subject, body),
         })
     }
+}
+
+/// Words of the administrator's own, where there are any.
+pub(super) fn wording(subject: Option<String>, body: Option<String>) -> Option<Wording> {
+    Some(Wording { subject, body }).filter(|wording| !wording.is_empty())
 }
 
 /// An issued invitation: the only time its token is shown, and only where it is handed over (`manual`, `both`).

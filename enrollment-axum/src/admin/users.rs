@@ -194,7 +194,7 @@ impl CreateUserRequest {
             phone: optional("phone", phone.as_deref())?,
             groups: each("groups", &groups)?,
             role: optional("role", role.as_deref())?,
-            enrollment: enrollment.map(|start| start.read()).transpose()?,
+            enrollment: enrollment.map(StartRequest::read).transpose()?,
         })
     }
 }

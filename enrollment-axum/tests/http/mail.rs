@@ -149,3 +149,41 @@ async fn whoever_got_an_invitation_by_mistake_withdraws_it() {
     assert_eq!(world.post("/report", &json!({ "token": "enr_nonsense" })).await.code(), "invalid_token");
     assert_eq!(send(&world.public, request(Method::POST, "/report/enr_nonsense")).await.status, 404);
 }
+
+/// MSG-6: own words for one invitation, when it is started and when it is sent again.
+#[tokio::test]
+async fn an_invitation_is_mailed_in_words_of_its_own() {
+    let world = world_with_mail();
+    let key = world.key(Role::UserManager).await;
+    let own = json!({ "delivery": "email", "subject": "For {{ username }}", "body": "Bring your badge." });
+    let created = world.admin(Method::POST, "/users", &key, &new_user("alex", &own)).await.ok();
+    let last = || world.relay.arrived().pop().expect("a mail");
+    world.send_mail().await;
+    assert_eq!(last().subject, "For alex");
+    assert!(last().text.contains("Bring your badge.") && last().text.contains("/enroll/enr_"), "{}", last().text);
+    let resend = format!("/enrollments/{}/resend", created["enrollment"]["id"].as_str().expect("an id"));
+    let other = json!({ "rotate": true, "body": "Bring your *hat*." });
+    world.admin(Method::POST, &resend, &key, &other).await.ok();
+    world.send_mail().await;
+    assert_eq!(last().subject, "Your invitation to the VPN");
+    assert!(last().text.contains("Bring your hat."), "{}", last().text);
+    world.admin(Method::POST, &resend, &key, &json!({ "subject": "Again" })).await.ok();
+    world.send_mail().await;
+    assert_eq!(last().subject, "Again");
+
+    let user = created["user"]["id"].as_str().expect("an id");
+    let start = format!("/users/{user}/enrollments");
+    let wrong = json!({ "delivery": "email", "body": "Dear\n{{ frist_name }}" });
+    for (path, wrong) in [(&start, &wrong), (&resend, &wrong)] {
+        let refused = world.admin(Method::POST, path, &key, wrong).await;
+        assert_eq!((refused.status.as_u16(), refused.code().as_str()), (422, "invalid_template"));
+        assert_eq!(refused.json()["line"], 2, "{}", refused.text());
+        assert!(refused.text().contains("did you mean `first_name`"), "{}", refused.text());
+    }
+    let by_hand = json!({ "subject": "Hello" });
+    let rotated_by_hand = json!({ "rotate": true, "delivery": "manual", "subject": "Hello" });
+    for (path, wrong) in [(&start, &by_hand), (&resend, &rotated_by_hand)] {
+        let refused = world.admin(Method::POST, path, &key, wrong).await;
+        assert_eq!((refused.status.as_u16(), refused.code().as_str()), (400, "invalid_field"));
+    }
+}

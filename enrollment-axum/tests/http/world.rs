@@ -122,8 +122,13 @@ pub(crate) fn operator() -> Principal {
 impl World {
     /// Adds a user with an onboarding enrollment, and tells its id and its token.
     pub(crate) async fn invite(&self, username: &str) -> (EnrollmentId, String) {
-        let start =
-            StartEnrollment { purpose: Purpose::Onboarding, delivery: Delivery::Manual, email: None, validity: None };
+        let start = StartEnrollment {
+            purpose: Purpose::Onboarding,
+            delivery: Delivery::Manual,
+            email: None,
+            validity: None,
+            wording: None,
+        };
         let new = NewUser {
             username: username.parse().expect("a username"),
             first_name: "Alex".parse().expect("a name"),

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::contact::Email;
 use super::enrollment::{Closure, Enrollment, Phase, Purpose};
 use super::event::Event;
+use super::rejection::Rejection;
 use crate::id::{DeviceId, EnrollmentId, OutboxId, UserId};
 use crate::port::Channel;
 use crate::time::Timestamp;
@@ -139,6 +140,43 @@ pub struct Sending {
     pub address: Option<Email>,
     /// The latest mail with the link.
     pub mail: Option<OutboxId>,
+    /// What its mails say in place of the saved texts, also when they are sent again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wording: Option<Wording>,
+}
+
+/// An administrator's own words for one invitation, in place of the saved or built-in texts (MSG-6).
+///
+/// They are texts with [tags](crate::template::TAGS), under the rules and bounds of saved ones. Header, link and validity
+/// are part of the mail whatever they say, so no secret is in them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wording {
+    /// One line of plain text with tags; `None`: the saved or built-in one.
+    pub subject: Option<String>,
+    /// Markdown with tags; `None`: the saved or built-in one.
+    pub body: Option<String>,
+}
+
+impl Wording {
+    /// Whether it leaves everything to the saved texts.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.subject.is_none() && self.body.is_none()
+    }
+
+    /// Whether there is a mail that could say it.
+    ///
+    /// # Errors
+    /// [`Rejection::InvalidField`] when something is to be said and nothing is mailed.
+    pub fn demand_mailed(&self, delivery: Delivery) -> Result<(), Rejection> {
+        let field = match self {
+            _ if delivery.mails() => return Ok(()),
+            Self { subject: None, body: None } => return Ok(()),
+            Self { subject: Some(_), .. } => "subject",
+            Self { subject: None, body: Some(_) } => "body",
+        };
+        Err(Rejection::InvalidField { field, reason: "only an invitation that is mailed has one".to_owned() })
+    }
 }
 
 /// Where a mail goes.

@@ -5,7 +5,9 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 
 use super::Service;
 use super::circumstances::World;
+use crate::domain::mail::Wording;
 use crate::record::{Document, Row, RowKey, Stored, TemplateText};
+use crate::template::builtin::MailText;
 use crate::template::{Rendered, Subject, Template, builtin};
 
 /// The name of the onboarding page's text.
@@ -34,6 +36,13 @@ pub(crate) fn built_in() -> impl Iterator<Item = BuiltIn> {
     std::iter::once(page).chain(mails)
 }
 
+/// What a mail says in place of the built-in texts.
+#[derive(Debug)]
+pub(crate) struct OwnTexts {
+    pub(crate) subject: Option<Subject>,
+    pub(crate) body: Option<Arc<Template>>,
+}
+
 impl Service {
     /// The onboarding message for the world's user, of a world that was read with the key of its text. A text that
     /// fails against all expectation is replaced by the built-in one and reported to the operator: no text holds anybody
@@ -59,8 +68,19 @@ impl Service {
         names.chain((name == ONBOARDING_MAIL).then_some(ONBOARDING)).map(TemplateText::key).collect()
     }
 
+    /// What a mail says in place of the built-in texts: its own `wording` before what is saved in these rows.
+    pub(crate) fn own_texts(&self, mail: &'static MailText, wording: Option<&Wording>, rows: &[Row]) -> OwnTexts {
+        let subject = wording.and_then(Wording::compiled_subject);
+        // Not among the compiled texts that are kept: those are everybody's.
+        let body = wording.and_then(Wording::compiled_body).map(Arc::new);
+        OwnTexts {
+            subject: subject.or_else(|| Self::saved_subject(mail.subject_name, rows)),
+            body: body.or_else(|| self.saved_body(mail.name, rows)),
+        }
+    }
+
     /// The administrator's own body of a mail. The onboarding mail is the page until it has a text of its own (MSG-1).
-    pub(crate) fn mail_body(&self, name: &'static str, rows: &[Row]) -> Option<Arc<Template>> {
+    fn saved_body(&self, name: &'static str, rows: &[Row]) -> Option<Arc<Template>> {
         let saved =
             |name| rows.iter().find(|row| row.key == TemplateText::key(name)).map(|row| self.compiled(name, row));
         match saved(name) {
@@ -70,7 +90,7 @@ impl Service {
     }
 
     /// The administrator's own subject of a mail.
-    pub(crate) fn saved_subject(name: &str, rows: &[Row]) -> Option<Subject> {
+    fn saved_subject(name: &str, rows: &[Row]) -> Option<Subject> {
         let row = rows.iter().find(|row| row.key == TemplateText::key(name))?;
         let stored = Stored::<TemplateText>::read(row).inspect_err(|error| {
             tracing::error!(%error, template = name, "a saved subject cannot be read; the built-in one is used");
@@ -105,6 +125,20 @@ impl Service {
 
     fn known_texts(&self) -> MutexGuard<'_, KnownTexts> {
         self.0.texts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// It was compiled when it was written down. Should it not be any more, the operator hears, and the saved texts are used:
+/// no text holds anybody up.
+impl Wording {
+    fn compiled_subject(&self) -> Option<Subject> {
+        let compiled = Subject::compile(self.subject.as_ref()?);
+        compiled.inspect_err(|error| tracing::error!(%error, "an invitation's own subject does not compile")).ok()
+    }
+
+    fn compiled_body(&self) -> Option<Template> {
+        let compiled = Template::compile(self.body.as_ref()?);
+        compiled.inspect_err(|error| tracing::error!(%error, "an invitation's own text does not compile")).ok()
     }
 }
 

@@ -268,7 +268,7 @@ pub(crate) fn new_user(username: &str) -> NewUser {
 }
 
 pub(crate) fn manual(purpose: Purpose) -> StartEnrollment {
-    StartEnrollment { purpose, delivery: Delivery::Manual, email: None, validity: None }
+    StartEnrollment { purpose, delivery: Delivery::Manual, email: None, validity: None, wording: None }
 }
 
 pub(crate) fn groups(names: &[&str]) -> BTreeSet<GroupName> {

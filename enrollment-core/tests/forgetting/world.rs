@@ -235,7 +235,7 @@ pub(crate) fn new_user(username: &str) -> NewUser {
 }
 
 pub(crate) fn manual(purpose: Purpose) -> StartEnrollment {
-    StartEnrollment { purpose, delivery: Delivery::Manual, email: None, validity: None }
+    StartEnrollment { purpose, delivery: Delivery::Manual, email: None, validity: None, wording: None }
 }
 
 /// By mail, to this address or the one on file.

@@ -40,7 +40,8 @@ async fn every_change_of_a_whole_journey_is_audited() {
     let origin = Origin::default();
     let home = add(&bed, new("Home")).await.id;
     change_settings(&bed, 1).await;
-    let start = |purpose| StartEnrollment { purpose, delivery: Delivery::Manual, email: None, validity: None };
+    let start =
+        |purpose| StartEnrollment { purpose, delivery: Delivery::Manual, email: None, validity: None, wording: None };
     let (user, _) = administrator.create_user(&owner(), anna(start(Purpose::Onboarding))).await.expect("a user");
     let restarted = administrator.start(&owner(), user.id, start(Purpose::Onboarding)).await.expect("restarted");
     let issued = administrator.rotate(&owner(), restarted.id).await.expect("rotated");
@@ -78,8 +79,13 @@ async fn every_change_of_a_whole_journey_is_audited() {
 async fn a_lost_answer_with_a_key_made_here_can_be_asked_for_again() {
     let bed = Bed::with(Policy { server_made_keys: true, ..Policy::standard() });
     add(&bed, new("Home")).await;
-    let start =
-        StartEnrollment { purpose: Purpose::Onboarding, delivery: Delivery::Manual, email: None, validity: None };
+    let start = StartEnrollment {
+        purpose: Purpose::Onboarding,
+        delivery: Delivery::Manual,
+        email: None,
+        validity: None,
+        wording: None,
+    };
     let (_, issued) = bed.service.administrator().create_user(&owner(), anna(start)).await.expect("a user");
     let begin = BeginRequest { token: issued.expect("an invitation").token, nonce: None, resume: None };
     let named = |name: &str| DeviceRequest { name: name.parse().expect("a name"), key: DeviceKey::MakeHere };
@@ -102,8 +108,13 @@ async fn a_device_can_be_replaced_where_it_took_the_last_address() {
     let bed = Bed::new();
     let pools = vec!["10.9.0.0/30".parse().expect("a pool of one")];
     add(&bed, NewLocation { pools, ..new("Home") }).await;
-    let start =
-        StartEnrollment { purpose: Purpose::Onboarding, delivery: Delivery::Manual, email: None, validity: None };
+    let start = StartEnrollment {
+        purpose: Purpose::Onboarding,
+        delivery: Delivery::Manual,
+        email: None,
+        validity: None,
+        wording: None,
+    };
     let (_, issued) = bed.service.administrator().create_user(&owner(), anna(start)).await.expect("a user");
     let begin = BeginRequest { token: issued.expect("an invitation").token, nonce: None, resume: None };
     let session = bed.service.enrollee().begin(&begin, Origin::default()).await.expect("begun").session;
@@ -120,8 +131,13 @@ async fn a_device_can_be_replaced_where_it_took_the_last_address() {
 async fn the_private_half_of_a_device_made_here_is_in_no_row() {
     let bed = Bed::with(Policy { server_made_keys: true, ..Policy::standard() });
     add(&bed, new("Home")).await;
-    let start =
-        StartEnrollment { purpose: Purpose::Onboarding, delivery: Delivery::Manual, email: None, validity: None };
+    let start = StartEnrollment {
+        purpose: Purpose::Onboarding,
+        delivery: Delivery::Manual,
+        email: None,
+        validity: None,
+        wording: None,
+    };
     let (user, issued) = bed.service.administrator().create_user(&owner(), anna(start)).await.expect("a user");
     let begin = BeginRequest { token: issued.expect("an invitation").token, nonce: None, resume: None };
     let session = bed.service.enrollee().begin(&begin, Origin::default()).await.expect("begun").session;

@@ -115,7 +115,8 @@ impl Bench {
     /// A user with an invitation.
     pub(crate) async fn invited(&self, username: &str, delivery: Delivery) -> Issued {
         let user = self.user(username).await;
-        let start = StartEnrollment { purpose: Purpose::Onboarding, delivery, email: None, validity: None };
+        let start =
+            StartEnrollment { purpose: Purpose::Onboarding, delivery, email: None, validity: None, wording: None };
         self.admin().start(&CLI, user.id, start).await.unwrap()
     }
 

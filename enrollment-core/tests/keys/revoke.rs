@@ -161,5 +161,5 @@ async fn a_link_of_a_revoked_key_is_not_resent() {
     let issued = bench.invited("alice", Delivery::Manual).await;
     bench.rotate().await;
     bench.revoke(stolen).await;
-    assert_eq!(code(bench.admin().resend(&CLI, issued.id).await), "token_revoked");
+    assert_eq!(code(bench.admin().resend(&CLI, issued.id, None).await), "token_revoked");
 }

@@ -109,8 +109,13 @@ async fn a_key_that_was_prepared_is_unknown_nowhere() {
     }
     // What it makes itself is the old key's, and everybody knows that one.
     let carol = bench.user("carol").await;
-    let start =
-        StartEnrollment { purpose: Purpose::Onboarding, delivery: Delivery::Manual, email: None, validity: None };
+    let start = StartEnrollment {
+        purpose: Purpose::Onboarding,
+        delivery: Delivery::Manual,
+        email: None,
+        validity: None,
+        wording: None,
+    };
     let issued = lags.service.administrator().start(&CLI, carol.id, start).await.unwrap();
     bench.begin(&issued.token).await;
     assert!(lags.unknown.lock().unwrap().is_empty());

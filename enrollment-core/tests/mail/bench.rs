@@ -16,7 +16,7 @@ use enrollment_core::port::{Channel, Clock, Recipient, Scan, Store};
 use enrollment_core::record::{IndexName, Record, RowKey, Stored};
 use enrollment_core::secret::{Argon2Params, HashingOptions, KeyRing, Password, SessionSecret, Token};
 use enrollment_core::service::administrator::{
-    Administrator, Delivery, Issued, NewUser, StartEnrollment, UserPatch, UserView,
+    Administrator, Delivery, Issued, NewUser, StartEnrollment, UserPatch, UserView, Wording,
 };
 use enrollment_core::service::enrollee::{BeginRequest, DeviceKey, DeviceRequest};
 use enrollment_core::service::{Failure, Instance, Origin, Principal, Service, ServiceBuilder};
@@ -256,7 +256,7 @@ pub(crate) fn new_user(username: &str) -> NewUser {
 }
 
 pub(crate) fn manual(purpose: Purpose) -> StartEnrollment {
-    StartEnrollment { purpose, delivery: Delivery::Manual, email: None, validity: None }
+    StartEnrollment { purpose, delivery: Delivery::Manual, email: None, validity: None, wording: None }
 }
 
 /// To the address on file.
@@ -267,6 +267,17 @@ pub(crate) fn mailed(purpose: Purpose) -> StartEnrollment {
 /// To this address.
 pub(crate) fn mailed_to(purpose: Purpose, address: &str) -> StartEnrollment {
     StartEnrollment { email: Some(email(address)), ..mailed(purpose) }
+}
+
+/// To the address on file, in these words.
+pub(crate) fn worded(purpose: Purpose, wording: Wording) -> StartEnrollment {
+    StartEnrollment { wording: Some(wording), ..mailed(purpose) }
+}
+
+/// Words for one invitation; an empty one stays as it is saved.
+pub(crate) fn wording(subject: &str, body: &str) -> Wording {
+    let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    Wording { subject: given(subject), body: given(body) }
 }
 
 pub(crate) fn email(text: &str) -> Email {

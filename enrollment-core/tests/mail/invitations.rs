@@ -1,14 +1,19 @@
 //! Invitations by mail.
 
-use enrollment_core::domain::enrollment::Purpose;
+use enrollment_core::domain::enrollment::{Enrollment, Purpose};
 use enrollment_core::domain::mail::MailState;
+use enrollment_core::domain::rejection::Rejection;
+use enrollment_core::domain::role::Role;
 use enrollment_core::domain::settings::FrontEnd;
 use enrollment_core::port::Clock;
 use enrollment_core::record::IndexName;
-use enrollment_core::service::administrator::{Delivery, NewUser, SettingsPatch, StartEnrollment, UserPatch};
+use enrollment_core::service::Failure;
+use enrollment_core::service::administrator::{
+    Delivery, NewUser, PageRequest, SettingsPatch, StartEnrollment, UserPatch,
+};
 use enrollment_core::time::Span;
 
-use crate::bench::{Bench, CLI, URL, code, mailed, mailed_to, manual, new_user};
+use crate::bench::{Bench, CLI, URL, code, mailed, mailed_to, manual, new_user, worded, wording};
 
 /// INV-2, MSG-5: the link of the mail is the one that the token opens, with the validity in force.
 #[tokio::test]
@@ -75,12 +80,7 @@ async fn delivery_by_mail_without_an_address_creates_nothing_and_works_once_ther
         assert_eq!(refused.map(drop).map_err(code), Err("no_email_address"));
     }
     assert!(bench.mails().await.is_empty());
-    assert!(
-        bench
-            .all::<enrollment_core::domain::enrollment::Enrollment>(IndexName::EnrollmentsByCreated, "open")
-            .await
-            .is_empty()
-    );
+    assert!(bench.all::<Enrollment>(IndexName::EnrollmentsByCreated, "open").await.is_empty());
     bench.readdress(alice.id, Some("alice@example.com")).await;
     bench.start(&CLI, alice.id, mailed(Purpose::Onboarding)).await.unwrap();
     bench.send().await;
@@ -154,7 +154,7 @@ async fn a_link_queued_under_a_retired_key_is_sent_and_one_under_a_revoked_key_i
     assert!(bench.inbox("alice@example.com")[0].text.contains(issued.url.expose()), "the same link");
     bench.clock.advance(Span::minutes(1).duration());
 
-    bench.admin().resend(&CLI, issued.id).await.unwrap();
+    bench.admin().resend(&CLI, issued.id, None).await.unwrap();
     let mut ring = enrollment_core::secret::KeyRing::from_text(&text).unwrap();
     ring.revoke(&old).unwrap();
     worker(bench.with_ring(&std::sync::Arc::new(ring))).run_once().await.unwrap();
@@ -204,4 +204,121 @@ async fn texts_of_an_administrators_own_are_those_at_sending() {
         assert!(mail.text.contains(part), "{part}: {}", mail.text);
     }
     assert!(mail.html.unwrap().contains("<em>shop</em>"));
+}
+
+/// MSG-6: own words for one mail; the header, the link and its validity stay, and everybody else's mail too.
+#[tokio::test]
+async fn own_words_for_one_invitation_come_with_header_link_and_validity() {
+    let bench = Bench::new();
+    bench.admin().save_template(&CLI, "invitation", "The saved text.").await.unwrap();
+    let (alice, bob, carol) = (bench.user("alice").await, bench.user("bob").await, bench.user("carol").await);
+    let own = wording("See you Monday, {{ first_name }}", "Bring your *badge*, {{ username }}.");
+    let issued = bench.start(&CLI, alice.id, worded(Purpose::Onboarding, own)).await.unwrap();
+    bench.send().await;
+    let mail = bench.inbox("alice@example.com").remove(0);
+    assert_eq!(mail.subject, "See you Monday, Alex");
+    let parts = ["This is an automated message", "Bring your badge, alice.", issued.url.expose(), "valid for 24 hours"];
+    let places: Vec<usize> = parts.iter().map(|part| mail.text.find(part).expect(part)).collect();
+    assert!(places.is_sorted(), "{}", mail.text);
+    assert!(mail.html.unwrap().contains("<em>badge</em>"));
+    assert!(!mail.text.contains("The saved text."), "{}", mail.text);
+
+    let subject_alone = worded(Purpose::Onboarding, wording("Another subject", ""));
+    bench.start(&CLI, bob.id, subject_alone).await.unwrap();
+    bench.start(&CLI, carol.id, mailed(Purpose::Onboarding)).await.unwrap();
+    bench.send().await;
+    let (bobs, carols) = (bench.inbox("bob@example.com").remove(0), bench.inbox("carol@example.com").remove(0));
+    assert_eq!((bobs.subject.as_str(), carols.subject.as_str()), ("Another subject", "Your invitation to the VPN"));
+    for mail in [bobs, carols] {
+        assert!(mail.text.contains("The saved text."), "{}", mail.text);
+    }
+}
+
+/// MSG-6, MSG-3: held to what a saved text is held to; nothing is created.
+#[tokio::test]
+async fn words_that_do_not_render_are_refused_with_the_line_and_create_nothing() {
+    let bench = Bench::new();
+    let alice = bench.user("alice").await;
+    let refused = async |start: StartEnrollment| {
+        let new = NewUser { enrollment: Some(start.clone()), ..new_user("bob") };
+        let created = bench.admin().create_user(&CLI, new).await.map(drop);
+        let started = bench.start(&CLI, alice.id, start).await.map(drop);
+        [created, started].map(|answer| match answer {
+            Err(Failure::Rejected(rejection)) => rejection,
+            other => panic!("{other:?}"),
+        })
+    };
+    let template = |line, message: &str| Rejection::InvalidTemplate { line, message: message.to_owned() };
+    for (own, wrong) in [
+        (
+            wording("", "Dear\n{{ frist_name }}"),
+            template(2, "body: there is no tag `frist_name`; did you mean `first_name`?"),
+        ),
+        (
+            wording("{{ frist_name }}", "Dear"),
+            template(1, "subject: there is no tag `frist_name`; did you mean `first_name`?"),
+        ),
+        (wording("two\nlines", ""), template(1, "subject: a subject is one line")),
+        (wording(&"x".repeat(1025), ""), template(1, "subject: a subject has at most 1024 bytes; this one has 1025")),
+        (
+            wording("", &"x".repeat(64 * 1024 + 1)),
+            template(1, "body: a text has at most 65536 bytes; this one has 65537"),
+        ),
+    ] {
+        for rejection in refused(worded(Purpose::Onboarding, own)).await {
+            assert_eq!(rejection, wrong);
+        }
+    }
+    for (own, named) in [(wording("Hello", "You"), "subject"), (wording("", "You"), "body")] {
+        for rejection in refused(StartEnrollment { wording: Some(own), ..manual(Purpose::Onboarding) }).await {
+            assert!(matches!(rejection, Rejection::InvalidField { field, .. } if field == named), "{rejection:?}");
+        }
+    }
+    assert!(bench.mails().await.is_empty());
+    assert!(bench.all::<Enrollment>(IndexName::EnrollmentsByCreated, "open").await.is_empty());
+    assert_eq!(bench.admin().users(&CLI, None, &PageRequest::default()).await.unwrap().items.len(), 1, "no bob");
+}
+
+/// MSG-6, MSG-2: what a tag stands for is never markup, whoever wrote the text around it.
+#[tokio::test]
+async fn values_in_own_words_stay_inert() {
+    let bench = Bench::new();
+    let hostile = "**[x](https://evil.example)**<img src=x>";
+    let new = NewUser {
+        first_name: hostile.parse().unwrap(),
+        enrollment: Some(worded(Purpose::Onboarding, wording("For {{ first_name }}", "Dear {{ first_name }}"))),
+        ..new_user("alice")
+    };
+    bench.admin().create_user(&CLI, new).await.unwrap();
+    bench.send().await;
+    let mail = bench.inbox("alice@example.com").remove(0);
+    assert_eq!(mail.subject, format!("For {hostile}"));
+    assert!(mail.text.contains(&format!("Dear {hostile}")), "{}", mail.text);
+    let html = mail.html.unwrap();
+    for markup in ["<img", "<strong>x", "href=\"https://evil.example"] {
+        assert!(!html.contains(markup), "{markup}: {html}");
+    }
+}
+
+/// MSG-6, ADM-7: who only sends, sends what others wrote.
+#[tokio::test]
+async fn the_help_desk_chooses_no_words() {
+    let bench = Bench::new();
+    let (_, help) = bench.administrator("helen", Role::HelpDesk).await;
+    let (_, manager) = bench.administrator("max", Role::UserManager).await;
+    let allowed = SettingsPatch { help_desk_may_send: Some(true), ..SettingsPatch::default() };
+    bench.admin().change_settings(&CLI, allowed).await.unwrap();
+    let alice = bench.user("alice").await;
+    let start = worded(Purpose::Onboarding, wording("Mine", ""));
+    assert_eq!(bench.start(&help, alice.id, start.clone()).await.map(drop).map_err(code), Err("forbidden"));
+    let issued = bench.start(&manager, alice.id, start).await.unwrap();
+    bench.send().await;
+    let refused = bench.admin().resend(&help, issued.id, Some(wording("Mine", ""))).await;
+    assert_eq!(refused.map_err(code), Err("forbidden"));
+    let refused = bench.admin().resend(&help, issued.id, Some(wording("", ""))).await;
+    assert_eq!(refused.map_err(code), Err("forbidden"), "nor do they take another's away");
+    bench.admin().resend(&help, issued.id, None).await.unwrap();
+    bench.send().await;
+    let subjects: Vec<String> = bench.inbox("alice@example.com").into_iter().map(|mail| mail.subject).collect();
+    assert_eq!(subjects, ["Mine", "Mine"], "what the manager wrote");
 }

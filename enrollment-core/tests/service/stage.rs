@@ -179,7 +179,7 @@ pub(crate) fn user(username: &str) -> NewUser {
 }
 
 pub(crate) fn start(purpose: Purpose) -> StartEnrollment {
-    StartEnrollment { purpose, delivery: Delivery::Manual, email: None, validity: None }
+    StartEnrollment { purpose, delivery: Delivery::Manual, email: None, validity: None, wording: None }
 }
 
 pub(crate) fn password(text: &str) -> Password {

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::issue::Minted;
 use super::resend::sent_again;
-use super::{Administrator, Delivery, Issued, StartEnrollment, doer};
+use super::wording::demand_wording;
+use super::{Administrator, Delivery, Issued, StartEnrollment, Wording, doer};
 use crate::domain::audit::Actor;
 use crate::domain::command::{Command, Decision, Rotation};
 use crate::domain::contact::Email;
@@ -34,7 +35,8 @@ impl Administrator<'_> {
     /// # Errors
     /// [`Rejection::UserDisabled`], [`Rejection::AlreadyEnrolled`], [`Rejection::NotEnrolled`],
     /// [`Rejection::NoLocation`], [`Rejection::FactorNotApplicable`], [`Rejection::OutOfRange`],
-    /// [`Rejection::MailNotConfigured`], [`Rejection::NoEmailAddress`]; nothing is created.
+    /// [`Rejection::MailNotConfigured`], [`Rejection::NoEmailAddress`], [`Rejection::InvalidTemplate`] with line and
+    /// suggestion; nothing is created.
     pub fn start<'a>(&'a self, by: &'a Principal, user: UserId, start: StartEnrollment) -> Answer<'a, Issued> {
         Box::pin(async move {
             let about = RowKey::new(Kind::User, user.uuid());
@@ -48,16 +50,25 @@ impl Administrator<'_> {
     /// # Errors
     /// When it is completed or closed; [`Rejection::InvalidField`] after 100 tokens.
     pub fn rotate<'a>(&'a self, by: &'a Principal, id: EnrollmentId) -> Answer<'a, Issued> {
-        Box::pin(async move { self.audited(by, "rotate_enrollment", key(id), self.rotate_now(by, id, false)).await })
+        Box::pin(
+            async move { self.audited(by, "rotate_enrollment", key(id), self.rotate_now(by, id, false, None)).await },
+        )
     }
 
     /// The same, with the new link sent by mail too. It is shown as well, unless the enrollment was started with delivery
-    /// by mail alone.
+    /// by mail alone. `wording` as with [`Administrator::resend`].
     ///
     /// # Errors
     /// Those of [`Administrator::rotate`] and [`Administrator::resend`].
-    pub fn rotate_and_send<'a>(&'a self, by: &'a Principal, id: EnrollmentId) -> Answer<'a, Issued> {
-        Box::pin(async move { self.audited(by, "rotate_enrollment", key(id), self.rotate_now(by, id, true)).await })
+    pub fn rotate_and_send<'a>(
+        &'a self,
+        by: &'a Principal,
+        id: EnrollmentId,
+        wording: Option<Wording>,
+    ) -> Answer<'a, Issued> {
+        Box::pin(async move {
+            self.audited(by, "rotate_enrollment", key(id), self.rotate_now(by, id, true, wording.as_ref())).await
+        })
     }
 
     /// Ends an enrollment: its token is dead at once, the user stays and can be sent a new one (ADM-5). Revoking what
@@ -72,6 +83,7 @@ impl Administrator<'_> {
     async fn try_start(&self, by: &Principal, user: UserId, start: &StartEnrollment) -> Result<Issued, Failure> {
         demand_permission(by, Some(user), start)?;
         self.demand_validity(start)?;
+        demand_wording(by, start.wording.as_ref(), start.delivery)?;
         for _ in 0..TURNS {
             let world = self.service.world_of(user, by.user, &[]).await?.ok_or(Rejection::NotFound { what: "user" })?;
             by.demand_rank(world.user.record.role)?;
@@ -150,8 +162,14 @@ impl Administrator<'_> {
         self.service.post(draft, post)
     }
 
-    async fn rotate_now(&self, by: &Principal, id: EnrollmentId, send: bool) -> Result<Issued, Failure> {
-        let issued = self.try_rotate(by, id, send, |_| true).await?;
+    async fn rotate_now(
+        &self,
+        by: &Principal,
+        id: EnrollmentId,
+        send: bool,
+        wording: Option<&Wording>,
+    ) -> Result<Issued, Failure> {
+        let issued = self.try_rotate(by, id, send, wording, |_| true).await?;
         issued.ok_or_else(|| Failure::Broken("a rotation that nobody wanted".into()))
     }
 
@@ -161,9 +179,11 @@ impl Administrator<'_> {
         by: &Principal,
         id: EnrollmentId,
         send: bool,
+        wording: Option<&Wording>,
         wanted: impl Fn(&Enrollment) -> bool + Send + Sync,
     ) -> Result<Option<Issued>, Failure> {
         by.demand(Permission::StartEnrollment)?;
+        demand_wording(by, wording, Delivery::Email)?;
         for _ in 0..TURNS {
             let (stored, world) = self.enrollment_of(by, id).await?;
             let enrollment = &stored.record;
@@ -184,7 +204,7 @@ impl Administrator<'_> {
             if send {
                 let to = self.resend_address(by, enrollment, &world.user.record, &world.settings)?;
                 let mail = OutboxId::new(draft.now, self.service.entropy());
-                changed.next.sending = sent_again(enrollment, mail);
+                changed.next.sending = sent_again(enrollment, mail, wording);
                 self.post_invitation(&mut draft, &changed.next, mail, to)?;
             }
             let issued = self.issued(&world.settings, &changed.next, token);

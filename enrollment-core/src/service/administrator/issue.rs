@@ -5,7 +5,7 @@ use crate::domain::command::{Changed, Command, Decision};
 use crate::domain::contact::Email;
 use crate::domain::enrollment::{Closure, Enrollment, Phase, Purpose, Terms};
 use crate::domain::event::Event;
-use crate::domain::mail::{Addressee, Delivery, Letter, Sending};
+use crate::domain::mail::{Addressee, Delivery, Letter, Sending, Wording};
 use crate::domain::rejection::Rejection;
 use crate::domain::settings::{FrontEnd, Settings};
 use crate::domain::user::User;
@@ -29,6 +29,8 @@ pub struct StartEnrollment {
     pub email: Option<Email>,
     /// How long the token is valid, inside the policy's bounds; `None`: as the settings say (INV-8).
     pub validity: Option<Span>,
+    /// What its mails say in place of the saved texts (MSG-6). Only where something is mailed.
+    pub wording: Option<Wording>,
 }
 
 /// An issued invitation, for personal hand-over: the only time its token is shown (INV-2).
@@ -122,7 +124,12 @@ impl Administrator<'_> {
             email_codes: 0,
             takeovers: 0,
             last_refusal: None,
-            sending: Sending { delivery: start.delivery, address: start.email.clone(), mail },
+            sending: Sending {
+                delivery: start.delivery,
+                address: start.email.clone(),
+                mail,
+                wording: start.wording.clone().filter(|wording| !wording.is_empty()),
+            },
             phase: Phase::Invited,
         };
         if let Some(mail) = mail {

@@ -136,7 +136,7 @@ impl Administrator<'_> {
 
     /// `None`: somebody else has renewed it meanwhile.
     async fn renew(&self, by: &Principal, enrollment: &Enrollment) -> Result<Option<Renewed>, Failure> {
-        match self.try_rotate(by, enrollment.id, true, |enrollment| self.has_dead_link(enrollment)).await {
+        match self.try_rotate(by, enrollment.id, true, None, |enrollment| self.has_dead_link(enrollment)).await {
             Ok(None) => Ok(None),
             Ok(Some(issued)) => Ok(issued.mail.map(Renewed::Sent)),
             Err(Failure::Rejected(rejection)) => Ok(Some(Renewed::Refused(rejection.code()))),

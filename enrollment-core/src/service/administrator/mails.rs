@@ -159,11 +159,7 @@ impl Administrator<'_> {
                     return Ok(stored.record.into());
                 }
                 let mut draft = Draft::new(self.service.now());
-                let state = MailState::Obsolete { why: "dropped by an administrator".to_owned(), at: draft.now };
-                let next = Mail { state, ..stored.record.clone() };
-                draft.ops.push(stored.put(&next));
-                let event = Event::MailObsolete { letter: next.letter.as_str().to_owned() };
-                self.service.audit(&mut draft, doer(by), stored.key(), stored.version, event);
+                let next = self.withdraw_mail(&mut draft, by, &stored, "dropped by an administrator");
                 if let Written::Applied = self.service.write(draft).await? {
                     return Ok(next.into());
                 }
@@ -171,6 +167,16 @@ impl Administrator<'_> {
             Err(Failure::Busy)
         })
         .await
+    }
+
+    /// Adds to a draft that a mail is no longer wanted. A worker who has it in hand may still send it, and then says so.
+    pub(super) fn withdraw_mail(&self, draft: &mut Draft, by: &Principal, stored: &Stored<Mail>, why: &str) -> Mail {
+        let state = MailState::Obsolete { why: why.to_owned(), at: draft.now };
+        let next = Mail { state, ..stored.record.clone() };
+        draft.ops.push(stored.put(&next));
+        let event = Event::MailObsolete { letter: next.letter.as_str().to_owned() };
+        self.service.audit(draft, doer(by), stored.key(), stored.version, event);
+        next
     }
 
     /// Queues a mail that says no more than that mail works: to `address`, or to the one on file of whoever asks. What

@@ -23,6 +23,7 @@ mod resend;
 mod settings;
 mod templates;
 mod users;
+mod wording;
 
 pub use api_keys::{ApiKeyView, NewApiKey};
 pub use audit::{AuditExport, AuditPage, AuditQuery};
@@ -45,7 +46,7 @@ pub use users::{NewUser, UserView};
 pub use super::Link;
 use super::turn::{Doer, INSTANCE};
 use super::{Failure, Principal, Service};
-pub use crate::domain::mail::Delivery;
+pub use crate::domain::mail::{Delivery, Wording};
 use crate::domain::rejection::Rejection;
 use crate::record::{RowKey, Version};
 

@@ -24,8 +24,13 @@ pub struct FirstOwner {
 
 const DEFAULT_USERNAME: &str = "owner";
 
-const ONBOARDING: StartEnrollment =
-    StartEnrollment { purpose: Purpose::Onboarding, delivery: Delivery::Manual, email: None, validity: None };
+const ONBOARDING: StartEnrollment = StartEnrollment {
+    purpose: Purpose::Onboarding,
+    delivery: Delivery::Manual,
+    email: None,
+    validity: None,
+    wording: None,
+};
 
 impl Administrator<'_> {
     /// The invitation of the first Owner: the same as long as it opens something, a new one after that, and `None` once

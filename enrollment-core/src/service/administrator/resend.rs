@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::enrollments::{demand_sending, key};
-use super::{Administrator, doer};
+use super::wording::demand_wording;
+use super::{Administrator, Wording, doer};
 use crate::domain::contact::Email;
 use crate::domain::enrollment::{Enrollment, Purpose};
 use crate::domain::event::Event;
@@ -50,11 +51,18 @@ impl Administrator<'_> {
     /// Sends an open invitation by mail: the same link with the same expiry, to the address in force when it is sent.
     /// While an earlier mail with this link waits in the queue, that one is the answer, and no second is sent.
     ///
+    /// `wording` takes the place of what the invitation's mails have said so far, subject and body both, and stays; with
+    /// [`Wording::default`] the saved texts are in force again. With `None` nothing changes. A mail that waits and would
+    /// say something else is withdrawn in the same change.
+    ///
     /// # Errors
+    /// [`Rejection::InvalidTemplate`] with line and suggestion;
     /// [`Rejection::MailNotConfigured`], [`Rejection::NoEmailAddress`]; what became of the token, when it opens nothing;
     /// [`Rejection::Forbidden`], [`Rejection::Outranked`], [`Rejection::NotFound`].
-    pub fn resend<'a>(&'a self, by: &'a Principal, id: EnrollmentId) -> Answer<'a, Resent> {
-        Box::pin(async move { self.audited(by, "resend_enrollment", key(id), self.try_resend(by, id)).await })
+    pub fn resend<'a>(&'a self, by: &'a Principal, id: EnrollmentId, wording: Option<Wording>) -> Answer<'a, Resent> {
+        Box::pin(async move {
+            self.audited(by, "resend_enrollment", key(id), self.try_resend(by, id, wording.as_ref())).await
+        })
     }
 
     /// Sends every invitation again that could still be redeemed. Those whose mail still waits are not sent twice, so
@@ -81,7 +89,7 @@ impl Administrator<'_> {
             let page = self.service.store().scan(&scan).await?;
             for row in &page.rows {
                 let id = Stored::<Enrollment>::read(row)?.record.id;
-                match self.try_resend(by, id).await {
+                match self.try_resend(by, id, None).await {
                     Ok(_) => all.sent += 1,
                     Err(Failure::Rejected(rejection)) => *all.skipped.entry(rejection.code()).or_default() += 1,
                     Err(failure) => return Err(failure),
@@ -94,8 +102,9 @@ impl Administrator<'_> {
         }
     }
 
-    async fn try_resend(&self, by: &Principal, id: EnrollmentId) -> Result<Resent, Failure> {
+    async fn try_resend(&self, by: &Principal, id: EnrollmentId, wording: Option<&Wording>) -> Result<Resent, Failure> {
         by.demand(Permission::SendEnrollment)?;
+        demand_wording(by, wording, Delivery::Email)?;
         for _ in 0..TURNS {
             let (stored, world) = self.enrollment_of(by, id).await?;
             let to = self.resend_address(by, &stored.record, &world.user.record, &world.settings)?;
@@ -107,11 +116,14 @@ impl Administrator<'_> {
             if !stored.record.may_begin(draft.now) {
                 return Err(Rejection::SessionsExhausted.into());
             }
-            if let Some(mail) = self.waiting_mail(&stored.record).await? {
-                return Ok(resent(&stored.record, mail));
-            }
             let mail = OutboxId::new(draft.now, self.service.entropy());
-            let next = Enrollment { sending: sent_again(&stored.record, mail), ..stored.record.clone() };
+            let next = Enrollment { sending: sent_again(&stored.record, mail, wording), ..stored.record.clone() };
+            if let Some(waiting) = self.waiting_mail(&stored.record).await? {
+                if next.sending.wording == stored.record.sending.wording {
+                    return Ok(resent(&stored.record, waiting.record.id));
+                }
+                self.withdraw_mail(&mut draft, by, &waiting, "it was sent again in other words");
+            }
             draft.ops.push(stored.put(&next));
             // The address must still be there, or the mail would go nowhere.
             draft.ops.push(world.user.check());
@@ -147,24 +159,25 @@ impl Administrator<'_> {
     }
 
     /// The mail with this very link that has not left yet.
-    async fn waiting_mail(&self, enrollment: &Enrollment) -> Result<Option<OutboxId>, Failure> {
+    async fn waiting_mail(&self, enrollment: &Enrollment) -> Result<Option<Stored<Mail>>, Failure> {
         let Some(mail) = enrollment.sending.mail else { return Ok(None) };
         let stored = self.service.read::<Mail>(mail.uuid()).await?;
         let generation = enrollment.generation;
         let waits =
             |mail: &Mail| mail.state.standing() == MailStanding::Queue && mail.letter.generation() == Some(generation);
-        Ok(stored.is_some_and(|stored| waits(&stored.record)).then_some(mail))
+        Ok(stored.filter(|stored| waits(&stored.record)))
     }
 }
 
-/// How the link gets to its person, once it was sent by this mail as well.
-pub(super) fn sent_again(enrollment: &Enrollment, mail: OutboxId) -> Sending {
-    let Sending { delivery, address, .. } = &enrollment.sending;
+/// How the link gets to its person, once it was sent by this mail as well, and what its mails say from now on.
+pub(super) fn sent_again(enrollment: &Enrollment, mail: OutboxId, wording: Option<&Wording>) -> Sending {
+    let Sending { delivery, address, mail: _, wording: kept } = &enrollment.sending;
     let delivery = match delivery {
         Delivery::Manual | Delivery::Both => Delivery::Both,
         Delivery::Email => Delivery::Email,
     };
-    Sending { delivery, address: address.clone(), mail: Some(mail) }
+    let wording = wording.or(kept.as_ref()).filter(|wording| !wording.is_empty()).cloned();
+    Sending { delivery, address: address.clone(), mail: Some(mail), wording }
 }
 
 const fn resent(enrollment: &Enrollment, mail: OutboxId) -> Resent {

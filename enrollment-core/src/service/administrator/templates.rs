@@ -8,7 +8,7 @@ use crate::record::{Stored, TemplateText, Version, new_row};
 use crate::service::texts::{BuiltIn, built_in};
 use crate::service::turn::{Draft, INSTANCE, TURNS, Written};
 use crate::service::{Answer, Failure, Principal};
-use crate::template::{Rendered, Subject, Tags, Template};
+use crate::template::{Rendered, Subject, Tags, Template, TemplateError};
 
 /// A text as it is in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -173,7 +173,11 @@ impl Compiled {
         } else {
             Template::compile(source).map(Self::Text)
         };
-        compiled
-            .map_err(|error| Rejection::InvalidTemplate { line: error.line().unwrap_or(1), message: error.message() })
+        compiled.map_err(|error| invalid(&error, error.message()))
     }
+}
+
+/// The refusal of a text, where it is wrong.
+pub(super) fn invalid(error: &TemplateError, message: String) -> Rejection {
+    Rejection::InvalidTemplate { line: error.line().unwrap_or(1), message }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::enrollments::{demand_permission, demand_startable};
 use super::listing::{self, Listing, PageRequest};
 use super::owners::concerns_owners;
+use super::wording::demand_wording;
 use super::{Administrator, Issued, StartEnrollment, doer};
 use crate::domain::contact::{Email, Phone};
 use crate::domain::event::Event;
@@ -164,6 +165,7 @@ impl Administrator<'_> {
         if let Some(start) = &new.enrollment {
             demand_permission(by, None, start)?;
             self.demand_validity(start)?;
+            demand_wording(by, start.wording.as_ref(), start.delivery)?;
         }
         for _ in 0..TURNS {
             let row = self.service.store().get(&[Settings::KEY]).await?.pop().flatten();

@@ -9,9 +9,10 @@ use crate::domain::settings::{FrontEnd, Settings};
 use crate::domain::token_opens;
 use crate::domain::user::User;
 use crate::port::{Message, Recipient};
-use crate::record::{Kind, Row, RowKey, Stored};
+use crate::record::{Kind, RowKey, Stored};
 use crate::service::circumstances::World;
 use crate::service::enrollee::email_code;
+use crate::service::texts::OwnTexts;
 use crate::service::{Failure, Service};
 use crate::template::mail::{Facts, MailContext};
 use crate::template::{Tags, durations};
@@ -65,7 +66,12 @@ impl Service {
             Some(world) => (world.tags(self.instance()), world.settings),
             None => (self.nobody(), self.settings().await?),
         };
-        self.message(mail, to, people, &settings, facts, &rows).map(Prepared::Ready)
+        let wording = match mail.letter {
+            Letter::Invitation { .. } => enrollment.as_ref().and_then(|enrollment| enrollment.sending.wording.as_ref()),
+            _ => None,
+        };
+        let own = self.own_texts(facts.text(), wording, &rows);
+        self.message(mail, to, people, &settings, facts, &own).map(Prepared::Ready)
     }
 
     fn message(
@@ -75,18 +81,16 @@ impl Service {
         people: Tags,
         settings: &Settings,
         facts: Facts,
-        texts: &[Row],
+        own: &OwnTexts,
     ) -> Result<Message, Failure> {
         let text = facts.text();
-        let subject = Self::saved_subject(text.subject_name, texts);
-        let body = self.mail_body(text.name, texts);
         let context = MailContext {
             people,
             organization: settings.organization.to_string(),
             support_contact: settings.support_contact.to_string(),
             facts,
         };
-        let rendered = context.render(subject.as_ref(), body.as_deref());
+        let rendered = context.render(own.subject.as_ref(), own.body.as_deref());
         let (rendered, error) = rendered.map_err(|error| Failure::Broken(error.into()))?;
         if let Some(error) = error {
             tracing::error!(%error, template = text.name, "a text did not render; the built-in one was sent");
