@@ -96,10 +96,7 @@ impl Service {
     /// Moves `link` along the chain as far as it is right.
     async fn examine(&self, link: &mut Link, origin: Option<&Seal>) -> Result<(), Stop> {
         if let Some(origin) = origin {
-            let bytes = link.pruned_bytes(origin.at);
-            if self.ring().verify_audit(&bytes, &origin.signature).is_err() {
-                return Err(AuditProblem::BadSignature { number: origin.last }.into());
-            }
+            self.check_signature(origin, &link.pruned_bytes(origin.at)).await?;
         }
         // Before the head: an honest head is never behind a seal that was read earlier.
         let newest = self.newest_seal().await?;
@@ -159,14 +156,18 @@ impl Service {
         Ok(diagnose(link, found, &later))
     }
 
+    async fn check_seal(&self, seal: &Seal, link: Link) -> Result<(), Stop> {
+        if seal.link() != link {
+            return Err(AuditProblem::BadSignature { number: seal.last }.into());
+        }
+        self.check_signature(seal, &link.signed_bytes(seal.at)).await
+    }
+
     /// A signature by a key that was never in use is as wrong as one of other bytes. By a key that was, and that this
     /// process does not have, it cannot be judged here.
-    async fn check_seal(&self, seal: &Seal, link: Link) -> Result<(), Stop> {
+    async fn check_signature(&self, seal: &Seal, bytes: &[u8]) -> Result<(), Stop> {
         let bad = AuditProblem::BadSignature { number: seal.last };
-        if seal.link() != link {
-            return Err(bad.into());
-        }
-        match self.ring().verify_audit(&link.signed_bytes(seal.at), &seal.signature) {
+        match self.ring().verify_audit(bytes, &seal.signature) {
             Ok(()) => Ok(()),
             Err(error @ KeyError::Missing(key)) => {
                 let book = self.read::<KeyBook>(KeyBook::KEY.id).await?;
