@@ -193,7 +193,8 @@ pub enum Event {
         /// How many.
         count: u64,
     },
-    /// The subject stands at this version. Written when the entry that told so was pruned.
+    /// The subject stands at this version. Written when the entry that told so was pruned; a verification takes it for
+    /// nothing else, and wants a pruned front and no older entry about the same subject.
     VersionKept,
 }
 

@@ -3,6 +3,7 @@
 use super::{Failure, Service};
 use crate::domain::audit::{AuditEntry, Link, Subject};
 use crate::domain::chain::{AuditProblem, diagnose};
+use crate::domain::event::Event;
 use crate::domain::settings::Settings;
 use crate::port::{Direction, Scan, StoreError};
 use crate::record::{IndexName, KeyBook, KeyValue, RecordError, Row, RowKey, Seal, Stored, Version};
@@ -191,6 +192,9 @@ impl Service {
     /// was pruned: then nothing older is left of the same record either.
     async fn follows_its_predecessor(&self, entry: &AuditEntry, pruned: bool) -> Result<(), Stop> {
         let AuditEntry { subject, subject_version: Version(version), event, .. } = entry;
+        if matches!(event, Event::VersionKept) {
+            return self.takes_the_place_of_pruned(entry, pruned).await;
+        }
         if !event.is_change() || !subject.is_counted() || *version <= Version::FIRST.0 {
             return Ok(());
         }
@@ -199,6 +203,17 @@ impl Service {
             return Ok(());
         }
         Err(AuditProblem::MissingEntry { subject: *subject, version: before }.into())
+    }
+
+    /// A version is told of by [`Event::VersionKept`] only when the entry that told of it was pruned: then nothing older
+    /// is left of the same record. Otherwise it stands for a change of which no entry ever told.
+    async fn takes_the_place_of_pruned(&self, kept: &AuditEntry, pruned: bool) -> Result<(), Stop> {
+        let AuditEntry { subject, subject_version: version, .. } = *kept;
+        let before = Version(version.0.saturating_sub(1));
+        if pruned && !self.tells(subject, None, before).await? {
+            return Ok(());
+        }
+        Err(AuditProblem::MissingEntry { subject, version }.into())
     }
 
     /// There is an entry for the version at which every record stands.
