@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use enrollment_core::domain::event::Event;
+use enrollment_core::domain::location::Location;
 use enrollment_core::domain::user::UserStatus;
 use enrollment_core::id::{DeviceId, LocationId, UserId};
 use enrollment_core::service::administrator::{PeerStatus, UserPatch};
@@ -80,6 +81,32 @@ async fn what_a_stalled_worker_put_back_and_did_not_live_to_make_good_is_found()
     let key = public_key(1).to_string();
     let found = Event::StrayPeerFound { public_key: key.clone(), ours: true };
     assert_eq!(strays_told_of(&bench).await, [found, Event::StrayPeerGone { public_key: key }]);
+}
+
+/// Its address is another device's by then.
+#[tokio::test]
+async fn what_comes_back_when_its_address_is_anothers_is_still_known_as_ours() {
+    let bench = Bench::new();
+    let gateway = Arc::new(FakeProvisioner::new());
+    let office = bench.location("office", None).await;
+    let location = bench.record::<Location>(office.uuid()).await.unwrap();
+    // Room for one.
+    let pools = vec!["10.1.0.0/30".parse().unwrap()];
+    bench.commit(vec![location.put(&Location { pools, ..location.record.clone() })]).await;
+    let (_, device) = with_device(&bench, "alice", 1).await;
+    work(&bench.service, &gateway).await;
+    let peer = gateway.peers(office).remove(0);
+    bench.admin().remove_device(&CLI, device).await.unwrap();
+    work(&bench.service, &gateway).await;
+    bench.clock.advance(Span::hours(30).duration());
+    with_device(&bench, "bob", 2).await;
+    work(&bench.service, &gateway).await;
+    let bobs = gateway.peers(office);
+    assert_eq!(bobs[0].addresses, peer.addresses);
+
+    gateway.put_by_hand(office, peer);
+    assert_eq!(start_up(&bench, &gateway).await, 1);
+    assert_eq!(gateway.peers(office), bobs);
 }
 
 #[tokio::test]

@@ -271,7 +271,7 @@ async fn nothing_is_started_for_whom_is_being_erased() {
     world.work().await;
     for standing in ["open", "completed", "closed"] {
         let left: Vec<enrollment_core::domain::enrollment::Enrollment> =
-            world.all(enrollment_core::record::IndexName::EnrollmentsByCreated, standing).await;
+            world.all(IndexName::EnrollmentsByCreated, standing).await;
         assert!(left.is_empty(), "{standing}");
     }
 }

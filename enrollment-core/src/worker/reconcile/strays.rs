@@ -79,17 +79,14 @@ impl Reconciler {
         let rows = self.service.store().get(&addresses.iter().map(row).collect::<Vec<_>>()).await?;
         for row in rows.iter().flatten() {
             let assignment = Stored::<Assignment>::read(row)?.record;
-            match assignment.standing {
-                Standing::RestingUntil(_) if assignment.last_key == Some(Digest::of(key.as_bytes())) => {
-                    return Ok(Whose::WasOurs);
+            if let Standing::Held(by) = assignment.standing {
+                let holder = self.service.read::<Attachment>(by.uuid()).await?.map(|stored| stored.record);
+                if holder.is_some_and(|holder| holder.public_key == *key && not_staged(&holder)) {
+                    return Ok(Whose::Known);
                 }
-                Standing::RestingUntil(_) => {}
-                Standing::Held(by) => {
-                    let holder = self.service.read::<Attachment>(by.uuid()).await?.map(|stored| stored.record);
-                    if holder.is_some_and(|holder| holder.public_key == *key && not_staged(&holder)) {
-                        return Ok(Whose::Known);
-                    }
-                }
+            }
+            if assignment.last_key == Some(Digest::of(key.as_bytes())) {
+                return Ok(Whose::WasOurs);
             }
         }
         Ok(Whose::Strangers)
