@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use enrollment_core::domain::enrollment::Purpose;
 use enrollment_core::domain::event::Event;
 use enrollment_core::domain::location::Location;
 use enrollment_core::domain::user::UserStatus;
 use enrollment_core::id::{DeviceId, LocationId, UserId};
 use enrollment_core::service::administrator::{PeerStatus, UserPatch};
+use enrollment_core::service::enrollee::{DeviceKey, DeviceRequest};
 use enrollment_core::time::Span;
 use enrollment_core::worker::PeerWorker;
 use enrollment_testkit::fake::FakeProvisioner;
@@ -81,6 +83,30 @@ async fn what_a_stalled_worker_put_back_and_did_not_live_to_make_good_is_found()
     let key = public_key(1).to_string();
     let found = Event::StrayPeerFound { public_key: key.clone(), ours: true };
     assert_eq!(strays_told_of(&bench).await, [found, Event::StrayPeerGone { public_key: key }]);
+}
+
+/// Within its lease: the key of a device that is gone becomes another's while the gateway is told to take it out.
+#[tokio::test]
+async fn a_device_that_takes_over_a_key_while_it_is_taken_out_is_put_in_force() {
+    let (bench, gateway, office, _, device) = scene().await;
+    work(&bench.service, &gateway).await;
+    bench.admin().remove_device(&CLI, device).await.unwrap();
+    let dora = bench.user("dora").await.id;
+    bench.mark_enrolled(dora).await;
+    let issued = bench.start(dora, Purpose::Device).await.unwrap();
+    let session = bench.begin(&issued.token).await.unwrap();
+    let (service, real) = (bench.service.clone(), gateway.clone());
+    let rival = async move {
+        let request = DeviceRequest { name: "laptop".parse().unwrap(), key: DeviceKey::Given(public_key(1)) };
+        service.enrollee().set_device(&session, &request, CLI.origin).await.unwrap();
+        work(&service, &real).await;
+    };
+    let raced = Raced::new(&gateway).before_apply(rival);
+    assert_eq!(PeerWorker::new(bench.service.clone(), raced).run_once().await.unwrap(), 1);
+    assert!(gateway.peers(office).is_empty(), "the removal came last");
+    work(&bench.service, &gateway).await;
+    assert_eq!(gateway.peers(office), intended(&bench, office).await);
+    assert_eq!(gateway.peers(office).len(), 1);
 }
 
 /// Its address is another device's by then.
