@@ -14,7 +14,7 @@ use enrollment_core::worker::PeerWorker;
 use enrollment_testkit::fake::FakeProvisioner;
 
 use crate::bench::{Bench, CLI, public_key};
-use crate::gateways::{LATER, Raced, intended, start_up, strays_told_of, with_device, work};
+use crate::gateways::{LATER, Raced, digest_of, intended, start_up, strays_told_of, with_device, work};
 
 fn be(status: UserStatus) -> UserPatch {
     UserPatch { status: Some(status), ..UserPatch::default() }
@@ -80,9 +80,9 @@ async fn what_a_stalled_worker_put_back_and_did_not_live_to_make_good_is_found()
     bench.clock.advance(Span::hours(30).duration());
     assert_eq!(start_up(&bench, &gateway).await, 1);
     assert!(gateway.peers(office).is_empty());
-    let key = public_key(1).to_string();
-    let found = Event::StrayPeerFound { public_key: key.clone(), ours: true };
-    assert_eq!(strays_told_of(&bench).await, [found, Event::StrayPeerGone { public_key: key }]);
+    let key_digest = digest_of(1);
+    let found = Event::StrayPeerFound { key_digest, ours: true };
+    assert_eq!(strays_told_of(&bench).await, [found, Event::StrayPeerGone { key_digest }]);
 }
 
 /// Within its lease: the key of a device that is gone becomes another's while the gateway is told to take it out.
