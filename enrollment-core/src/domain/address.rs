@@ -206,7 +206,7 @@ pub struct Assignment {
     pub address: IpAddr,
     /// Whose it is.
     pub standing: Standing,
-    /// The digest of the key of the peer that had it last, while it rests: should a worker that stalled put that peer in
+    /// The digest of the key of the peer that had it last, also while somebody else has it: should a worker that stalled put that peer in
     /// force once more, it is known as ours and taken out, although nothing else is left of its device. No more than a
     /// digest, since its user may have been erased (SYS-9).
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -38,7 +38,8 @@
 //! once: that shows only against the versions of the records that were changed since, or against an exported seal.
 //! Before an entry is sealed, within about a second, the chain does not protect it; the versions of its subject do.
 //! Nobody without the key ring can pass a removed front off as pruned. What a pruned entry said is gone; of records that
-//! still exist, an entry `version_kept` says at which version they stood.
+//! still exist, an entry `version_kept` says at which version they stood. It counts
+//! only behind a pruned front, and when nothing is left that tells of an earlier version.
 
 use std::collections::BTreeMap;
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::enrollment::Closure;
-use crate::secret::KeyId;
+use crate::secret::{Digest, KeyId};
 
 /// What happened to an enrollment, a user, a location or the instance. Carries no secret.
 ///
@@ -115,17 +115,18 @@ pub enum Event {
     PeerReturned,
     /// A device that exists got its addresses at a location that its owner reaches now.
     DeviceAttached,
-    /// A gateway has a peer in force that nobody intends.
+    /// A gateway has a peer in force that nobody intends. It may have been an erased user's, so that no more than a
+    /// digest of its key is part of the log (SYS-9).
     StrayPeerFound {
-        /// Its key.
-        public_key: String,
+        /// The digest of its key.
+        key_digest: Digest,
         /// Whether it was one of ours once. Otherwise it is somebody else's.
         ours: bool,
     },
     /// Such a peer is no longer in force.
     StrayPeerGone {
-        /// Its key.
-        public_key: String,
+        /// The digest of its key.
+        key_digest: Digest,
     },
     /// A relay took a mail. Neither address nor answer is part of it: both can be erased from the mail alone.
     MailSent {
@@ -193,7 +194,8 @@ pub enum Event {
         /// How many.
         count: u64,
     },
-    /// The subject stands at this version. Written when the entry that told so was pruned.
+    /// The subject stands at this version. Written when the entry that told so was pruned; a verification takes it for
+    /// nothing else, and wants a pruned front and no older entry about the same subject.
     VersionKept,
 }
 

@@ -3,6 +3,7 @@
 use super::{Failure, Service};
 use crate::domain::audit::{AuditEntry, Link, Subject};
 use crate::domain::chain::{AuditProblem, diagnose};
+use crate::domain::event::Event;
 use crate::domain::settings::Settings;
 use crate::port::{Direction, Scan, StoreError};
 use crate::record::{IndexName, KeyBook, KeyValue, RecordError, Row, RowKey, Seal, Stored, Version};
@@ -96,10 +97,7 @@ impl Service {
     /// Moves `link` along the chain as far as it is right.
     async fn examine(&self, link: &mut Link, origin: Option<&Seal>) -> Result<(), Stop> {
         if let Some(origin) = origin {
-            let bytes = link.pruned_bytes(origin.at);
-            if self.ring().verify_audit(&bytes, &origin.signature).is_err() {
-                return Err(AuditProblem::BadSignature { number: origin.last }.into());
-            }
+            self.check_signature(origin, &link.pruned_bytes(origin.at)).await?;
         }
         // Before the head: an honest head is never behind a seal that was read earlier.
         let newest = self.newest_seal().await?;
@@ -159,14 +157,18 @@ impl Service {
         Ok(diagnose(link, found, &later))
     }
 
+    async fn check_seal(&self, seal: &Seal, link: Link) -> Result<(), Stop> {
+        if seal.link() != link {
+            return Err(AuditProblem::BadSignature { number: seal.last }.into());
+        }
+        self.check_signature(seal, &link.signed_bytes(seal.at)).await
+    }
+
     /// A signature by a key that was never in use is as wrong as one of other bytes. By a key that was, and that this
     /// process does not have, it cannot be judged here.
-    async fn check_seal(&self, seal: &Seal, link: Link) -> Result<(), Stop> {
+    async fn check_signature(&self, seal: &Seal, bytes: &[u8]) -> Result<(), Stop> {
         let bad = AuditProblem::BadSignature { number: seal.last };
-        if seal.link() != link {
-            return Err(bad.into());
-        }
-        match self.ring().verify_audit(&link.signed_bytes(seal.at), &seal.signature) {
+        match self.ring().verify_audit(bytes, &seal.signature) {
             Ok(()) => Ok(()),
             Err(error @ KeyError::Missing(key)) => {
                 let book = self.read::<KeyBook>(KeyBook::KEY.id).await?;
@@ -190,6 +192,9 @@ impl Service {
     /// was pruned: then nothing older is left of the same record either.
     async fn follows_its_predecessor(&self, entry: &AuditEntry, pruned: bool) -> Result<(), Stop> {
         let AuditEntry { subject, subject_version: Version(version), event, .. } = entry;
+        if matches!(event, Event::VersionKept) {
+            return self.takes_the_place_of_pruned(entry, pruned).await;
+        }
         if !event.is_change() || !subject.is_counted() || *version <= Version::FIRST.0 {
             return Ok(());
         }
@@ -198,6 +203,17 @@ impl Service {
             return Ok(());
         }
         Err(AuditProblem::MissingEntry { subject: *subject, version: before }.into())
+    }
+
+    /// A version is told of by [`Event::VersionKept`] only when the entry that told of it was pruned: then nothing older
+    /// is left of the same record. Otherwise it stands for a change of which no entry ever told.
+    async fn takes_the_place_of_pruned(&self, kept: &AuditEntry, pruned: bool) -> Result<(), Stop> {
+        let AuditEntry { subject, subject_version: version, .. } = *kept;
+        let before = Version(version.0.saturating_sub(1));
+        if pruned && !self.tells(subject, None, before).await? {
+            return Ok(());
+        }
+        Err(AuditProblem::MissingEntry { subject, version }.into())
     }
 
     /// There is an entry for the version at which every record stands.

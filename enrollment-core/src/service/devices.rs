@@ -106,7 +106,7 @@ impl Service {
                 pool: *pool,
                 address,
                 standing: Standing::Held(id),
-                last_key: None,
+                last_key: known.as_ref().and_then(|known| known.record.last_key),
             };
             draft.ops.push(match known {
                 // Two who claim the same address meet in the same row: one of them reads again.

@@ -147,7 +147,7 @@ impl PeerWorker {
         let mut settled = 0;
         for work in works {
             let recorded = match outcomes.next() {
-                Some(Ok(())) => self.record_success(work.leased, &work.attachment).await,
+                Some(Ok(())) => self.record_applied(work).await,
                 Some(Err(error)) => self.record_failure(work, &error).await,
                 None => {
                     let error = ProvisionError::transient("the provisioner gave no answer");
@@ -193,6 +193,15 @@ impl PeerWorker {
             }
         }
         Err(Failure::Busy)
+    }
+
+    /// After a removal, a device that came to use the key meanwhile is intended again: its peer may have gone with it.
+    async fn record_applied(&self, work: &Work<'_>) -> Result<Ended, Failure> {
+        let ended = self.record_success(work.leased, &work.attachment).await?;
+        if let (Ended::Settled, PeerChange::Remove(key)) = (ended, &work.change) {
+            self.service.intend_again(work.attachment.record.location, key).await?;
+        }
+        Ok(ended)
     }
 
     async fn record_success(&self, leased: &Leased, attachment: &Stored<Attachment>) -> Result<Ended, Failure> {

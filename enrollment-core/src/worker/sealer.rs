@@ -31,8 +31,9 @@ impl Sealer {
     /// that was committed late, with an earlier time, is sealed later.
     ///
     /// # Errors
-    /// When the store cannot be asked; when the head is not signed by a key of the ring, or an entry stands where the
-    /// next one belongs: then somebody else than a sealer wrote into the log, and a verification names the place.
+    /// When the store cannot be asked; when this process does not have a key yet that it needs; when the head is not
+    /// signed by a key of the ring, or an entry stands where the next one belongs: then somebody else than a sealer
+    /// wrote into the log, and a verification names the place.
     pub fn run_once<'a>(&'a self) -> Answer<'a, usize> {
         Box::pin(self.try_run_once())
     }
@@ -55,7 +56,7 @@ impl Sealer {
             link = link.next(&entry.record);
             draft.ops.push(entry.put(&AuditEntry { sealed: Some(link), ..entry.record.clone() }));
         }
-        let signature = self.service.ring().sign_audit(&link.signed_bytes(draft.now));
+        let signature = self.service.making_ring()?.sign_audit(&link.signed_bytes(draft.now));
         let seal = Seal {
             id: new_uuid(draft.now, self.service.entropy()),
             last: link.number,

@@ -13,6 +13,7 @@ use enrollment_core::domain::user::UserStatus;
 use enrollment_core::id::{DeviceId, LocationId, UserId};
 use enrollment_core::port::{Observation, PeerChange, PeerProvisioner, PeerSpec, ProvisionError};
 use enrollment_core::record::IndexName;
+use enrollment_core::secret::Digest;
 use enrollment_core::service::Service;
 use enrollment_core::service::administrator::{LocationPatch, LocationPeers, UserPatch};
 use enrollment_core::time::Span;
@@ -71,6 +72,11 @@ pub(crate) async fn strays_told_of(bench: &Bench) -> Vec<Event> {
     let found = events.iter().filter(|event| matches!(event, Event::StrayPeerFound { .. }));
     let gone = events.iter().filter(|event| matches!(event, Event::StrayPeerGone { .. }));
     found.chain(gone).cloned().collect()
+}
+
+/// What the log says of a key.
+pub(crate) fn digest_of(key: u8) -> Digest {
+    Digest::of(public_key(key).as_bytes())
 }
 
 /// Disables a user, or enables them.

@@ -21,8 +21,8 @@ use enrollment_wireguard::WgQuickFile;
 
 use crate::bench::{Bench, CLI, public_key};
 use crate::gateways::{
-    LATER, Raced, attachments, intended, own, report, start_up, strange, strays_told_of, switch, three, with_device,
-    work,
+    LATER, Raced, attachments, digest_of, intended, own, report, start_up, strange, strays_told_of, switch, three,
+    with_device, work,
 };
 
 /// DEV-4
@@ -67,13 +67,10 @@ async fn a_gateway_that_went_back_to_an_old_state_converges() {
     gateway.put_by_hand(office, moved);
     assert_eq!(start_up(&bench, &gateway).await, 4, "one disabled, one removed, one moved, one missing");
     assert_eq!(gateway.peers(office), now);
-    let bobs_key = public_key(2).to_string();
+    let bobs_key = digest_of(2);
     assert_eq!(
         strays_told_of(&bench).await,
-        [
-            Event::StrayPeerFound { public_key: bobs_key.clone(), ours: true },
-            Event::StrayPeerGone { public_key: bobs_key },
-        ],
+        [Event::StrayPeerFound { key_digest: bobs_key, ours: true }, Event::StrayPeerGone { key_digest: bobs_key },],
         "of a removed device nothing is left but its address, which says whose it was"
     );
     assert_eq!(start_up(&bench, &gateway).await, 0);
@@ -237,7 +234,7 @@ async fn a_restored_database_has_its_peers_converge_and_reports_the_others() {
     expected.push(doras);
     expected.sort_by_key(|peer| peer.public_key);
     assert_eq!(gateway.peers(office), expected);
-    let found = Event::StrayPeerFound { public_key: public_key(4).to_string(), ours: false };
+    let found = Event::StrayPeerFound { key_digest: digest_of(4), ours: false };
     assert_eq!(strays_told_of(&restored).await, [found]);
     own(&restored, office, Ownership::Exclusive).await;
     restored.clock.advance(LATER.duration());

@@ -13,7 +13,7 @@ use enrollment_core::worker::Reconciler;
 use enrollment_testkit::fake::{FakeProvisioner, FaultyStore, Moment, Outage};
 
 use crate::bench::{Bench, CLI, public_key};
-use crate::gateways::{LATER, Raced, intended, own, report, start_up, strange, strays_told_of, three, work};
+use crate::gateways::{LATER, Raced, digest_of, intended, own, report, start_up, strange, strays_told_of, three, work};
 
 /// DEV-4
 #[tokio::test]
@@ -24,7 +24,7 @@ async fn a_strangers_key_is_reported_once_and_never_touched() {
     gateway.put_by_hand(office, strange(90));
     let asked = gateway.asked(office).len();
     let reconciler = Reconciler::new(bench.service.clone(), gateway.clone());
-    let found = Event::StrayPeerFound { public_key: public_key(90).to_string(), ours: false };
+    let found = Event::StrayPeerFound { key_digest: digest_of(90), ours: false };
     for _ in 0..3 {
         assert_eq!(reconciler.run_once().await.unwrap(), 0);
         assert_eq!(start_up(&bench, &gateway).await, 0, "nor by a server that starts");
@@ -39,7 +39,7 @@ async fn a_strangers_key_is_reported_once_and_never_touched() {
     gateway.lose_interface(office);
     start_up(&bench, &gateway).await;
     assert_eq!(report(&bench, office).await.unknown(), 0);
-    let gone = Event::StrayPeerGone { public_key: public_key(90).to_string() };
+    let gone = Event::StrayPeerGone { key_digest: digest_of(90) };
     assert_eq!(strays_told_of(&bench).await, [found, gone]);
 }
 
@@ -68,7 +68,7 @@ async fn at_a_location_that_is_ours_alone_a_strangers_key_is_removed_after_a_rep
     let (office, _) = three(&bench, &gateway).await;
     own(&bench, office, Ownership::Exclusive).await;
     gateway.put_by_hand(office, strange(90));
-    let found = Event::StrayPeerFound { public_key: public_key(90).to_string(), ours: false };
+    let found = Event::StrayPeerFound { key_digest: digest_of(90), ours: false };
 
     // The report does not take effect: nothing is removed.
     let faulty = Arc::new(FaultyStore::new(Arc::clone(&bench.store)));

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use enrollment_core::domain::audit::Actor;
+use enrollment_core::domain::audit::{Actor, AuditEntry};
 use enrollment_core::domain::enrollment::Purpose;
 use enrollment_core::domain::event::Event;
 use enrollment_core::domain::role::Role;
 use enrollment_core::domain::user::UserStatus;
-use enrollment_core::id::UserId;
-use enrollment_core::port::{Channel, Clock, LeaseRequest, Store};
+use enrollment_core::id::{ChangeId, UserId};
+use enrollment_core::port::{Change, Channel, Clock, CommitOutcome, Expect, LeaseRequest, Op, Scan, Store};
+use enrollment_core::record::{IndexName, Stored};
 use enrollment_core::secret::{ApiKeySecret, SessionSecret, Token};
 use enrollment_core::service::administrator::{NewApiKey, NewUser, UserPatch};
 use enrollment_core::service::{Failure, Origin, Principal};
@@ -196,6 +197,29 @@ async fn an_erasure_that_was_cut_off_at_any_step_goes_on() {
     assert_eq!(world.report().await.problem, None);
 }
 
+/// SYS-9: an audit entry that cannot be read holds up no erasure.
+#[tokio::test]
+async fn an_erasure_passes_an_audit_entry_that_cannot_be_read() {
+    let Life { world, boss, zoe, .. } = life().await;
+    let scan = Scan::all(IndexName::AuditByTime, "", 1000);
+    let mut row = world.store.scan(&scan).await.unwrap().rows.remove(0);
+    let (damaged, version) = (row.key, row.version);
+    row.version = version.next();
+    row.body.json = "{}".to_owned();
+    let op = Op::Put { expect: Expect::Version(version), next: row };
+    let change = Change::new(ChangeId::from_uuid(damaged.id), world.clock.now(), vec![op], Vec::new(), None).unwrap();
+    assert_eq!(world.store.commit(&change).await.unwrap(), CommitOutcome::Applied);
+
+    world.admin().erase_user(&boss, zoe).await.unwrap();
+    world.work().await;
+    world.work_after(Span::minutes(6)).await;
+    let page = world.store.scan(&scan).await.unwrap();
+    let kept = page.rows.iter().filter(|row| row.key != damaged);
+    let entries: Vec<AuditEntry> = kept.map(|row| Stored::read(row).unwrap().record).collect();
+    assert_eq!(entries.iter().filter(|entry| entry.event == Event::ErasureCompleted).count(), 1);
+    assert!(entries.iter().filter(|entry| entry.actor == Actor::User(zoe)).all(|entry| entry.details.is_none()));
+}
+
 /// SYS-9, ADM-7
 #[tokio::test]
 async fn who_may_erase_whom_and_the_last_owner_stays() {
@@ -247,7 +271,7 @@ async fn nothing_is_started_for_whom_is_being_erased() {
     world.work().await;
     for standing in ["open", "completed", "closed"] {
         let left: Vec<enrollment_core::domain::enrollment::Enrollment> =
-            world.all(enrollment_core::record::IndexName::EnrollmentsByCreated, standing).await;
+            world.all(IndexName::EnrollmentsByCreated, standing).await;
         assert!(left.is_empty(), "{standing}");
     }
 }

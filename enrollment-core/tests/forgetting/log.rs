@@ -5,9 +5,9 @@ use enrollment_core::domain::chain::AuditProblem;
 use enrollment_core::domain::event::Event;
 use enrollment_core::domain::policy::Policy;
 use enrollment_core::domain::retention::Retention;
-use enrollment_core::id::{ChangeId, UserId};
-use enrollment_core::port::{Change, Clock, CommitOutcome, Op, Scan, Store};
-use enrollment_core::record::{IndexName, Kind, RowKey, Seal, Stored, Version};
+use enrollment_core::id::{AuditId, ChangeId, UserId};
+use enrollment_core::port::{Change, Clock, CommitOutcome, Expect, Op, Scan, Store};
+use enrollment_core::record::{IndexName, Kind, RowKey, Seal, Stored, Version, new_row};
 use enrollment_core::service::administrator::UserPatch;
 use enrollment_core::time::Span;
 use enrollment_core::worker::Pruner;
@@ -155,11 +155,39 @@ async fn what_is_missing_or_altered_behind_a_pruned_front_is_still_named() {
     world.work().await;
     let key = RowKey::new(Kind::User, bob.uuid());
     let mut row = world.store.get(&[key]).await.unwrap()[0].clone().unwrap();
-    let expect = enrollment_core::port::Expect::Version(row.version);
+    let expect = Expect::Version(row.version);
     row.version = row.version.next();
     tamper(&world, vec![Op::Put { expect, next: row }]).await;
     let missing = AuditProblem::MissingEntry { subject: Subject::from(key), version: Version(2) };
     assert_eq!(world.report().await.problem, Some(missing));
+}
+
+/// ADM-8: nobody passes a change without an entry off as one whose entry was pruned.
+#[tokio::test]
+async fn a_version_is_kept_only_in_place_of_entries_that_were_pruned() {
+    for (pruned, renamed) in [(false, false), (true, false), (true, true)] {
+        let (world, alice, bob) = two_months().await;
+        if pruned {
+            world.prune().await;
+            world.work().await;
+        }
+        let key = RowKey::new(Kind::User, if renamed { alice } else { bob }.uuid());
+        let mut row = world.store.get(&[key]).await.unwrap()[0].clone().unwrap();
+        let expect = Expect::Version(row.version);
+        row.version = row.version.next();
+        let (subject, version) = (Subject::from(key), row.version);
+        let forged = AuditEntry {
+            id: AuditId::from_uuid(Uuid::from_u128(98)),
+            subject,
+            subject_version: version,
+            event: Event::VersionKept,
+            sealed: None,
+            ..entries(&world).await[0].record.clone()
+        };
+        tamper(&world, vec![Op::Put { expect, next: row }, new_row(&forged)]).await;
+        world.work().await;
+        assert_eq!(world.report().await.problem, Some(AuditProblem::MissingEntry { subject, version }), "{pruned}");
+    }
 }
 
 /// ADM-8: a log that was altered is evidence, and nothing of it is pruned.

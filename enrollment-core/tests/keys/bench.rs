@@ -9,6 +9,7 @@ use enrollment_core::domain::event::Event;
 use enrollment_core::domain::group::Access;
 use enrollment_core::domain::location::{MfaMode, Ownership};
 use enrollment_core::domain::policy::Policy;
+use enrollment_core::domain::retention::Retention;
 use enrollment_core::domain::user::User;
 use enrollment_core::id::{EnrollmentId, LocationId};
 use enrollment_core::port::{Channel, Clock, Scan, Store};
@@ -21,6 +22,7 @@ use enrollment_core::service::administrator::{
 };
 use enrollment_core::service::enrollee::{BeginRequest, DeviceKey, DeviceRequest, Enrollee};
 use enrollment_core::service::{Failure, Instance, Origin, Principal, Service, ServiceBuilder};
+use enrollment_core::time::Span;
 use enrollment_core::worker::{OutboxWorker, Resealer, Sealer};
 use enrollment_sqlx::{SqliteOptions, SqlxStore};
 use enrollment_testkit::fake::{FaultyStore, ManualClock, RecordingNotifier, SeededEntropy};
@@ -234,8 +236,9 @@ fn process(
     let cheap = Argon2Params { m_kib: 8, t: 1, p: 1 };
     let unknown = Arc::new(std::sync::Mutex::new(Vec::new()));
     let told = Arc::clone(&unknown);
+    let retention = Retention { audit: Some(Span::days(30)), ..Retention::standard() };
     let service = ServiceBuilder::new(store.clone(), clock.clone(), entropy.clone(), Arc::new(ring), instance)
-        .policy(Policy { server_made_keys: true, ..Policy::standard() })
+        .policy(Policy { server_made_keys: true, retention, ..Policy::standard() })
         .hashing(HashingOptions { params: cheap, limit: cheap, threads: 1, queue: 16 })
         .channels(&[Channel::Email])
         .on_unknown_key(Arc::new(move |key| told.lock().unwrap().push(key)))

@@ -6,6 +6,7 @@ use enrollment_core::port::Clock as _;
 use enrollment_core::service::Failure;
 use enrollment_core::service::administrator::{Delivery, StartEnrollment};
 use enrollment_core::time::Span;
+use enrollment_core::worker::Pruner;
 
 use crate::bench::{Bench, CLI, HERE, code, copy};
 
@@ -87,6 +88,24 @@ async fn a_log_under_an_unknown_key_is_neither_continued_nor_called_forged() {
     assert!(matches!(report, Err(Failure::UnknownKey(missing)) if missing == key));
     lags.adopt(copy(&bench.ring())).await;
     assert!(lags.seal().await.unwrap() > 0);
+    assert_eq!(lags.service.administrator().verify_audit(&CLI).await.unwrap().problem, None);
+}
+
+/// SYS-10, SYS-8, ADM-8: nor is a log whose front was pruned under such a key.
+#[tokio::test]
+async fn a_log_that_was_pruned_under_an_unknown_key_is_not_called_forged() {
+    let bench = Bench::new().await;
+    let lags = bench.another(copy(&bench.ring()));
+    bench.user("alice").await;
+    while bench.process.seal().await.unwrap() > 0 {}
+    bench.clock.advance(Span::days(31).duration());
+    let key = bench.rotate().await;
+    let pruner = Pruner::new(bench.service().clone());
+    while pruner.run_once().await.unwrap() > 0 {}
+    // Nothing but the origin was signed with the new key.
+    let report = lags.service.administrator().verify_audit(&CLI).await;
+    assert!(matches!(report, Err(Failure::UnknownKey(missing)) if missing == key), "{report:?}");
+    lags.adopt(copy(&bench.ring())).await;
     assert_eq!(lags.service.administrator().verify_audit(&CLI).await.unwrap().problem, None);
 }
 

@@ -79,17 +79,14 @@ impl Reconciler {
         let rows = self.service.store().get(&addresses.iter().map(row).collect::<Vec<_>>()).await?;
         for row in rows.iter().flatten() {
             let assignment = Stored::<Assignment>::read(row)?.record;
-            match assignment.standing {
-                Standing::RestingUntil(_) if assignment.last_key == Some(Digest::of(key.as_bytes())) => {
-                    return Ok(Whose::WasOurs);
+            if let Standing::Held(by) = assignment.standing {
+                let holder = self.service.read::<Attachment>(by.uuid()).await?.map(|stored| stored.record);
+                if holder.is_some_and(|holder| holder.public_key == *key && not_staged(&holder)) {
+                    return Ok(Whose::Known);
                 }
-                Standing::RestingUntil(_) => {}
-                Standing::Held(by) => {
-                    let holder = self.service.read::<Attachment>(by.uuid()).await?.map(|stored| stored.record);
-                    if holder.is_some_and(|holder| holder.public_key == *key && not_staged(&holder)) {
-                        return Ok(Whose::Known);
-                    }
-                }
+            }
+            if assignment.last_key == Some(Digest::of(key.as_bytes())) {
+                return Ok(Whose::WasOurs);
             }
         }
         Ok(Whose::Strangers)
@@ -112,10 +109,10 @@ impl Reconciler {
         for stray in next.strays.iter().filter(|stray| watch.record.stray(&stray.public_key).is_none()) {
             let Stray { public_key, ours, .. } = stray;
             tracing::warn!(%public_key, ours, location = %next.location, "a gateway has a peer that nobody intends");
-            tell(Event::StrayPeerFound { public_key: public_key.to_string(), ours: *ours });
+            tell(Event::StrayPeerFound { key_digest: Digest::of(public_key.as_bytes()), ours: *ours });
         }
         for stray in watch.record.strays.iter().filter(|stray| next.stray(&stray.public_key).is_none()) {
-            tell(Event::StrayPeerGone { public_key: stray.public_key.to_string() });
+            tell(Event::StrayPeerGone { key_digest: Digest::of(stray.public_key.as_bytes()) });
         }
         match self.service.write(draft).await? {
             Written::Applied => Ok(Some(Stored { record: next, version: watch.version.next() })),

@@ -33,7 +33,7 @@ impl Pruner {
         draft.ops.extend(entries.iter().map(Stored::delete));
         draft.ops.push(seal.delete());
         let link = seal.record.link();
-        let signature = self.service.ring().sign_audit(&link.pruned_bytes(draft.now));
+        let signature = self.service.making_ring()?.sign_audit(&link.pruned_bytes(draft.now));
         let next = Seal { id: Seal::ORIGIN.id, last: link.number, chain: link.chain, at: draft.now, signature };
         draft.ops.push(origin.map_or_else(|| new_row(&next), |origin| origin.put(&next)));
         for (key, version) in self.standing(&entries).await? {
