@@ -6,11 +6,15 @@ use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use enrollment::core::port::PeerProvisioner;
+use async_trait::async_trait;
+use enrollment::core::id::LocationId;
+use enrollment::core::port::{Observation, PeerChange, PeerProvisioner, ProvisionError};
 use enrollment::core::service::administrator::{LocationView, PeerCounts};
 use enrollment::core::service::{Principal, Service};
 use enrollment::wireguard::WgQuickFile;
+use tokio::time::timeout;
 
 use super::config::Config;
 use super::{Error, data};
@@ -22,7 +26,30 @@ pub(crate) fn file(config: &Config) -> WgQuickFile {
 
 /// What puts peers in force.
 pub(crate) fn provisioner(config: &Config) -> Arc<dyn PeerProvisioner> {
-    Arc::new(file(config))
+    Arc::new(Bounded(file(config)))
+}
+
+/// How long a gateway may take to answer.
+const PATIENCE: Duration = Duration::from_secs(25);
+
+/// Gives up on a gateway that hangs, for now: what is to be done at the others does not wait for it.
+#[derive(Debug)]
+struct Bounded(WgQuickFile);
+
+#[async_trait]
+impl PeerProvisioner for Bounded {
+    async fn apply(&self, at: LocationId, changes: &[PeerChange]) -> Vec<Result<(), ProvisionError>> {
+        let late = |_| changes.iter().map(|_| Err(no_answer())).collect();
+        timeout(PATIENCE, self.0.apply(at, changes)).await.unwrap_or_else(late)
+    }
+
+    async fn observe(&self, at: LocationId) -> Result<Observation, ProvisionError> {
+        timeout(PATIENCE, self.0.observe(at)).await.unwrap_or_else(|_| Err(no_answer()))
+    }
+}
+
+fn no_answer() -> ProvisionError {
+    ProvisionError::transient("the gateway did not answer in time")
 }
 
 /// The gateway's own section of its file.

@@ -73,7 +73,8 @@ pub enum Event {
     UserEnabled,
     /// A user was erased.
     UserErased,
-    /// Nothing tells of an erased user any more.
+    /// The mails and API keys of an erased user are gone, and so is where they came from as an administrator. Where the
+    /// holders of their enrollments came from is removed in steps of its own, which may end later.
     ErasureCompleted,
     /// A device was removed.
     DeviceRemoved,

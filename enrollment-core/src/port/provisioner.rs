@@ -90,6 +90,8 @@ impl ProvisionError {
 ///   peers are not interrupted.
 /// * Keys that no change names are never touched.
 /// * `Ok` for a change means it is in force (or out of it) now.
+/// * Every call ends, by a timeout of its own where the gateway does not answer, and well within a minute: one gateway
+///   that hangs must not keep peers in force at the others.
 #[async_trait]
 pub trait PeerProvisioner: Debug + Send + Sync + 'static {
     /// Applies changes at one location, one after the other; one answer per change, in order.

@@ -201,6 +201,7 @@ async fn an_erasure_that_was_cut_off_at_any_step_goes_on() {
 #[tokio::test]
 async fn an_erasure_passes_an_audit_entry_that_cannot_be_read() {
     let Life { world, boss, zoe, .. } = life().await;
+    world.work().await;
     let scan = Scan::all(IndexName::AuditByTime, "", 1000);
     let mut row = world.store.scan(&scan).await.unwrap().rows.remove(0);
     let (damaged, version) = (row.key, row.version);
