@@ -13,27 +13,25 @@ pub(crate) struct Columns<'a> {
     pub(crate) version: i64,
     pub(crate) layout: i64,
     pub(crate) body: String,
-    /// The values of [`Table::keys`](crate::schema::Table::keys) as a list in JSON.
-    pub(crate) keys: &'a str,
-    /// Names and values in the side table, as a list of pairs in JSON.
-    pub(crate) many: &'a str,
+    /// The values of [`Table::keys`](crate::schema::Table::keys).
+    pub(crate) keys: Vec<Option<KeyValue>>,
+    /// What it holds in the side table.
+    pub(crate) many: Vec<(UniqueName, KeyValue)>,
 }
 
 impl Columns<'_> {
-    /// `None` says no more than that something is unreadable: the parsers' own errors quote what they read.
+    /// `None`: something is out of its range.
     pub(crate) fn decode(self) -> Option<Row> {
         let kind: Kind = self.kind.parse().ok()?;
         let table = table(kind);
-        let mut values = serde_json::from_str::<Vec<Option<KeyValue>>>(self.keys).ok()?.into_iter();
+        let mut values = self.keys.into_iter();
         let mut unique = Vec::new();
         for name in &table.unique {
             if let Some(value) = values.next()? {
                 unique.push(UniqueKey { name: *name, value });
             }
         }
-        for (name, value) in serde_json::from_str::<Vec<(UniqueName, KeyValue)>>(self.many).ok()? {
-            unique.push(UniqueKey { name, value });
-        }
+        unique.extend(self.many.into_iter().map(|(name, value)| UniqueKey { name, value }));
         unique.sort();
         let mut index = Vec::new();
         for name in &table.index {

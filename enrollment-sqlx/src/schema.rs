@@ -4,6 +4,8 @@
 
 use std::sync::LazyLock;
 
+#[cfg(feature = "postgres")]
+use enrollment_core::record::ValueType;
 use enrollment_core::record::{IndexName, Kind, UniqueName};
 
 /// The table that says which migrations ran.
@@ -45,6 +47,13 @@ impl Table {
         let columns = index.iter().flat_map(|name| [part(*name), name.to_string()]);
         let keys = unique.iter().map(ToString::to_string).chain(columns).collect();
         Self { kind, unique, many, index, keys }
+    }
+
+    /// The types of [`Self::keys`].
+    #[cfg(feature = "postgres")]
+    pub(crate) fn key_types(&self) -> impl Iterator<Item = ValueType> {
+        let places = self.index.iter().flat_map(|name| [ValueType::Text, name.value_type()]);
+        self.unique.iter().map(|name| name.value_type()).chain(places)
     }
 
     /// All columns in the order in which rows are written.

@@ -5,7 +5,10 @@ use super::{Failure, Origin, Service};
 use crate::domain::audit::{Actor, AuditEntry, Details, Subject};
 use crate::domain::event::Event;
 use crate::id::{AuditId, ChangeId, OutboxId};
-use crate::port::{Change, Channel, CommitOutcome, LeaseRef, Op, OutboxEntry, StoreErrorKind, Stream};
+use crate::port::{
+    Change, Channel, CommitOutcome, LeaseRef, Leased, Op, OutboxEntry, SettleOutcome, Settlement, StoreErrorKind,
+    Stream,
+};
 use crate::record::{Document, Kind, RowKey, UniqueKey, Version, new_row};
 use crate::time::Timestamp;
 
@@ -80,6 +83,12 @@ impl Draft {
 }
 
 impl Service {
+    /// Ends or extends a lease; says whether it was still held.
+    pub(crate) async fn settle(&self, leased: &Leased, how: Settlement) -> Result<bool, Failure> {
+        let outcome = self.store().settle(&leased.lease, &how, self.now()).await?;
+        Ok(outcome == SettleOutcome::Settled)
+    }
+
     /// Adds an audit entry to a draft. The subject's version is the one the draft gives it, or `unchanged`.
     pub(crate) fn audit(&self, draft: &mut Draft, doer: Doer, subject: RowKey, unchanged: Version, event: Event) {
         let details = Details::new(doer.origin.source, self.entropy());

@@ -1,7 +1,6 @@
 //! Giving addresses to devices at locations that their owners came to reach.
 
 use crate::domain::attachment::PeerState;
-use crate::domain::audit::Actor;
 use crate::domain::device::Device;
 use crate::domain::event::Event;
 use crate::domain::location::Location;
@@ -11,9 +10,10 @@ use crate::domain::user::User;
 use crate::id::UserId;
 use crate::port::Scan;
 use crate::record::{IndexName, Kind, Record, RowKey, Stored, Version};
-use crate::service::turn::{Doer, Draft, TURNS, Written};
-use crate::service::{Answer, Failure, Origin, Service};
+use crate::service::turn::{Draft, TURNS, Written};
+use crate::service::{Answer, Failure, Service};
 use crate::time::Span;
+use crate::worker::SYSTEM;
 
 /// Gives existing devices their addresses at a location that was added, or that their owners came to reach (DEV-7), and
 /// has their peers put in force.
@@ -29,8 +29,6 @@ pub struct Backfiller {
 const BATCH: u32 = 100;
 /// How long a location without a free address is left alone. Each try looks through its pools.
 const UNTIL_THERE_IS_ROOM: Span = Span::minutes(5);
-
-const SYSTEM: Doer = Doer { actor: Actor::System, origin: Origin { source: None } };
 
 /// Whose devices are looked at next.
 struct Batch {

@@ -11,13 +11,11 @@ use crate::domain::audit::{Actor, AuditEntry};
 use crate::domain::event::Event;
 use crate::domain::mail::{Addressee, Mail, MailStanding};
 use crate::id::{ApiKeyId, EnrollmentId, UserId};
-use crate::port::{Channel, Cursor, LeaseRequest, Leased, Op, Scan, SettleOutcome, Settlement};
+use crate::port::{Channel, Cursor, LeaseRequest, Leased, Op, Scan, Settlement};
 use crate::record::{IndexName, Kind, Row, RowKey, Stored, Version};
-use crate::service::turn::{Doer, Draft, Written};
-use crate::service::{Answer, Failure, Origin, Service};
-use crate::worker::backoff;
-
-const SYSTEM: Doer = Doer { actor: Actor::System, origin: Origin { source: None } };
+use crate::service::turn::{Draft, Written};
+use crate::service::{Answer, Failure, Service};
+use crate::worker::{SYSTEM, backoff};
 
 /// After this, whatever had begun before a change has ended: requests, and mails on their way to a relay.
 pub(crate) const SETTLED: Duration = Duration::from_secs(300);
@@ -164,7 +162,7 @@ impl Eraser {
             Err(Failure::Broken(error)) => {
                 tracing::error!(%error, entry = %leased.entry.id, "an erasure cannot go on and will be tried again");
                 let at = self.service.now().plus(backoff::wait(leased.tries, self.service.entropy()));
-                self.settle(&leased, Settlement::Retry { at, why: error.to_string() }).await?
+                self.service.settle(&leased, Settlement::Retry { at, why: error.to_string() }).await?
             }
             other => other?,
         };
@@ -193,7 +191,7 @@ impl Eraser {
             Written::Applied => Ok(true),
             Written::LeaseLost => Ok(false),
             // An entry was sealed, or a mail has moved: the same step again finds what holds then.
-            Written::Stale | Written::Taken(_) => self.settle(leased, Settlement::Release { at: now }).await,
+            Written::Stale | Written::Taken(_) => self.service.settle(leased, Settlement::Release { at: now }).await,
         }
     }
 
@@ -266,11 +264,6 @@ impl Eraser {
             }
         }
         Ok(())
-    }
-
-    async fn settle(&self, leased: &Leased, how: Settlement) -> Result<bool, Failure> {
-        let outcome = self.service.store().settle(&leased.lease, &how, self.service.now()).await?;
-        Ok(outcome == SettleOutcome::Settled)
     }
 }
 

@@ -1,6 +1,10 @@
 //! What follows from committed intentions: leased, idempotent, as often as needed. Each worker has one `run_once`, which
 //! a host calls when the bell rings and at its own interval; none has a timer or a runtime.
 
+use crate::domain::audit::Actor;
+use crate::service::Origin;
+use crate::service::turn::Doer;
+
 mod backfill;
 mod backoff;
 mod erasure;
@@ -22,3 +26,6 @@ pub use resealer::Resealer;
 pub use retention::Pruner;
 pub use sealer::Sealer;
 pub use sweep::Sweeper;
+
+/// Who does what nobody asked for just now.
+const SYSTEM: Doer = Doer { actor: Actor::System, origin: Origin { source: None } };

@@ -7,17 +7,14 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::attachment::{Attachment, PeerState};
-use crate::domain::audit::Actor;
 use crate::domain::device::Device;
 use crate::domain::event::Event;
 use crate::id::{AttachmentId, LocationId};
-use crate::port::{
-    Channel, LeaseRequest, Leased, PeerChange, PeerProvisioner, PeerSpec, ProvisionError, SettleOutcome, Settlement,
-};
+use crate::port::{Channel, LeaseRequest, Leased, PeerChange, PeerProvisioner, PeerSpec, ProvisionError, Settlement};
 use crate::record::Stored;
-use crate::service::turn::{Doer, Draft, TURNS, Written};
-use crate::service::{Answer, Failure, Origin, Service};
-use crate::worker::backoff;
+use crate::service::turn::{Draft, TURNS, Written};
+use crate::service::{Answer, Failure, Service};
+use crate::worker::{SYSTEM, backoff};
 
 /// What an outbox entry for peers says: look at this attachment. What shall be is read from the attachment itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,7 +108,7 @@ impl PeerWorker {
 
     /// One entry. The attachment is read again: what is to be done is what it says now, not what was queued.
     async fn look<'a>(&self, leased: &'a Leased) -> Result<Looked<'a>, Failure> {
-        let settle = async |how| Ok(Looked::Settled(self.settle(leased, how).await?));
+        let settle = async |how| Ok(Looked::Settled(self.service.settle(leased, how).await?));
         let intent: PeerIntent = match serde_json::from_str(&leased.entry.body.json) {
             Ok(intent) => intent,
             Err(error) => return settle(Settlement::Dead { why: format!("not an intent for a peer: {error}") }).await,
@@ -249,7 +246,7 @@ impl PeerWorker {
     /// never its content: what the error came from stays out.
     async fn set_aside(&self, leased: &Leased, error: &(dyn std::error::Error + Send + Sync)) -> Result<bool, Failure> {
         tracing::error!(%error, entry = %leased.entry.id, "a peer change cannot be worked on and will be tried again");
-        self.settle(leased, self.later(leased, error.to_string())).await
+        self.service.settle(leased, self.later(leased, error.to_string())).await
     }
 
     fn later(&self, leased: &Leased, why: String) -> Settlement {
@@ -258,13 +255,6 @@ impl PeerWorker {
     }
 
     async fn end(&self, leased: &Leased, how: Settlement) -> Result<Ended, Failure> {
-        Ok(if self.settle(leased, how).await? { Ended::Settled } else { Ended::LeaseLost })
-    }
-
-    async fn settle(&self, leased: &Leased, how: Settlement) -> Result<bool, Failure> {
-        let outcome = self.service.store().settle(&leased.lease, &how, self.service.now()).await?;
-        Ok(outcome == SettleOutcome::Settled)
+        Ok(if self.service.settle(leased, how).await? { Ended::Settled } else { Ended::LeaseLost })
     }
 }
-
-const SYSTEM: Doer = Doer { actor: Actor::System, origin: Origin { source: None } };

@@ -1,6 +1,5 @@
 //! Sealing again, after a rotation, what older keys have sealed.
 
-use crate::domain::audit::Actor;
 use crate::domain::enrollment::{Enrollment, Held, Phase, Work};
 use crate::domain::event::Event;
 use crate::domain::location::Location;
@@ -11,9 +10,10 @@ use crate::record::{IndexName, KeyBook, Record, ResealList, Resealing, Row, Stor
 use crate::secret::{Binding, KeyRing, Sealed};
 use crate::service::administrator::gateway::gateway_binding;
 use crate::service::enrollee::mfa::totp_binding;
-use crate::service::turn::{Doer, Draft, TURNS, Written};
-use crate::service::{Answer, Failure, Origin, Service};
+use crate::service::turn::{Draft, TURNS, Written};
+use crate::service::{Answer, Failure, Service};
 use crate::time::Span;
+use crate::worker::SYSTEM;
 
 /// Brings what is sealed (secrets of authenticator apps, private keys of gateways) under the key that is active now
 /// (SYS-10). Nothing waits for it: a retired key, and a revoked one, still open what they sealed.
@@ -30,8 +30,6 @@ const BATCH: u32 = 64;
 /// When a second pass begins: by then every process has the ring, and every session that began before the rotation is
 /// over.
 const SECOND_PASS_AFTER: Span = Span::hours(24);
-
-const SYSTEM: Doer = Doer { actor: Actor::System, origin: Origin { source: None } };
 
 impl Resealer {
     /// The resealer of a service.

@@ -1,13 +1,13 @@
 //! Giving back what abandoned enrollments reserve.
 
-use crate::domain::audit::Actor;
 use crate::domain::command::{Command, Decision};
 use crate::domain::decide;
 use crate::domain::enrollment::Enrollment;
 use crate::port::Scan;
 use crate::record::{IndexName, KeyValue, Row, Stored};
-use crate::service::turn::{Doer, Draft, Written};
-use crate::service::{Answer, Failure, Origin, Service};
+use crate::service::turn::{Draft, Written};
+use crate::service::{Answer, Failure, Service};
+use crate::worker::SYSTEM;
 
 /// Releases the addresses of enrollments that nothing can complete any more (DEV-3), and writes down how many refusals of
 /// this process were only counted (ADM-8). Nothing depends on when it runs:
@@ -19,8 +19,6 @@ pub struct Sweeper {
 
 /// Enrollments swept in one run.
 const BATCH: u32 = 32;
-
-const SYSTEM: Doer = Doer { actor: Actor::System, origin: Origin { source: None } };
 
 impl Sweeper {
     /// A sweeper of this service's store.

@@ -1,4 +1,6 @@
-//! Committing a change: one transaction, and in it as few statements as can be, since each is a round trip.
+//! Committing a change: in one statement (see [`super::at_once`]) or, when that wrote nothing or was refused, after a
+//! closer look, which tells why. That look is one transaction, and in it as few statements as can be, since each is a
+//! round trip:
 //!
 //! 1. `begin`, and locks on rows that must not be made, when the change checks that some are absent;
 //! 2. one statement that locks and reads everything the change expects, upon which it is judged;
@@ -7,13 +9,15 @@
 
 use data_encoding::HEXLOWER;
 use enrollment_core::port::{Change, CommitOutcome, StoreError};
+use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
 
-use super::errors::{Patience, Trouble};
+use super::errors::{Meaning, Patience, Trouble};
 use super::lent::roll_back;
 use super::locks::Locks;
 use super::schema::Schema;
-use super::{Postgres, facts, write};
+use super::script::Script;
+use super::{Postgres, at_once, facts, write};
 use crate::batch::Batch;
 use crate::check;
 use crate::facts::Wanted;
@@ -24,10 +28,42 @@ pub(super) const BEGIN: &str = "begin isolation level read committed";
 pub(super) async fn commit(db: &Postgres, change: &Change) -> Result<CommitOutcome, StoreError> {
     let work = Work::new(change)?;
     let mut patience = Patience::new("committing a change");
+    let mut at_once = at_once::script(&db.schema, change, &work.locks, &work.fingerprint);
     loop {
-        match attempt(db, &work, &patience).await {
-            Ok(outcome) => return Ok(outcome),
+        let made = match &at_once {
+            Some(script) => write_at_once(db, script.clone(), &patience).await,
+            None => attempt(db, &work, &patience).await.map(Some),
+        };
+        match made {
+            Ok(Some(outcome)) => return patience.answer(outcome),
+            Ok(None) => at_once = None,
             Err(trouble) => patience.with(trouble)?,
+        }
+    }
+}
+
+/// `None`: nothing happened, and a closer look tells why.
+async fn write_at_once(db: &Postgres, script: Script, patience: &Patience) -> Result<Option<CommitOutcome>, Trouble> {
+    let mut lent = db.lend(patience).await?;
+    // All rows are fetched, so that the driver waits for the end of the transaction, which ends with the statement.
+    let error = match script.query().fetch_all(lent.connection()).await {
+        Ok(rows) => {
+            lent.give_back();
+            let fits: Option<bool> = rows.first().map(|row| row.try_get(0)).transpose()?;
+            return Ok((fits == Some(true)).then_some(CommitOutcome::Applied));
+        }
+        Err(error) => error,
+    };
+    match Meaning::of(&error) {
+        Meaning::Raced => {
+            lent.give_back();
+            Ok(None)
+        }
+        Meaning::Broken => Err(Trouble::Repeatable(error)),
+        Meaning::Victim | Meaning::Final(_) => {
+            let trouble = Trouble::Before(error);
+            lent.give_back_after(&trouble);
+            Err(trouble)
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What errors of the server and of connections mean. Codes: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
 
-use enrollment_core::port::{StoreError, StoreErrorKind};
+use enrollment_core::port::{CommitOutcome, StoreError, StoreErrorKind};
 use sqlx::error::DatabaseError;
 
 use crate::error::Failure;
@@ -122,6 +122,8 @@ pub(crate) enum Trouble {
     Before(sqlx::Error),
     /// It may have happened.
     Committing(sqlx::Error),
+    /// It may have happened, or still happen; if the same is tried again, it happens once.
+    Repeatable(sqlx::Error),
     /// This is the answer.
     Answer(StoreError),
 }
@@ -150,13 +152,15 @@ pub(crate) struct Patience {
     during: &'static str,
     contended: u32,
     broken: u32,
+    /// Whether what a try before this one did is not known, and may even be under way.
+    fate_unknown: bool,
 }
 
 impl Patience {
     pub(crate) const fn new(during: &'static str) -> Self {
         // Contended: more often than a call that can succeed is a victim or is raced. Broken: once, so that a statement
         // at which the server breaks down does not break it down again and again.
-        Self { during, contended: 8, broken: 1 }
+        Self { during, contended: 8, broken: 1, fate_unknown: false }
     }
 
     /// For a connection that cannot be replaced.
@@ -168,8 +172,12 @@ impl Patience {
     pub(crate) fn with(&mut self, trouble: Trouble) -> Result<(), StoreError> {
         let error = match trouble {
             Trouble::Before(error) => error,
+            Trouble::Repeatable(error) => {
+                self.fate_unknown = true;
+                error
+            }
             Trouble::Committing(error) => return Err(unknown(self.during)(error).into()),
-            Trouble::Answer(error) => return Err(error),
+            Trouble::Answer(error) => return Err(self.no_answer_but_applied(error)),
         };
         let left = match Meaning::of(&error) {
             Meaning::Victim | Meaning::Raced => &mut self.contended,
@@ -177,14 +185,50 @@ impl Patience {
             Meaning::Final(_) => &mut 0,
         };
         if *left == 0 {
-            return Err(failed(self.during)(error).into());
+            return Err(self.no_answer_but_applied(failed(self.during)(error).into()));
         }
         *left -= 1;
         Ok(())
     }
 
+    /// What a commit came to. Where a try before may still be under way, only `Applied` is sure to stay true.
+    pub(crate) fn answer(&self, outcome: CommitOutcome) -> Result<CommitOutcome, StoreError> {
+        if outcome == CommitOutcome::Applied || !self.fate_unknown {
+            return Ok(outcome);
+        }
+        Err(StoreError::new(StoreErrorKind::Unknown, self.during))
+    }
+
+    fn no_answer_but_applied(&self, error: StoreError) -> StoreError {
+        if self.fate_unknown { StoreError::with_source(StoreErrorKind::Unknown, self.during, error) } else { error }
+    }
+
     /// Whether a connection broke: others of the pool may be as old as that one.
     pub(crate) const fn distrusts_the_pool(&self) -> bool {
         self.broken == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn broken() -> sqlx::Error {
+        sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into())
+    }
+
+    #[test]
+    fn after_a_try_of_unknown_fate_only_applied_is_an_answer() {
+        let mut patience = Patience::new("a test");
+        assert_eq!(patience.answer(CommitOutcome::Stale).expect("nothing is under way"), CommitOutcome::Stale);
+        patience.with(Trouble::Repeatable(broken())).expect("once more");
+        assert_eq!(patience.answer(CommitOutcome::Applied).expect("this stays true"), CommitOutcome::Applied);
+        let unknown = [
+            patience.answer(CommitOutcome::Stale).expect_err("the first try may be under way"),
+            patience.with(Trouble::Before(sqlx::Error::PoolTimedOut)).expect_err("no more tries"),
+            patience.with(Trouble::Answer(StoreError::new(StoreErrorKind::Corrupt, "a test"))).expect_err("no answer"),
+            patience.with(Trouble::Repeatable(broken())).expect_err("twice is enough"),
+        ];
+        assert!(unknown.iter().all(|error| error.kind() == StoreErrorKind::Unknown), "{unknown:?}");
     }
 }

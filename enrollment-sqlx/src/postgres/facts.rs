@@ -47,10 +47,8 @@ pub(crate) fn script(schema: &Schema, locks: &Locks, wanted: &Wanted<'_>) -> Scr
     // What takes locks, in the order in which the union below asks for it.
     let mut locking = Vec::new();
     let mut selects = Vec::new();
-    if !locks.before_the_facts
-        && let Some(query) = locks.query(&mut script)
-    {
-        locking.push(format!("absent as materialized ({query})"));
+    if !locks.before_the_facts && locks.any() {
+        locking.push(format!("absent as materialized ({})", locks.query(&mut script)));
         selects.push("select 'lock'::text, null::text, null::uuid, null::bigint, null::text from absent".to_owned());
     }
     for (kind, rows) in &wanted.rows {

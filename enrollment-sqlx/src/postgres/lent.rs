@@ -65,7 +65,7 @@ impl Lent {
         match trouble {
             Trouble::Before(error) if Meaning::of(error).leaves_the_connection_sound() => self.give_back(),
             Trouble::Answer(_) => self.give_back(),
-            Trouble::Before(_) | Trouble::Committing(_) => drop(self),
+            Trouble::Before(_) | Trouble::Committing(_) | Trouble::Repeatable(_) => drop(self),
         }
     }
 }

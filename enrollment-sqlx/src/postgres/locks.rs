@@ -53,17 +53,19 @@ impl Locks {
         self.numbers.iter().map(lock).collect()
     }
 
-    /// The same as a query, unless there are none.
-    pub(crate) fn query(&self, script: &mut Script) -> Option<String> {
-        if self.numbers.is_empty() {
-            return None;
-        }
+    /// Whether there are any.
+    pub(crate) fn any(&self) -> bool {
+        !self.numbers.is_empty()
+    }
+
+    /// The same as a query.
+    pub(crate) fn query(&self, script: &mut Script) -> String {
         let (numbers, exclusive): (Vec<_>, Vec<_>) = self.numbers.iter().copied().unzip();
         let (numbers, exclusive) = (script.bind(numbers), script.bind(exclusive));
-        Some(format!(
+        format!(
             "select case when exclusive then pg_advisory_xact_lock(number) else pg_advisory_xact_lock_shared(number) end \
              from unnest({numbers}::bigint[], {exclusive}::boolean[]) as lock (number, exclusive)"
-        ))
+        )
     }
 }
 

@@ -1,11 +1,13 @@
 //! The store on PostgreSQL: a pool of connections, a transaction for each change.
 
+mod at_once;
 mod clock;
 mod commit;
 mod errors;
 mod facts;
 mod host;
 mod lent;
+mod lines;
 mod locks;
 mod migrations;
 mod open;

@@ -22,7 +22,7 @@ use uuid::Uuid;
 use super::locks::Locks;
 use super::schema::Schema;
 use super::script::Script;
-use super::{facts, migrations, open, outbox, read, write};
+use super::{at_once, facts, migrations, open, outbox, read, write};
 use crate::batch::Batch;
 use crate::facts::{Facts, Wanted};
 
@@ -149,7 +149,9 @@ async fn a_change_reads_and_writes_by_indexes() {
     let change = Change::new(id, Timestamp::EPOCH, ops, vec![enqueued], Some(lease)).expect("a valid change");
     let mut wanted = Wanted::default();
     wanted.change(&change);
-    let mut scripts = vec![facts::script(&schema, &Locks::of(&change), &wanted)];
+    let locks = Locks::of(&change);
+    let at_once = at_once::script(&schema, &change, &locks, "fingerprint").expect("a change of common size");
+    let mut scripts = vec![facts::script(&schema, &locks, &wanted)];
 
     // Every statement there is: rows put, made, deleted and vacated, keys of the side table given up and taken.
     let mut facts = Facts::default();
@@ -174,7 +176,7 @@ async fn a_change_reads_and_writes_by_indexes() {
         assert!(written.contains(part), "{part} is missing in {written}");
     }
     assert_eq!(scripts.len(), 3, "a key moves, so there are two statements that write");
-    for script in scripts {
+    for script in scripts.into_iter().chain([at_once]) {
         let plan = plan(&mut conn, &script).await;
         assert!(follows_indexes(&plan), "{}\n{plan:#?}", script.text());
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use enrollment_core::port::{Page, Scan, StoreError};
-use enrollment_core::record::{KeyValue, Kind, Row, RowKey, UniqueKey};
+use enrollment_core::record::{KeyValue, Kind, Row, RowKey, UniqueKey, UniqueName, ValueType};
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
@@ -15,6 +15,7 @@ use super::script::Script;
 use crate::error::{Failure, misuse};
 use crate::row::Columns;
 use crate::scan;
+use crate::schema::table;
 
 pub(super) async fn get(db: &Postgres, keys: &[RowKey]) -> Result<Vec<Option<Row>>, StoreError> {
     if keys.is_empty() {
@@ -119,14 +120,38 @@ async fn fetch(db: &Postgres, script: &Script) -> Result<Vec<Row>, StoreError> {
 /// A row as [`Schema::select`] selects it.
 fn read(from: &PgRow) -> Result<Row, Failure> {
     let failed = failed("reading a row");
+    let kind: &str = from.try_get(0).map_err(failed)?;
     let columns = Columns {
-        kind: from.try_get(0).map_err(failed)?,
+        kind,
         id: from.try_get(1).map_err(failed)?,
         version: from.try_get(2).map_err(failed)?,
         layout: from.try_get::<i32, _>(3).map_err(failed)?.into(),
         body: from.try_get(4).map_err(failed)?,
-        keys: from.try_get(5).map_err(failed)?,
-        many: from.try_get(6).map_err(failed)?,
+        keys: keys(kind, from.try_get(5).map_err(failed)?).ok_or(UNREADABLE)?,
+        many: many(from.try_get(6).map_err(failed)?).ok_or(UNREADABLE)?,
     };
-    columns.decode().ok_or(Failure::corrupt("a row cannot be read"))
+    columns.decode().ok_or(UNREADABLE)
+}
+
+const UNREADABLE: Failure = Failure::corrupt("a row cannot be read");
+
+fn keys(kind: &str, texts: Vec<Option<String>>) -> Option<Vec<Option<KeyValue>>> {
+    let types = table(kind.parse().ok()?).key_types();
+    let typed = types.zip(texts).map(|(sort, text)| {
+        text.map(|text| match sort {
+            ValueType::Int => text.parse().map(KeyValue::Int).ok(),
+            ValueType::Text => Some(KeyValue::Text(text)),
+        })
+    });
+    // Not there, or there and readable.
+    typed.map(|value| value.map_or(Some(None), |read| read.map(Some))).collect()
+}
+
+/// Each is a name, a space and a value.
+fn many(texts: Vec<String>) -> Option<Vec<(UniqueName, KeyValue)>> {
+    let pair = |text: String| {
+        let (name, value) = text.split_once(' ')?;
+        Some((name.parse().ok()?, KeyValue::Text(value.to_owned())))
+    };
+    texts.into_iter().map(pair).collect()
 }

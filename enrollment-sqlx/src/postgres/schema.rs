@@ -1,7 +1,7 @@
 //! The schema in which the tables lie, and the SQL text about them. Every name is qualified: what else the database or
 //! a host's connection has in its search path does not matter.
 
-use enrollment_core::record::{IndexName, Kind, UniqueName, ValueType};
+use enrollment_core::record::Kind;
 
 use crate::error::OpenError;
 use crate::schema::{Table, table};
@@ -53,34 +53,19 @@ impl Schema {
 
     fn make_select(&self, table: &Table) -> String {
         let kind = table.kind;
-        let many_keys = table.many.as_ref().map_or("'[]'::text".to_owned(), |names| {
+        // Arrays, because the server reads what a JSON function is given anew for every statement.
+        let many_keys = table.many.as_ref().map_or("'{}'::text[]".to_owned(), |names| {
             format!(
-                "(select coalesce(json_agg(json_build_array(m.name, m.value))::text, '[]') from {} m \
-                 where m.id = {kind}.id and m.name in {names})",
+                "array(select m.name || ' ' || m.value from {} m where m.id = {kind}.id and m.name in {names})",
                 self.at("many_keys")
             )
         });
+        let keys: Vec<_> = table.keys.iter().map(|column| format!("{column}::text")).collect();
         format!(
             "select '{kind}'::text, {kind}.id, {kind}.version, {kind}.layout, {kind}.body, \
-             json_build_array({})::text, {many_keys} from {} {kind}",
-            table.keys.join(", "),
+             array[{}]::text[], {many_keys} from {} {kind}",
+            keys.join(", "),
             self.of(kind)
         )
     }
-}
-
-/// The type of the columns of a unique key or of the places of an index.
-pub(crate) const fn sql_type(value: ValueType) -> &'static str {
-    match value {
-        ValueType::Int => "bigint",
-        ValueType::Text => "text",
-    }
-}
-
-/// The types of a table's columns, in the order of [`Table::columns`].
-pub(crate) fn column_types(table: &Table) -> Vec<&'static str> {
-    let unique = table.unique.iter().copied().map(UniqueName::value_type).map(sql_type);
-    let index = table.index.iter().copied().map(IndexName::value_type);
-    let keys = unique.chain(index.flat_map(|place| ["text", sql_type(place)]));
-    ["uuid", "bigint", "integer", "text"].into_iter().chain(keys).collect()
 }

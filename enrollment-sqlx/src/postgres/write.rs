@@ -2,11 +2,12 @@
 //! statement are written in no order, so that the key must have been given up before.
 
 use enrollment_core::port::OutboxEntry;
-use enrollment_core::record::{IndexName, KeyValue, Kind, Row, UniqueName, ValueType};
+use enrollment_core::record::{IndexName, KeyValue, Kind, Row, ValueType};
 
-use super::schema::{Schema, column_types};
+use super::lines::{Cell, lines};
+use super::schema::Schema;
 use super::script::Script;
-use crate::batch::{Applied, ManyKey, Put, Writes};
+use crate::batch::{Applied, ManyKey, Writes};
 use crate::outbox::{Changed, Settled};
 use crate::schema::{Table, table};
 
@@ -30,17 +31,17 @@ pub(crate) fn statements(schema: &Schema, writes: &Writes<'_>) -> Vec<Script> {
     for (kind, rows) in &writes.put {
         let (replacing, new): (Vec<_>, Vec<_>) = rows.iter().partition(|put| put.replaces);
         if !replacing.is_empty() {
-            taking.part(|script| update(schema, script, *kind, &replacing));
+            taking.part(|script| update(schema, script, *kind, replacing.iter().map(|put| put.row)));
         }
         if !new.is_empty() {
-            taking.part(|script| insert(schema, script, *kind, &new));
+            taking.part(|script| insert(schema, script, *kind, new.iter().map(|put| put.row)));
         }
     }
     if !writes.taken.is_empty() {
         taking.part(|script| take_many(schema, script, &writes.taken));
     }
     if !writes.enqueued.is_empty() {
-        taking.part(|script| enqueue(schema, script, &writes.enqueued));
+        taking.part(|script| enqueue(schema, script, writes.enqueued.iter().copied()));
     }
     for settled in &writes.settled {
         taking.part(|script| settle(schema, script, settled));
@@ -51,18 +52,25 @@ pub(crate) fn statements(schema: &Schema, writes: &Writes<'_>) -> Vec<Script> {
 
 /// Parts that are written together, as far as they were added.
 #[derive(Default)]
-struct Statement {
+pub(crate) struct Statement {
     script: Script,
     parts: Vec<String>,
 }
 
 impl Statement {
-    fn part(&mut self, text: impl FnOnce(&mut Script) -> String) {
+    /// Adds a part that nothing refers to.
+    pub(crate) fn part(&mut self, text: impl FnOnce(&mut Script) -> String) {
         let text = text(&mut self.script);
         self.parts.push(format!("part_{} as ({text})", self.parts.len()));
     }
 
-    fn end(self, last: &str) -> Script {
+    /// Adds a part that is carried out when another refers to it, and once.
+    pub(crate) fn named(&mut self, name: &str, text: impl FnOnce(&mut Script) -> String) {
+        let text = text(&mut self.script);
+        self.parts.push(format!("{name} as materialized ({text})"));
+    }
+
+    pub(crate) fn end(self, last: &str) -> Script {
         let Self { mut script, parts } = self;
         if !parts.is_empty() {
             script.push(&format!("with {} ", parts.join(", ")));
@@ -72,20 +80,30 @@ impl Statement {
     }
 }
 
-/// Rows that nobody has made yet. Should somebody have, this fails and is looked at again.
-fn insert(schema: &Schema, script: &mut Script, kind: Kind, rows: &[&Put<'_>]) -> String {
+/// Rows that nobody has made yet. Should somebody have, this fails and is looked at again. A condition may follow.
+pub(crate) fn insert<'r>(
+    schema: &Schema,
+    script: &mut Script,
+    kind: Kind,
+    rows: impl IntoIterator<Item = &'r Row>,
+) -> String {
     let table = table(kind);
+    let lines = row_lines(script, table, rows);
     let columns: Vec<_> = table.columns().collect();
-    let lines = lines(script, table, rows);
-    format!("insert into {} ({}) select * from {lines}", schema.of(kind), columns.join(", "))
+    format!("insert into {} ({}) select * from {lines} as line", schema.of(kind), columns.join(", "))
 }
 
-/// Rows that are locked.
-fn update(schema: &Schema, script: &mut Script, kind: Kind, rows: &[&Put<'_>]) -> String {
+/// Rows that are locked. A further condition may follow.
+pub(crate) fn update<'r>(
+    schema: &Schema,
+    script: &mut Script,
+    kind: Kind,
+    rows: impl IntoIterator<Item = &'r Row>,
+) -> String {
     let table = table(kind);
+    let lines = row_lines(script, table, rows);
     let columns: Vec<_> = table.columns().collect();
     let sets: Vec<_> = columns[1..].iter().map(|column| format!("{column} = line.{column}")).collect();
-    let lines = lines(script, table, rows);
     format!(
         "update {} old set {} from {lines} as line ({}) where old.id = line.id",
         schema.of(kind),
@@ -94,39 +112,35 @@ fn update(schema: &Schema, script: &mut Script, kind: Kind, rows: &[&Put<'_>]) -
     )
 }
 
-/// The values of rows as arrays, one for each column.
-fn lines(script: &mut Script, table: &Table, rows: &[&Put<'_>]) -> String {
-    let rows = || rows.iter().map(|put| put.row);
-    let mut places = vec![
-        script.bind(rows().map(|row| row.key.id).collect::<Vec<_>>()),
-        script.bind(rows().map(|row| signed(row.version.0)).collect::<Vec<_>>()),
-        script.bind(rows().map(|row| i32::from(row.body.layout)).collect::<Vec<_>>()),
-        script.bind(rows().map(|row| row.body.json.as_str()).collect::<Vec<_>>()),
+fn row_lines<'r>(script: &mut Script, table: &Table, rows: impl IntoIterator<Item = &'r Row>) -> String {
+    let all: Vec<_> = rows.into_iter().map(|row| row_line(table, row)).collect();
+    lines(script, &all)
+}
+
+/// In the order of [`Table::columns`].
+fn row_line<'r>(table: &Table, row: &'r Row) -> Vec<Cell<'r>> {
+    let mut line = vec![
+        Cell::Id(row.key.id),
+        Cell::Int(Some(signed(row.version.0))),
+        Cell::Small(row.body.layout.into()),
+        Cell::Text(Some(&row.body.json)),
     ];
     for name in &table.unique {
-        places.push(values(script, name.value_type(), rows().map(|row| unique(row, *name))));
+        let key = row.unique.iter().find(|key| key.name == *name);
+        line.push(cell(name.value_type(), key.map(|key| &key.value)));
     }
     for name in &table.index {
-        let keys = || rows().map(|row| row.index.iter().find(|key| key.name == *name));
-        places.push(script.bind(keys().map(|key| key.map(|key| key.within.as_str())).collect::<Vec<_>>()));
-        places.push(values(script, IndexName::value_type(*name), keys().map(|key| key.map(|key| &key.at))));
+        let key = row.index.iter().find(|key| key.name == *name);
+        line.push(Cell::Text(key.map(|key| key.within.as_str())));
+        line.push(cell(IndexName::value_type(*name), key.map(|key| &key.at)));
     }
-    unnest(&places, &column_types(table))
+    line
 }
 
-fn unnest(places: &[String], types: &[&str]) -> String {
-    let arrays: Vec<_> = places.iter().zip(types).map(|(place, sort)| format!("{place}::{sort}[]")).collect();
-    format!("unnest({})", arrays.join(", "))
-}
-
-fn unique(row: &Row, name: UniqueName) -> Option<&KeyValue> {
-    row.unique.iter().find(|key| key.name == name).map(|key| &key.value)
-}
-
-fn values<'v>(script: &mut Script, sort: ValueType, values: impl Iterator<Item = Option<&'v KeyValue>>) -> String {
+fn cell(sort: ValueType, value: Option<&KeyValue>) -> Cell<'_> {
     match sort {
-        ValueType::Int => script.bind(values.map(|value| value.and_then(int)).collect::<Vec<_>>()),
-        ValueType::Text => script.bind(values.map(|value| value.and_then(text)).collect::<Vec<_>>()),
+        ValueType::Int => Cell::Int(value.and_then(int)),
+        ValueType::Text => Cell::Text(value.and_then(text)),
     }
 }
 
@@ -145,44 +159,55 @@ pub(crate) fn text(value: &KeyValue) -> Option<&str> {
 }
 
 /// A number that was checked to be in range before the transaction began.
-fn signed(number: u64) -> i64 {
+pub(crate) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
+/// Keys of the side table as lines of name, value and id.
+pub(crate) fn many_lines(script: &mut Script, keys: &[ManyKey<'_>]) -> String {
+    let line = keys
+        .iter()
+        .map(|(name, value, id)| vec![Cell::Text(Some(name.as_str())), Cell::Text(text(value)), Cell::Id(*id)]);
+    let all: Vec<_> = line.collect();
+    format!("{} as line (name, value, id)", lines(script, &all))
+}
+
+/// Whether a line of [`many_lines`] and one of the side table have the same key.
+pub(crate) const SAME_KEY: &str = "held.name = line.name collate \"C\" and held.value = line.value collate \"C\"";
+
 fn give_up_many(schema: &Schema, script: &mut Script, keys: &[ManyKey<'_>]) -> String {
-    let names = script.bind(keys.iter().map(|(name, ..)| name.as_str()).collect::<Vec<_>>());
-    let values = script.bind(keys.iter().filter_map(|(_, value, _)| text(value)).collect::<Vec<_>>());
-    format!(
-        "delete from {} held using {} as line (name, value) \
-         where held.name = line.name collate \"C\" and held.value = line.value collate \"C\"",
-        schema.at("many_keys"),
-        unnest(&[names, values], &["text", "text"])
-    )
+    let lines = many_lines(script, keys);
+    format!("delete from {} held using {lines} where {SAME_KEY}", schema.at("many_keys"))
 }
 
-fn take_many(schema: &Schema, script: &mut Script, keys: &[ManyKey<'_>]) -> String {
-    let names = script.bind(keys.iter().map(|(name, ..)| name.as_str()).collect::<Vec<_>>());
-    let values = script.bind(keys.iter().filter_map(|(_, value, _)| text(value)).collect::<Vec<_>>());
-    let ids = script.bind(keys.iter().map(|(.., id)| *id).collect::<Vec<_>>());
-    let lines = unnest(&[names, values, ids], &["text", "text", "uuid"]);
-    format!("insert into {} (name, value, id) select * from {lines}", schema.at("many_keys"))
+/// A condition may follow.
+pub(crate) fn take_many(schema: &Schema, script: &mut Script, keys: &[ManyKey<'_>]) -> String {
+    let lines = many_lines(script, keys);
+    format!("insert into {} (name, value, id) select line.* from {lines}", schema.at("many_keys"))
 }
 
-fn enqueue(schema: &Schema, script: &mut Script, entries: &[&OutboxEntry]) -> String {
-    let entries = || entries.iter();
-    let streams = || entries().map(|entry| entry.stream.as_ref());
-    let places = [
-        script.bind(entries().map(|entry| entry.id.uuid()).collect::<Vec<_>>()),
-        script.bind(entries().map(|entry| entry.channel.as_str()).collect::<Vec<_>>()),
-        script.bind(streams().map(|stream| stream.map(|stream| stream.key.as_str())).collect::<Vec<_>>()),
-        script.bind(streams().map(|stream| stream.map(|stream| signed(stream.order))).collect::<Vec<_>>()),
-        script.bind(entries().map(|entry| entry.due.micros()).collect::<Vec<_>>()),
-        script.bind(entries().map(|entry| i32::from(entry.body.layout)).collect::<Vec<_>>()),
-        script.bind(entries().map(|entry| entry.body.json.as_str()).collect::<Vec<_>>()),
-    ];
-    let lines = unnest(&places, &["uuid", "text", "text", "bigint", "bigint", "integer", "text"]);
+/// A condition may follow.
+pub(crate) fn enqueue<'e>(
+    schema: &Schema,
+    script: &mut Script,
+    entries: impl IntoIterator<Item = &'e OutboxEntry>,
+) -> String {
+    let line = |entry: &'e OutboxEntry| {
+        let stream = entry.stream.as_ref();
+        vec![
+            Cell::Id(entry.id.uuid()),
+            Cell::Text(Some(entry.channel.as_str())),
+            Cell::Text(stream.map(|stream| stream.key.as_str())),
+            Cell::Int(stream.map(|stream| signed(stream.order))),
+            Cell::Int(Some(entry.due.micros())),
+            Cell::Small(entry.body.layout.into()),
+            Cell::Text(Some(&entry.body.json)),
+        ]
+    };
+    let all: Vec<_> = entries.into_iter().map(line).collect();
+    let lines = lines(script, &all);
     let columns = "id, channel, stream, stream_order, due, layout, body";
-    format!("insert into {} ({columns}) select * from {lines}", schema.at("outbox"))
+    format!("insert into {} ({columns}) select * from {lines} as line", schema.at("outbox"))
 }
 
 /// What becomes of an entry; a further condition may follow.
@@ -200,12 +225,12 @@ pub(crate) fn settle(schema: &Schema, script: &mut Script, settled: &Settled<'_>
     )
 }
 
-fn applied(schema: &Schema, script: &mut Script, changes: &[Applied<'_>]) -> String {
-    let places = [
-        script.bind(changes.iter().map(|Applied(id, ..)| *id).collect::<Vec<_>>()),
-        script.bind(changes.iter().map(|Applied(_, at, _)| *at).collect::<Vec<_>>()),
-        script.bind(changes.iter().map(|Applied(.., fingerprint)| *fingerprint).collect::<Vec<_>>()),
-    ];
-    let lines = unnest(&places, &["uuid", "bigint", "text"]);
-    format!("insert into {} (id, at, fingerprint) select * from {lines}", schema.at("changes"))
+/// A condition may follow.
+pub(crate) fn applied(schema: &Schema, script: &mut Script, changes: &[Applied<'_>]) -> String {
+    let line = changes
+        .iter()
+        .map(|Applied(id, at, fingerprint)| vec![Cell::Id(*id), Cell::Int(Some(*at)), Cell::Text(Some(fingerprint))]);
+    let all: Vec<_> = line.collect();
+    let lines = lines(script, &all);
+    format!("insert into {} (id, at, fingerprint) select * from {lines} as line", schema.at("changes"))
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use enrollment_core::port::{Page, Scan, StoreError};
 use enrollment_core::record::{KeyValue, Kind, Row, RowKey, UniqueKey};
+use serde::de::DeserializeOwned;
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqlitePool, SqliteRow};
 use sqlx::{AssertSqlSafe, Row as _, Sqlite};
@@ -98,8 +99,8 @@ fn read(from: &SqliteRow) -> Result<Row, Failure> {
         version: from.try_get(2).map_err(failed)?,
         layout: from.try_get(3).map_err(failed)?,
         body: from.try_get(4).map_err(failed)?,
-        keys: from.try_get(5).map_err(failed)?,
-        many: from.try_get(6).map_err(failed)?,
+        keys: list(from.try_get(5).map_err(failed)?)?,
+        many: list(from.try_get(6).map_err(failed)?)?,
     };
     columns.decode().ok_or(unreadable)
 }
@@ -113,4 +114,9 @@ fn bind<'q>(query: Query<'q, Sqlite, SqliteArguments>, value: &KeyValue) -> Quer
         KeyValue::Int(value) => query.bind(*value),
         KeyValue::Text(value) => query.bind(value.clone()),
     }
+}
+
+/// A list in JSON. The parser's own error is not kept: it quotes what it reads.
+fn list<T: DeserializeOwned>(json: &str) -> Result<Vec<T>, Failure> {
+    serde_json::from_str(json).ok().ok_or(Failure::corrupt("a row cannot be read"))
 }

@@ -3,7 +3,7 @@
 //! The moment is chosen by a trigger on one of the tables, which ends the connection that runs it.
 
 use enrollment_core::port::{
-    Channel, CommitOutcome, LeaseRequest, OutboxEntry, SettleOutcome, Settlement, Store, StoreErrorKind,
+    Channel, CommitOutcome, LeaseRequest, Op, OutboxEntry, SettleOutcome, Settlement, Store, StoreErrorKind,
 };
 use enrollment_core::record::{Document, Kind};
 use enrollment_core::time::Timestamp;
@@ -30,17 +30,50 @@ async fn go_on(place: &Place, table: &str) {
     place.connect().await.execute(AssertSqlSafe(text)).await.expect("no trigger");
 }
 
+/// A change that checks that a row is absent is looked at first; its commit is a statement of its own.
 #[tokio::test]
 async fn a_connection_that_ends_before_the_commit_is_unavailable_and_nothing_happened() {
     let place = Place::new();
     let store = place.open().await;
-    let make = change(1, vec![put(plain(Kind::Seal, 1, 1)), put(plain(Kind::Guard, 2, 1))]);
+    let absent = Op::Check { key: plain(Kind::Guard, 3, 1).key, version: None };
+    let make = change(1, vec![put(plain(Kind::Seal, 1, 1)), put(plain(Kind::Guard, 2, 1)), absent]);
     end_whoever_writes(&place, "seals", "at once").await;
     let error = store.commit(&make).await.expect_err("no connection lasts");
     assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error:?}");
     assert_eq!(store.get(&[plain(Kind::Guard, 2, 1).key]).await.expect("rows"), [None]);
     go_on(&place, "seals").await;
     assert_eq!(store.commit(&make).await.expect("an outcome"), CommitOutcome::Applied);
+}
+
+/// Of a change in one statement nobody knows how far it came, so it is tried once more, and not called refused.
+#[tokio::test]
+async fn a_connection_that_ends_in_the_only_statement_is_unknown_and_the_same_change_tells() {
+    let place = Place::new();
+    let store = place.open().await;
+    let make = change(1, vec![put(plain(Kind::Seal, 1, 1)), put(plain(Kind::Guard, 2, 1))]);
+    end_whoever_writes(&place, "seals", "at once").await;
+    let error = store.commit(&make).await.expect_err("no connection lasts");
+    assert_eq!(error.kind(), StoreErrorKind::Unknown, "{error:?}");
+    go_on(&place, "seals").await;
+    assert_eq!(store.commit(&make).await.expect("the truth"), CommitOutcome::Applied);
+    assert!(store.get(&[plain(Kind::Guard, 2, 1).key]).await.expect("rows")[0].is_some());
+}
+
+/// Once one try's fate is unknown, a refusal of the next is no answer: the first may be carried out yet.
+#[tokio::test]
+async fn a_refusal_after_a_try_of_unknown_fate_is_unknown() {
+    let place = Place::new();
+    let store = place.open().await;
+    let text = "create sequence tries; create function ends_then_refuses() returns trigger language plpgsql as \
+        $$ begin if nextval('tries') = 1 then perform pg_terminate_backend(pg_backend_pid()); perform pg_sleep(1); \
+        end if; raise sqlstate '23514'; end $$; \
+        create trigger ending before insert on seals for each row execute function ends_then_refuses()";
+    let text = text.replace("'tries'", &format!("'{}.tries'", place.schema));
+    place.connect().await.execute(AssertSqlSafe(text)).await.expect("a trigger");
+    let error = store.commit(&change(1, vec![put(plain(Kind::Seal, 1, 1))])).await.expect_err("no seal is let in");
+    assert_eq!(error.kind(), StoreErrorKind::Unknown, "{error:?}");
+    let error = store.commit(&change(2, vec![put(plain(Kind::Seal, 2, 1))])).await.expect_err("refused at once");
+    assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error:?}");
 }
 
 #[tokio::test]

@@ -49,7 +49,7 @@ async fn an_error_tells_nothing_of_what_is_kept() {
     let checked = store.commit(&change(3, vec![put(row(2))])).await.expect_err("refused");
     conn.execute("update users set layout = -1").await.expect("spoiled");
     let unreadable = store.get(&[row(1).key]).await.expect_err("unreadable");
-    conn.execute("drop table many_keys").await.expect("gone");
+    conn.execute("drop table changes").await.expect("gone");
     let missing = store.commit(&change(4, vec![put(plain(Kind::Enrollment, 3, 1))])).await.expect_err("gone");
     for error in [refused, checked, unreadable, missing] {
         assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error:?}");

@@ -1,17 +1,14 @@
 //! How a try ends: the mail's own record, and its entry in the outbox.
 
-use crate::domain::audit::Actor;
 use crate::domain::event::Event;
 use crate::domain::mail::{Mail, MailState};
 use crate::port::{Leased, Settlement};
 use crate::record::Stored;
-use crate::service::turn::{Doer, Draft, TURNS, Written};
-use crate::service::{Failure, Origin};
-use crate::worker::backoff;
+use crate::service::Failure;
+use crate::service::turn::{Draft, TURNS, Written};
+use crate::worker::{SYSTEM, backoff};
 
 use super::{LEASE, OutboxWorker};
-
-pub(super) const SYSTEM: Doer = Doer { actor: Actor::System, origin: Origin { source: None } };
 
 /// An end other than having been sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +50,7 @@ impl OutboxWorker {
             }
             newer = self.service.read::<Mail>(stored.record.id.uuid()).await?;
             if newer.is_none() {
-                return self.settle(leased, Settlement::Done).await;
+                return self.service.settle(leased, Settlement::Done).await;
             }
         }
         Err(Failure::Busy)
@@ -70,7 +67,7 @@ impl OutboxWorker {
     ) -> Result<bool, Failure> {
         // The record is only for whoever holds the lease, and holds it until the entry has ended as well.
         let until = self.service.now().plus(LEASE);
-        if !self.settle(leased, Settlement::Extend { until }).await? {
+        if !self.service.settle(leased, Settlement::Extend { until }).await? {
             return Ok(false);
         }
         let mut draft = Draft::new(self.service.now());
@@ -85,10 +82,12 @@ impl OutboxWorker {
             }
         }
         match self.service.write(draft).await? {
-            Written::Applied => self.settle(leased, if ending == Ending::Dead { dead() } else { obsolete() }).await,
+            Written::Applied => {
+                self.service.settle(leased, if ending == Ending::Dead { dead() } else { obsolete() }).await
+            }
             // Somebody dropped it meanwhile. The next turn ends the entry by what the record says.
             Written::Stale | Written::Taken(_) | Written::LeaseLost => {
-                self.settle(leased, Settlement::Release { at }).await
+                self.service.settle(leased, Settlement::Release { at }).await
             }
         }
     }
@@ -101,7 +100,7 @@ impl OutboxWorker {
         why: &str,
     ) -> Result<bool, Failure> {
         let at = self.service.now().plus(backoff::wait(leased.tries, self.service.entropy()));
-        if !self.settle(leased, Settlement::Retry { at, why: "the mail says why".to_owned() }).await? {
+        if !self.service.settle(leased, Settlement::Retry { at, why: "the mail says why".to_owned() }).await? {
             return Ok(false);
         }
         if let Some(stored) = stored {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::mail::{Mail, MailState, Pause};
 use crate::id::OutboxId;
-use crate::port::{Channel, DeliveryErrorKind, LeaseRequest, Leased, Message, Notifier, SettleOutcome, Settlement};
+use crate::port::{Channel, DeliveryErrorKind, LeaseRequest, Leased, Message, Notifier, Settlement};
 use crate::record::Stored;
 use crate::service::mail::Prepared;
 use crate::service::{Answer, Failure, Service};
@@ -139,22 +139,26 @@ impl OutboxWorker {
             Ok(intent) => intent,
             Err(error) => {
                 return self
+                    .service
                     .settle(leased, Settlement::Dead { why: format!("not an intent for a mail: {error}") })
                     .await;
             }
         };
         let Some(stored) = self.service.read::<Mail>(intent.mail.uuid()).await? else {
-            return self.settle(leased, Settlement::Obsolete { why: "the mail is gone".to_owned() }).await;
+            return self.service.settle(leased, Settlement::Obsolete { why: "the mail is gone".to_owned() }).await;
         };
         if stored.record.entry != leased.entry.id {
-            return self.settle(leased, Settlement::Obsolete { why: "another entry delivers it".to_owned() }).await;
+            return self
+                .service
+                .settle(leased, Settlement::Obsolete { why: "another entry delivers it".to_owned() })
+                .await;
         }
         match &stored.record.state {
             MailState::Queued | MailState::Retrying { .. } => self.send(turn, leased, &stored).await,
             // An earlier worker wrote the end down and died before it settled, or somebody dropped the mail.
-            MailState::Sent { .. } => self.settle(leased, Settlement::Done).await,
-            MailState::Dead { .. } => self.settle(leased, ending::dead()).await,
-            MailState::Obsolete { .. } => self.settle(leased, ending::obsolete()).await,
+            MailState::Sent { .. } => self.service.settle(leased, Settlement::Done).await,
+            MailState::Dead { .. } => self.service.settle(leased, ending::dead()).await,
+            MailState::Obsolete { .. } => self.service.settle(leased, ending::obsolete()).await,
         }
     }
 
@@ -225,13 +229,8 @@ impl OutboxWorker {
 
     /// Gives an entry back untried.
     async fn release(&self, leased: &Leased) -> Result<bool, Failure> {
-        let _lost_or_not = self.settle(leased, Settlement::Release { at: self.service.now() }).await?;
+        let _lost_or_not = self.service.settle(leased, Settlement::Release { at: self.service.now() }).await?;
         // It is as it was: nothing was done that calls for another turn.
         Ok(false)
-    }
-
-    async fn settle(&self, leased: &Leased, how: Settlement) -> Result<bool, Failure> {
-        let outcome = self.service.store().settle(&leased.lease, &how, self.service.now()).await?;
-        Ok(outcome == SettleOutcome::Settled)
     }
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::ending::SYSTEM;
 use super::{OutboxWorker, Turn};
 use crate::domain::event::Event;
 use crate::domain::mail::Pause;
@@ -10,6 +9,7 @@ use crate::port::Channel;
 use crate::record::{Stored, Version, new_row};
 use crate::service::Failure;
 use crate::service::turn::{Draft, TURNS, Written};
+use crate::worker::SYSTEM;
 
 /// Until the first probe, doubled with each further one up to the longest. Not random: one worker probes, and a relay
 /// that counts failed sign-ins should not see them close together.

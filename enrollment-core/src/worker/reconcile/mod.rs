@@ -7,7 +7,6 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::domain::attachment::{Attachment, PeerState};
-use crate::domain::audit::Actor;
 use crate::domain::device::PublicKey;
 use crate::domain::event::Event;
 use crate::domain::location::Location;
@@ -15,9 +14,10 @@ use crate::domain::upkeep::Watch;
 use crate::id::{AttachmentId, LocationId};
 use crate::port::{Observation, PeerProvisioner, PeerSpec, Scan};
 use crate::record::{IndexName, Kind, RowKey, Stored, Version, new_row};
-use crate::service::turn::{Doer, Draft, TURNS, Written};
-use crate::service::{Answer, Failure, Origin, Service};
+use crate::service::turn::{Draft, TURNS, Written};
+use crate::service::{Answer, Failure, Service};
 use crate::time::Span;
+use crate::worker::SYSTEM;
 
 /// Has the peers in force converge to the peers intended, whatever became of a gateway (DEV-4). A host runs it at
 /// start-up and every few seconds; each gateway is looked at when its time has come.
@@ -50,8 +50,6 @@ const EVERY: Span = Span::seconds(60);
 const PAGE: u32 = 1_000;
 /// Intentions committed at once.
 const AT_ONCE: usize = 100;
-
-const SYSTEM: Doer = Doer { actor: Actor::System, origin: Origin { source: None } };
 
 /// The peers at a gateway by key, their addresses in order.
 type Found = HashMap<PublicKey, Vec<IpAddr>>;

@@ -6,19 +6,17 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use crate::domain::audit::Actor;
 use crate::domain::enrollment::{Enrollment, Phase};
 use crate::domain::event::Event;
 use crate::domain::mail::{Mail, MailStanding};
 use crate::id::EnrollmentId;
 use crate::port::{Page, Retained, Scan};
 use crate::record::{IndexName, KeyValue, Kind, Record, RowKey, Stored, Version};
-use crate::service::turn::{Doer, Draft, INSTANCE, Written};
-use crate::service::{Answer, Failure, Origin, Service};
+use crate::service::turn::{Draft, INSTANCE, Written};
+use crate::service::{Answer, Failure, Service};
 use crate::time::{Span, Timestamp};
+use crate::worker::SYSTEM;
 use crate::worker::erasure::{ErasureIntent, SETTLED};
-
-const SYSTEM: Doer = Doer { actor: Actor::System, origin: Origin { source: None } };
 
 /// Identifiers and finished work removed at once.
 const AT_ONCE: u32 = 1_000;
