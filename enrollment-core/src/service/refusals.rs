@@ -28,12 +28,15 @@ struct Minutes {
 struct Minute {
     minute: i64,
     refused: u64,
+    /// Refusals that were not to be written.
+    silent: u64,
 }
 
 impl Minute {
     /// How many were not written.
     fn counted(self) -> Option<u64> {
-        self.refused.checked_sub(PER_MINUTE).filter(|count| *count > 0)
+        let count = self.refused.saturating_sub(PER_MINUTE) + self.silent;
+        (count > 0).then_some(count)
     }
 }
 
@@ -63,14 +66,27 @@ impl Refusals {
             minutes.crowd += 1;
             return Admitted { write: false, counted: None };
         }
-        let entry = minutes.refused.entry(key).or_insert(Minute { minute, refused: 0 });
+        let entry = minutes.refused.entry(key).or_insert(Minute { minute, refused: 0, silent: 0 });
         let mut counted = None;
         if entry.minute != minute {
             counted = entry.counted();
-            *entry = Minute { minute, refused: 0 };
+            *entry = Minute { minute, refused: 0, silent: 0 };
         }
         entry.refused += 1;
         Admitted { write: entry.refused <= PER_MINUTE, counted }
+    }
+
+    /// Counts a refusal that is not to be written, so that whoever is refused cannot tell by the time it takes.
+    pub(super) fn count(&self, actor: Actor, subject: RowKey, now: Timestamp) {
+        let minute = minute_of(now);
+        let mut minutes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if minutes.refused.len() >= REMEMBERED && !minutes.refused.contains_key(&(actor, subject)) {
+            minutes.crowd += 1;
+            return;
+        }
+        // What is owed of an earlier minute is owed with this one's.
+        let entry = minutes.refused.entry((actor, subject)).or_insert(Minute { minute, refused: 0, silent: 0 });
+        entry.silent += 1;
     }
 
     /// What is owed of minutes that are over, which are forgotten by it.
