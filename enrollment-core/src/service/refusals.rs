@@ -33,10 +33,14 @@ struct Minute {
 }
 
 impl Minute {
+    /// How many were beyond the bound.
+    fn beyond(self) -> Option<u64> {
+        self.refused.checked_sub(PER_MINUTE).filter(|count| *count > 0)
+    }
+
     /// How many were not written.
-    fn counted(self) -> Option<u64> {
-        let count = self.refused.saturating_sub(PER_MINUTE) + self.silent;
-        (count > 0).then_some(count)
+    fn unwritten(self) -> Option<u64> {
+        Some(self.beyond().unwrap_or(0) + self.silent).filter(|count| *count > 0)
     }
 }
 
@@ -69,14 +73,15 @@ impl Refusals {
         let entry = minutes.refused.entry(key).or_insert(Minute { minute, refused: 0, silent: 0 });
         let mut counted = None;
         if entry.minute != minute {
-            counted = entry.counted();
-            *entry = Minute { minute, refused: 0, silent: 0 };
+            counted = entry.beyond();
+            *entry = Minute { minute, refused: 0, silent: entry.silent };
         }
         entry.refused += 1;
         Admitted { write: entry.refused <= PER_MINUTE, counted }
     }
 
-    /// Counts a refusal that is not to be written, so that whoever is refused cannot tell by the time it takes.
+    /// Counts a refusal that is not to be written by whoever is refused, not even as a count: it is housekeeping that
+    /// writes how many there were.
     pub(super) fn count(&self, actor: Actor, subject: RowKey, now: Timestamp) {
         let minute = minute_of(now);
         let mut minutes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -96,7 +101,7 @@ impl Refusals {
         let mut owed = Vec::new();
         minutes.refused.retain(|who, entry| {
             let over = entry.minute != minute;
-            owed.extend(entry.counted().filter(|_| over).map(|count| Counted { who: Some(*who), count }));
+            owed.extend(entry.unwritten().filter(|_| over).map(|count| Counted { who: Some(*who), count }));
             !over
         });
         let crowd = std::mem::take(&mut minutes.crowd);
@@ -149,6 +154,20 @@ mod tests {
         let owed = Counted { who: Some((Actor::CommandLine, subject(7))), count: 5 };
         assert_eq!(refusals.settle(minute(2)), [owed]);
         assert_eq!(refusals.settle(minute(2)), []);
+    }
+
+    /// ADM-8: also those of which nothing is written while they happen.
+    #[test]
+    fn what_is_refused_in_silence_is_owed_by_housekeeping_alone() {
+        let refusals = Refusals::default();
+        let minute = |m: i64| Timestamp::from_seconds(m * 60);
+        for _ in 0..3 {
+            refusals.count(Actor::Visitor, subject(7), minute(1));
+        }
+        let next = refusals.admit(Actor::Visitor, subject(7), minute(2));
+        assert_eq!(next, Admitted { write: true, counted: None });
+        let owed = Counted { who: Some((Actor::Visitor, subject(7))), count: 3 };
+        assert_eq!(refusals.settle(minute(3)), [owed]);
     }
 
     /// ADM-8: many at once can hide the names of some, and no refusal.

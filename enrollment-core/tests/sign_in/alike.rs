@@ -43,7 +43,7 @@ async fn unknown_disabled_unfinished_and_wrong_are_refused_alike() {
         // Two are free, then each waits; the fifth does not wait long enough.
         for wait in [0, 0, 0, 30, 30] {
             bench.clock.advance(Duration::from_secs(wait));
-            traced.take();
+            let _before = traced.take();
             let code = refused(&service, &request(name, password)).await;
             answers.push((code, traced.take()));
         }
