@@ -9,9 +9,11 @@ use zeroize::Zeroizing;
 use super::step::{Open, Stepped};
 use super::{Enrollee, SessionState};
 use crate::domain::command::{Outcome, Step};
+use crate::domain::enrollment::Enrollment;
 use crate::domain::rejection::Rejection;
 use crate::id::UserId;
 use crate::secret::{Binding, KeyRing, KeyedDigest, RecoveryCode, Sealed, SessionSecret, TotpSecret};
+use crate::service::circumstances::World;
 use crate::service::{Answer, Failure, Origin, Service};
 
 /// A TOTP secret to be scanned or typed, shown to its holder only.
@@ -101,12 +103,22 @@ impl Enrollee<'_> {
         let stepped = self.step(session, origin, "totp", make).await?;
         let offered = stepped.enrollment.session().and_then(|session| session.work.offered_totp.as_ref());
         let sealed = offered.ok_or_else(|| Failure::Broken("an offered secret is not there".into()))?;
-        let secret = self.service.open_totp(stepped.enrollment.subject, sealed)?;
-        let settings = &stepped.world.settings;
+        self.totp_offer(&stepped.enrollment, &stepped.world, sealed)
+    }
+
+    /// The offer of a sealed secret.
+    pub(super) fn totp_offer(
+        &self,
+        enrollment: &Enrollment,
+        world: &World,
+        sealed: &Sealed,
+    ) -> Result<TotpOffer, Failure> {
+        let secret = self.service.open_totp(enrollment.subject, sealed)?;
+        let settings = &world.settings;
         let issuer =
             [settings.organization.as_str(), settings.product.as_str()].into_iter().find(|name| !name.is_empty());
         let issuer = issuer.unwrap_or("VPN");
-        let account = stepped.world.user.record.username.as_str();
+        let account = world.user.record.username.as_str();
         Ok(TotpOffer {
             secret: secret.base32(),
             uri: secret.otpauth_uri(issuer, account),
