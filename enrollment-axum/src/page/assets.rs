@@ -32,10 +32,13 @@ struct Asset {
 }
 
 /// The files in an order in which each one names only those before it.
-const SOURCES: [(&str, &str, &str); 3] = [
+const SOURCES: [(&str, &str, &str); 5] = [
     ("icon.svg", "image/svg+xml", include_str!("assets/icon.svg")),
     ("style.css", "text/css; charset=utf-8", include_str!("assets/style.css")),
     ("page.js", "text/javascript; charset=utf-8", include_str!("assets/page.js")),
+    // By Paul Miller, MIT OR Apache-2.0: version 0.7.0 of `qr` on npm, its `index.js` unchanged.
+    ("qr.js", "text/javascript; charset=utf-8", include_str!("assets/qr.js")),
+    ("device.js", "text/javascript; charset=utf-8", include_str!("assets/device.js")),
 ];
 
 static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {

@@ -32,7 +32,7 @@ const KIT: &[TemplateFile] = &[
 ];
 
 /// All templates. Each face adds a line.
-pub(super) const TEMPLATES: &[&[TemplateFile]] = &[KIT];
+pub(super) const TEMPLATES: &[&[TemplateFile]] = &[KIT, crate::wizard::TEMPLATES];
 
 /// The engine: everything escaped, nothing undefined.
 static ENGINE: LazyLock<Environment<'static>> = LazyLock::new(|| {

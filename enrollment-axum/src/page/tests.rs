@@ -24,7 +24,9 @@ impl Sample {
 
 /// All samples. Each face adds a line.
 fn samples() -> Vec<Sample> {
-    problems()
+    let mut samples = problems();
+    samples.extend(crate::wizard::samples());
+    samples
 }
 
 fn problems() -> Vec<Sample> {

@@ -9,11 +9,13 @@ use zeroize::Zeroizing;
 use super::step::{Open, Stepped};
 use super::{Enrollee, SessionState};
 use crate::domain::command::{Outcome, Step};
+use crate::domain::enrollment::Enrollment;
 use crate::domain::rejection::Rejection;
 use crate::domain::settings::Settings;
 use crate::domain::user::User;
 use crate::id::UserId;
 use crate::secret::{Binding, KeyRing, KeyedDigest, RecoveryCode, Sealed, SessionSecret, TotpSecret};
+use crate::service::circumstances::World;
 use crate::service::{Answer, Failure, Origin, Service};
 
 /// A TOTP secret to be scanned or typed, shown to its holder only.
@@ -128,8 +130,18 @@ impl Enrollee<'_> {
         let stepped = self.step(session, origin, "totp", make).await?;
         let offered = stepped.enrollment.session().and_then(|session| session.work.offered_totp.as_ref());
         let sealed = offered.ok_or_else(|| Failure::Broken("an offered secret is not there".into()))?;
-        let secret = self.service.open_totp(stepped.enrollment.subject, sealed)?;
-        TotpOffer::of(&secret, &stepped.world.settings, &stepped.world.user.record)
+        self.totp_offer(&stepped.enrollment, &stepped.world, sealed)
+    }
+
+    /// The offer of a sealed secret.
+    pub(super) fn totp_offer(
+        &self,
+        enrollment: &Enrollment,
+        world: &World,
+        sealed: &Sealed,
+    ) -> Result<TotpOffer, Failure> {
+        let secret = self.service.open_totp(enrollment.subject, sealed)?;
+        TotpOffer::of(&secret, &world.settings, &world.user.record)
     }
 
     /// Verifies the offered secret by one code. A wrong one is counted before the answer leaves; at the limit the
