@@ -7,6 +7,7 @@ use enrollment::core::domain::enrollment::{Enrollment, Phase, Purpose, Terms};
 use enrollment::core::domain::group::Access;
 use enrollment::core::domain::location::{Location, MfaMode, Ownership};
 use enrollment::core::domain::policy::Policy;
+use enrollment::core::domain::sign_in::SignIns;
 use enrollment::core::domain::user::{Credentials, User, UserStatus};
 use enrollment::core::id::{EnrollmentId, LocationId, Number, UserId};
 use enrollment::core::port::SystemEntropy;
@@ -58,6 +59,7 @@ pub(crate) fn user(n: u32, now: Timestamp) -> User {
         status: UserStatus::Active,
         enrolled: None,
         credentials: Credentials::default(),
+        sign_ins: SignIns::default(),
         created: now,
     }
 }

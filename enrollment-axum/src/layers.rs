@@ -10,7 +10,6 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use enrollment_core::id::new_uuid;
-use enrollment_core::service::Service;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
@@ -19,6 +18,7 @@ use uuid::Uuid;
 
 use crate::headers::security_headers;
 use crate::limits::rate_limited;
+use crate::page::wants_page;
 use crate::problem;
 use crate::state::EnrollmentState;
 
@@ -71,22 +71,25 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// Gives every request an id, writes one log line about it, and makes every refusal a problem document with that id.
+/// Gives every request an id, writes one log line about it, and makes every refusal a problem document with that id;
+/// a person at a page gets it as a page.
 ///
 /// The line names method, matched route, status, time taken and id. It never names the path, in which tokens stand,
 /// nor anything of header or body. The id is also a [`RequestId`] among the request's extensions.
 pub fn observed<S: Clone + Send + Sync + 'static>(router: Router<S>, state: &EnrollmentState) -> Router<S> {
-    router.layer(middleware::from_fn_with_state(state.service().clone(), observe))
+    router.layer(middleware::from_fn_with_state(state.clone(), observe))
 }
 
-async fn observe(State(service): State<Service>, mut request: Request, next: Next) -> Response {
+async fn observe(State(state): State<EnrollmentState>, mut request: Request, next: Next) -> Response {
+    let service = state.service();
     let started = service.now();
     let id = RequestId(new_uuid(started, service.entropy()));
     request.extensions_mut().insert(id);
     let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str);
+    let asker = wants_page(request.method(), request.uri(), request.headers());
     let span = tracing::info_span!("request", method = %method_name(request.method()), route, id = %id);
     async {
-        let response = problem::finish(next.run(request).await, &id);
+        let response = problem::finish(next.run(request).await, &id, asker, &state);
         let took = service.now().since(started);
         tracing::info!(status = response.status().as_u16(), micros = took.as_micros(), "answered");
         with_id(response, id)

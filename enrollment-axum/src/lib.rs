@@ -1,19 +1,22 @@
 //! HTTP over [`enrollment_core::service`]: routers for enrollees and for administrators.
 //!
-//! Two faces that never mix: [`enroll_router`] is for the public, [`admin_router`] for the inside. Both are returned,
+//! Two faces that never mix: [`enroll_router`] and, for people with a browser, [`wizard_router`] are for the public,
+//! [`admin_router`] is for the inside. All are returned,
 //! generic over the host's state, and impose nothing; a host nests them where it likes and adds the layers it wants.
 //! [`public_layers`] and [`internal_layers`] put on all that this crate offers:
 //!
 //! ```
 //! # use axum::Router;
-//! # use enrollment_axum::{EnrollmentState, enroll_router, health_router, public_layers};
+//! # use enrollment_axum::{EnrollmentState, assets_router, enroll_router, health_router};
+//! # use enrollment_axum::{public_layers, wizard_router};
 //! fn public_face(state: EnrollmentState) -> Router {
-//!     let routes = Router::new().merge(enroll_router()).merge(health_router());
+//!     let pages = Router::new().merge(wizard_router()).merge(assets_router());
+//!     let routes = Router::new().merge(enroll_router()).merge(pages).merge(health_router());
 //!     public_layers(routes.with_state(state.clone()), &state)
 //! }
 //! ```
 //!
-//! Every refusal is a problem document (RFC 9457): see [`ProblemDocument`].
+//! Every refusal is a problem document (RFC 9457): see [`ProblemDocument`]; a browser that asked for a page gets it as one.
 
 mod admin;
 mod client;
@@ -22,13 +25,14 @@ mod enroll;
 mod extract;
 mod headers;
 mod health;
-mod landing;
 mod layers;
 mod limits;
 mod openapi;
+mod page;
 mod problem;
 mod readiness;
 mod state;
+mod wizard;
 mod words;
 
 pub use admin::{admin_router, api_key_auth};
@@ -38,6 +42,8 @@ pub use health::health_router;
 pub use layers::{REQUEST_ID, RequestId, body_limit, catch_panics, internal_layers, observed, public_layers, timeout};
 pub use limits::rate_limited;
 pub use openapi::{openapi, openapi_router};
+pub use page::assets_router;
 pub use problem::ProblemDocument;
 pub use readiness::Readiness;
 pub use state::{EnrollmentState, HttpOptions, Rate, Rates};
+pub use wizard::wizard_router;

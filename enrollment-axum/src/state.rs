@@ -8,6 +8,7 @@ use enrollment_core::service::Service;
 use ipnet::IpNet;
 
 use crate::limits::Limits;
+use crate::page::KnownBranding;
 use crate::readiness::Readiness;
 
 /// What the handlers share: the service, the options and the counters of the rate limits. Cheap to clone.
@@ -23,6 +24,7 @@ pub struct EnrollmentState {
 struct Shared {
     options: HttpOptions,
     limits: Limits,
+    branding: KnownBranding,
 }
 
 impl EnrollmentState {
@@ -30,7 +32,7 @@ impl EnrollmentState {
     #[must_use]
     pub fn new(service: Service, options: HttpOptions) -> Self {
         let limits = Limits::new(&service, options.rates);
-        Self { service, shared: Arc::new(Shared { options, limits }) }
+        Self { service, shared: Arc::new(Shared { options, limits, branding: KnownBranding::default() }) }
     }
 
     /// The use cases.
@@ -47,6 +49,18 @@ impl EnrollmentState {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.shared.limits
+    }
+
+    pub(crate) fn branding(&self) -> &KnownBranding {
+        &self.shared.branding
+    }
+
+    /// The path of the public URL, without a slash at its end: before every path of ours that a page names. A browser
+    /// puts scheme and host before it that it has, so no header of a request is believed for that.
+    pub(crate) fn base_path(&self) -> &str {
+        let url = &self.service.instance().url;
+        let host = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+        host.find('/').map_or("", |slash| host[slash..].trim_end_matches('/'))
     }
 
     /// Whether people reach the public face over TLS.

@@ -80,6 +80,10 @@ ids! {
     AttachmentId;
     /// An administrator's key for the API.
     ApiKeyId;
+    /// An administrator's session.
+    AdminSessionId;
+    /// Where answers come from when somebody signs in.
+    PlaceId;
     /// One entry of the audit log.
     AuditId;
     /// One entry of the outbox; the message id of the mail it may become.

@@ -48,8 +48,13 @@ pub(super) async fn complete(
 ) -> Answer<Answered<CompleteAnswer>> {
     let completion = state.service().enrollee().complete(&session, origin).await?;
     // The text part is for mails.
-    let Completion { state: stands, onboarding: Onboarding { markdown, html, text: _ }, configs, repeated } =
-        completion;
+    let Completion {
+        state: stands,
+        onboarding: Onboarding { markdown, html, text: _ },
+        configs,
+        private_key: _,
+        repeated,
+    } = completion;
     Ok(Answered(CompleteAnswer {
         already_completed: repeated,
         onboarding: OnboardingDto { markdown, html },

@@ -1,4 +1,4 @@
-//! The enrollee's API, `/api/enroll/v1`, and the pages an invitation leads to.
+//! The enrollee's API, `/api/enroll/v1`.
 
 mod begin;
 mod complete;
@@ -6,7 +6,6 @@ mod device;
 mod inspect;
 mod mfa;
 mod report;
-mod report_page;
 mod steps;
 mod view;
 
@@ -15,14 +14,12 @@ use axum::extract::FromRef;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::landing;
 use crate::state::EnrollmentState;
 
 /// Where the enrollee's API lies.
 pub(crate) const BASE: &str = "/api/enroll/v1";
 
-/// The routes of the public face: `/api/enroll/v1/…`, the page at `/enroll` and `/enroll/{token}`, and the one at
-/// `/report/{token}` on which its holder says that an invitation was not meant for them.
+/// The API of the public face: `/api/enroll/v1/…`. The pages are in [`wizard_router`](crate::wizard_router).
 ///
 /// A session is shown as `Authorization: Bearer ens_…` or as the cookie that `POST sessions` sets. No GET or HEAD
 /// changes an enrollment (TOK-4).
@@ -31,7 +28,7 @@ where
     EnrollmentState: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
-    Router::new().merge(documented()).merge(landing::router()).merge(report_page::router())
+    documented().into()
 }
 
 /// The API with its documentation.

@@ -65,13 +65,15 @@ where
     EnrollmentState: FromRef<S>,
     S: Send + Sync,
 {
-    let limit = EnrollmentState::from_ref(state).options().body_timeout;
-    match tokio::time::timeout(limit, Bytes::from_request(request, state)).await {
-        Ok(Ok(bytes)) => Ok(bytes),
-        // Too large or broken off: the status says which.
-        Ok(Err(rejection)) => Err(Problem::from_status(rejection.into_response().status())),
-        Err(_) => Err(Problem::from_status(StatusCode::REQUEST_TIMEOUT)),
-    }
+    let bytes = within_time(&EnrollmentState::from_ref(state), Bytes::from_request(request, state)).await?;
+    // Too large or broken off: the status says which.
+    bytes.map_err(|rejection| Problem::from_status(rejection.into_response().status()))
+}
+
+/// What reading a body comes to, unless it takes too long to arrive.
+pub(crate) async fn within_time<T>(state: &EnrollmentState, reading: impl Future<Output = T>) -> Result<T, Problem> {
+    let read = tokio::time::timeout(state.options().body_timeout, reading).await;
+    read.map_err(|_| Problem::from_status(StatusCode::REQUEST_TIMEOUT))
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {

@@ -7,7 +7,7 @@ mod query;
 mod secret_text;
 mod session;
 
-pub(crate) use body::{Json, OptionalJson};
+pub(crate) use body::{Json, OptionalJson, within_time};
 pub(crate) use cross_site::demand_same_site;
 pub(crate) use id::PathId;
 pub(crate) use query::Query;

@@ -12,6 +12,8 @@ use axum::response::{IntoResponse, Response};
 pub use document::ProblemDocument;
 
 use crate::layers::RequestId;
+use crate::page::{Asker, as_page};
+use crate::state::EnrollmentState;
 
 /// A refusal on its way out. Becomes a [`ProblemDocument`]; the layer that knows the request's id writes it in.
 #[derive(Debug, Clone)]
@@ -61,6 +63,16 @@ impl Problem {
         Self::from_status(StatusCode::UNAUTHORIZED)
     }
 
+    /// What it says.
+    pub(crate) fn document(&self) -> &ProblemDocument {
+        &self.document
+    }
+
+    /// Its status.
+    pub(crate) const fn status(&self) -> StatusCode {
+        self.status
+    }
+
     fn with(mut self, change: impl FnOnce(&mut ProblemDocument)) -> Self {
         change(&mut self.document);
         self
@@ -89,7 +101,9 @@ impl IntoResponse for Problem {
 
 /// Writes the request's id into a problem document, and makes one of a bare refusal: that of a route that is not
 /// there, a method that is not allowed, a body that is too large. What comes with a content of its own is left alone.
-pub(crate) fn finish(response: Response, id: &RequestId) -> Response {
+///
+/// A person's browser gets the same as a page.
+pub(crate) fn finish(response: Response, id: &RequestId, asker: Asker, state: &EnrollmentState) -> Response {
     let status = response.status();
     let problem = match response.extensions().get::<Problem>() {
         Some(problem) => problem.clone(),
@@ -98,8 +112,16 @@ pub(crate) fn finish(response: Response, id: &RequestId) -> Response {
         }
         None => return response,
     };
-    let (finished, body) =
-        problem.with(|document| document.request_id = Some(id.to_string())).into_response().into_parts();
+    let problem = problem.with(|document| document.request_id = Some(id.to_string()));
+    let finished = match asker {
+        Asker::Program => problem.into_response(),
+        Asker::Enrollee | Asker::Administrator => {
+            let mut page = as_page(state, status, &problem.document, asker);
+            page.headers_mut().extend(problem.headers);
+            page
+        }
+    };
+    let (finished, body) = finished.into_parts();
     let (mut parts, _) = response.into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);
     // What layers have put on stays: Allow, Retry-After, the security headers.

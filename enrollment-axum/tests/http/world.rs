@@ -6,8 +6,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::Method;
 use enrollment_axum::{
-    EnrollmentState, HttpOptions, admin_router, enroll_router, health_router, internal_layers, openapi_router,
-    public_layers,
+    EnrollmentState, HttpOptions, admin_router, assets_router, enroll_router, health_router, internal_layers,
+    openapi_router, public_layers, wizard_router,
 };
 use enrollment_core::domain::enrollment::Purpose;
 use enrollment_core::domain::policy::Policy;
@@ -66,7 +66,8 @@ fn world_by(channels: &[Channel], options: HttpOptions, url: &str, policy: Polic
         .build()
         .expect("a service");
     let state = EnrollmentState::new(service.clone(), options);
-    let public = Router::new().merge(enroll_router()).merge(health_router()).with_state(state.clone());
+    let pages = Router::new().merge(wizard_router()).merge(assets_router());
+    let public = Router::new().merge(enroll_router()).merge(pages).merge(health_router()).with_state(state.clone());
     let internal = Router::new().merge(admin_router()).merge(health_router()).merge(openapi_router());
     let internal = enrollment_axum::api_key_auth(internal, &state).with_state(state.clone());
     World {

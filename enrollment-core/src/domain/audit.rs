@@ -23,6 +23,8 @@ pub enum Actor {
     ApiKey(ApiKeyId),
     /// Whoever holds the token or session of this enrollment.
     Enrollee(EnrollmentId),
+    /// Somebody who is signing in, and has not shown yet who they are.
+    Visitor,
     /// Whoever has the server's command line.
     CommandLine,
     /// The system itself.

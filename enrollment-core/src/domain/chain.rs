@@ -140,6 +140,7 @@ pub fn entry_digest(entry: &AuditEntry) -> Digest {
         Actor::User(id) => ("user", Some(id.uuid())),
         Actor::ApiKey(id) => ("api_key", Some(id.uuid())),
         Actor::Enrollee(id) => ("enrollee", Some(id.uuid())),
+        Actor::Visitor => ("visitor", None),
         Actor::CommandLine => ("command_line", None),
         Actor::System => ("system", None),
     };

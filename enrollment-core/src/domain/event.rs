@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::enrollment::Closure;
+use super::sign_in::Means;
 use crate::secret::{Digest, KeyId};
 
 /// What happened to an enrollment, a user, a location or the instance. Carries no secret.
@@ -102,6 +103,21 @@ pub enum Event {
         /// Which one.
         name: String,
     },
+    /// Somebody had the right password, and is asked for a second factor.
+    PasswordVerified,
+    /// A password was hashed again at today's cost, when its owner showed it.
+    PasswordRehashed,
+    /// Somebody signed in as an administrator.
+    SignedIn {
+        /// By which means, the last of them.
+        by: Means,
+    },
+    /// A session of an administrator was ended by themself.
+    SignedOut,
+    /// Somebody changed their own password.
+    PasswordChanged,
+    /// Somebody replaced their own authenticator app, and with it their recovery codes.
+    FactorReplaced,
     /// An API key was made.
     ApiKeyCreated,
     /// An API key was revoked.
@@ -207,6 +223,8 @@ impl Event {
         !matches!(
             self,
             Self::GatewayKeyRead
+                | Self::PasswordVerified
+                | Self::SignedOut
                 | Self::StrayPeerFound { .. }
                 | Self::StrayPeerGone { .. }
                 | Self::Refused { .. }

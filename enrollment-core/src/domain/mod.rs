@@ -21,6 +21,7 @@ pub mod requirement;
 pub mod retention;
 pub mod role;
 pub mod settings;
+pub mod sign_in;
 pub mod text;
 pub mod upkeep;
 pub mod user;

@@ -162,6 +162,17 @@ pub enum Rejection {
     /// Nobody who may act showed who they are.
     #[error("This key is not valid. Ask an Owner for a new one.")]
     Unauthorized,
+    /// A name, password or code is wrong, or belongs to nobody who may sign in.
+    #[error("The name, the password or the code is not right, or this account cannot sign in here.")]
+    SignInRefused,
+    /// So much was wrong that nothing more is heard from browsers that are not known.
+    #[error(
+        "Too much was tried with this name, so that only a browser which you signed in with before is let in. Elsewhere, add one of your recovery codes."
+    )]
+    SignInStopped,
+    /// There is no such session of an administrator, or it is over.
+    #[error("You are not signed in, or no longer. Sign in again.")]
+    NotSignedIn,
     /// The role does not allow it.
     #[error("Your role does not allow this.")]
     Forbidden,
@@ -215,10 +226,13 @@ impl Rejection {
         use RejectionClass as Class;
         match self {
             Self::InvalidField { .. } => Class::Invalid,
-            Self::Unauthorized | Self::InvalidSession | Self::SessionExpired | Self::SessionSuperseded => {
-                Class::Unauthenticated
-            }
-            Self::Forbidden | Self::Outranked => Class::Forbidden,
+            Self::Unauthorized
+            | Self::SignInRefused
+            | Self::NotSignedIn
+            | Self::InvalidSession
+            | Self::SessionExpired
+            | Self::SessionSuperseded => Class::Unauthenticated,
+            Self::Forbidden | Self::Outranked | Self::SignInStopped => Class::Forbidden,
             Self::InvalidToken | Self::NotFound { .. } => Class::NotFound,
             Self::TokenExpired
             | Self::TokenRevoked
@@ -304,6 +318,9 @@ impl Rejection {
             Self::MailNotDead => "mail_not_dead",
             Self::DeviceStaged => "device_staged",
             Self::Unauthorized => "unauthorized",
+            Self::SignInRefused => "sign_in_refused",
+            Self::SignInStopped => "sign_in_stopped",
+            Self::NotSignedIn => "not_signed_in",
             Self::Forbidden => "forbidden",
             Self::Outranked => "outranked",
             Self::LastOwner => "last_owner",

@@ -6,7 +6,8 @@ use crate::time::Span;
 
 /// How long each kind of thing is kept after it has ended; `None`: for good. [`crate::worker::Pruner`] removes the rest.
 ///
-/// Users, devices, locations, settings and texts have no period: they stay until somebody removes them. Addresses that
+/// Users, devices, locations, settings and texts have no period: they stay until somebody removes them. Sessions of
+/// administrators go when they are over, and browsers when nobody is known by them any more. Addresses that
 /// rest are given out again and need none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retention {

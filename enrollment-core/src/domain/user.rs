@@ -8,6 +8,7 @@ use super::contact::{Email, Phone};
 use super::group::GroupName;
 use super::location::FactorKind;
 use super::role::Role;
+use super::sign_in::SignIns;
 use super::text::PersonName;
 use super::username::Username;
 use crate::id::{EnrollmentId, Number, UserId};
@@ -41,6 +42,9 @@ pub struct User {
     pub enrolled: Option<Enrolled>,
     /// What they can sign in with. Empty until an enrollment completes (INV-1).
     pub credentials: Credentials,
+    /// What is known of their signing in.
+    #[serde(default)]
+    pub sign_ins: SignIns,
     /// When they were added.
     pub created: Timestamp,
 }

@@ -79,6 +79,10 @@ names! {
         Mail = "mails",
         /// A channel that takes nothing from us.
         Pause = "pauses",
+        /// An administrator's session.
+        AdminSession = "admin_sessions",
+        /// Where answers came from when somebody signed in, and how many were wrong.
+        Place = "sign_in_places",
     }
 }
 
@@ -117,6 +121,8 @@ names! {
         ApiKeyDigest = "api_key_digest",
         /// Position in the audit chain.
         AuditNumber = "audit_number",
+        /// Digest of an administrator's session.
+        AdminSessionDigest = "admin_session_digest",
     }
 }
 
@@ -135,6 +141,7 @@ impl UniqueName {
             Self::LocationAddress => Kind::Address,
             Self::ApiKeyDigest => Kind::ApiKey,
             Self::AuditNumber => Kind::Audit,
+            Self::AdminSessionDigest => Kind::AdminSession,
         }
     }
 
@@ -195,6 +202,14 @@ names! {
         MailsByUser = "mails_by_user",
         /// Mails about one enrollment by time of queueing.
         MailsByEnrollment = "mails_by_enrollment",
+        /// Administrators' sessions of one user by their beginning.
+        AdminSessionsByUser = "admin_sessions_by_user",
+        /// Administrators' sessions by the instant at which they are over, however much they are used.
+        AdminSessionsByEnd = "admin_sessions_by_end",
+        /// Places of one user by the time of the last answer.
+        SignInPlacesByUser = "sign_in_places_by_user",
+        /// Places that are forgotten some time, by the time of the last answer.
+        SignInPlacesPassing = "sign_in_places_passing",
     }
 }
 
@@ -217,6 +232,8 @@ impl IndexName {
             Self::AuditChain | Self::AuditByTime | Self::AuditBySubject => Kind::Audit,
             Self::SealsByNumber => Kind::Seal,
             Self::MailsByState | Self::MailsByUser | Self::MailsByEnrollment => Kind::Mail,
+            Self::AdminSessionsByUser | Self::AdminSessionsByEnd => Kind::AdminSession,
+            Self::SignInPlacesByUser | Self::SignInPlacesPassing => Kind::Place,
         }
     }
 

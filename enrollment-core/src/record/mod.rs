@@ -11,6 +11,7 @@ mod network;
 mod people;
 mod row;
 mod settings;
+mod sign_in;
 mod upkeep;
 
 pub use audit::Seal;

@@ -9,6 +9,7 @@
 //! | the secret of an invitation | [`Token`] | [`Digest`] and [`TokenSeed`]; only the ring derives it again |
 //! | what redeeming it opens | [`SessionSecret`] | [`Digest`] |
 //! | an administrator's key | [`ApiKeySecret`] | [`Digest`] |
+//! | what signing in opens, and what a browser is known by | [`AdminSessionSecret`], [`BrowserSecret`] | [`Digest`] |
 //! | a [`RecoveryCode`] | | [`KeyedDigest`], bound to its row |
 //! | a [`ShortCode`] in a message | | [`KeyedDigest`], bound to its row, and [`TokenSeed`]; only the ring derives it again |
 //! | a [`TotpSecret`], a gateway's [`PrivateKey`] | | [`Sealed`], bound to its row |
@@ -36,6 +37,7 @@ mod qr;
 mod sealed;
 mod session;
 mod short_code;
+mod sign_in;
 mod token;
 mod totp;
 mod wireguard;
@@ -58,6 +60,8 @@ pub use qr::{QrTooLong, qr_svg};
 pub use sealed::Sealed;
 pub use session::{InvalidNonce, SessionNonce, SessionSecret};
 pub use short_code::ShortCode;
+pub(crate) use sign_in::Named;
+pub use sign_in::{AdminSessionSecret, BrowserSecret};
 pub use token::{Token, TokenSeed};
 pub use totp::TotpSecret;
 pub use wireguard::PrivateKey;
@@ -91,7 +95,10 @@ mod tests {
         let signature = ring.sign_audit(b"batch");
         let key_of = |value: serde_json::Value, field: &str| value[field].as_str().expect("a text").to_owned();
 
+        let (admin, browser) = (AdminSessionSecret::random(&entropy), BrowserSecret::random(&entropy));
         let cases = [
+            (format!("{admin:?}"), admin.expose().to_owned()),
+            (format!("{browser:?}"), browser.expose().to_owned()),
             (format!("{api_key:?}"), api_key.expose().to_owned()),
             (format!("{session:?}"), session.expose().to_owned()),
             (format!("{token:?}"), token.expose().to_owned()),

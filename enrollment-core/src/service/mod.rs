@@ -29,6 +29,7 @@ pub(crate) use backfill::Lacking;
 
 pub mod administrator;
 pub mod enrollee;
+pub mod sign_in;
 
 use std::collections::BTreeSet;
 use std::pin::Pin;
@@ -106,6 +107,12 @@ impl Service {
     #[must_use]
     pub const fn administrator(&self) -> administrator::Administrator<'_> {
         administrator::Administrator::new(self)
+    }
+
+    /// What administrators do to sign in, and with their own account.
+    #[must_use]
+    pub const fn sign_in(&self) -> sign_in::SignIn<'_> {
+        sign_in::SignIn::new(self)
     }
 
     /// The policy in force.

@@ -28,12 +28,19 @@ struct Minutes {
 struct Minute {
     minute: i64,
     refused: u64,
+    /// Refusals that were not to be written.
+    silent: u64,
 }
 
 impl Minute {
-    /// How many were not written.
-    fn counted(self) -> Option<u64> {
+    /// How many were beyond the bound.
+    fn beyond(self) -> Option<u64> {
         self.refused.checked_sub(PER_MINUTE).filter(|count| *count > 0)
+    }
+
+    /// How many were not written.
+    fn unwritten(self) -> Option<u64> {
+        Some(self.beyond().unwrap_or(0) + self.silent).filter(|count| *count > 0)
     }
 }
 
@@ -63,14 +70,28 @@ impl Refusals {
             minutes.crowd += 1;
             return Admitted { write: false, counted: None };
         }
-        let entry = minutes.refused.entry(key).or_insert(Minute { minute, refused: 0 });
+        let entry = minutes.refused.entry(key).or_insert(Minute { minute, refused: 0, silent: 0 });
         let mut counted = None;
         if entry.minute != minute {
-            counted = entry.counted();
-            *entry = Minute { minute, refused: 0 };
+            counted = entry.beyond();
+            *entry = Minute { minute, refused: 0, silent: entry.silent };
         }
         entry.refused += 1;
         Admitted { write: entry.refused <= PER_MINUTE, counted }
+    }
+
+    /// Counts a refusal that is not to be written by whoever is refused, not even as a count: it is housekeeping that
+    /// writes how many there were.
+    pub(super) fn count(&self, actor: Actor, subject: RowKey, now: Timestamp) {
+        let minute = minute_of(now);
+        let mut minutes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if minutes.refused.len() >= REMEMBERED && !minutes.refused.contains_key(&(actor, subject)) {
+            minutes.crowd += 1;
+            return;
+        }
+        // What is owed of an earlier minute is owed with this one's.
+        let entry = minutes.refused.entry((actor, subject)).or_insert(Minute { minute, refused: 0, silent: 0 });
+        entry.silent += 1;
     }
 
     /// What is owed of minutes that are over, which are forgotten by it.
@@ -80,7 +101,7 @@ impl Refusals {
         let mut owed = Vec::new();
         minutes.refused.retain(|who, entry| {
             let over = entry.minute != minute;
-            owed.extend(entry.counted().filter(|_| over).map(|count| Counted { who: Some(*who), count }));
+            owed.extend(entry.unwritten().filter(|_| over).map(|count| Counted { who: Some(*who), count }));
             !over
         });
         let crowd = std::mem::take(&mut minutes.crowd);
@@ -133,6 +154,20 @@ mod tests {
         let owed = Counted { who: Some((Actor::CommandLine, subject(7))), count: 5 };
         assert_eq!(refusals.settle(minute(2)), [owed]);
         assert_eq!(refusals.settle(minute(2)), []);
+    }
+
+    /// ADM-8: also those of which nothing is written while they happen.
+    #[test]
+    fn what_is_refused_in_silence_is_owed_by_housekeeping_alone() {
+        let refusals = Refusals::default();
+        let minute = |m: i64| Timestamp::from_seconds(m * 60);
+        for _ in 0..3 {
+            refusals.count(Actor::Visitor, subject(7), minute(1));
+        }
+        let next = refusals.admit(Actor::Visitor, subject(7), minute(2));
+        assert_eq!(next, Admitted { write: true, counted: None });
+        let owed = Counted { who: Some((Actor::Visitor, subject(7))), count: 3 };
+        assert_eq!(refusals.settle(minute(3)), [owed]);
     }
 
     /// ADM-8: many at once can hide the names of some, and no refusal.

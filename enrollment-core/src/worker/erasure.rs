@@ -195,7 +195,7 @@ impl Eraser {
         }
     }
 
-    /// Enrollments first, so that nothing comes of them any more; then the mails.
+    /// Enrollments first, so that nothing comes of them any more; then what is left of their signing in; then the mails.
     async fn forget_user(&self, step: &mut Step, user: UserId) -> Result<(), Failure> {
         let scan = Scan::all(IndexName::EnrollmentsBySubject, user.to_string(), ENROLLMENTS);
         let enrollments = self.service.store().scan(&scan).await?.rows;
@@ -206,6 +206,14 @@ impl Eraser {
             step.later = Some(ErasureIntent::sources(gone));
             step.then.push(ErasureIntent::User { user });
             return Ok(());
+        }
+        for index in [IndexName::AdminSessionsByUser, IndexName::SignInPlacesByUser] {
+            let theirs = self.service.store().scan(&Scan::all(index, user.to_string(), PAGE)).await?;
+            step.draft.ops.extend(theirs.rows.iter().map(deletion));
+            if !step.draft.ops.is_empty() {
+                step.then.push(ErasureIntent::User { user });
+                return Ok(());
+            }
         }
         let page = self.service.store().scan(&Scan::all(IndexName::MailsByUser, user.to_string(), PAGE)).await?;
         step.draft.ops.extend(page.rows.iter().map(deletion));
@@ -294,9 +302,11 @@ fn forget_details(draft: &mut Draft, rows: &[Row], whose: impl Fn(&AuditEntry) -
     }
 }
 
-/// Whether an erased user did it as an administrator, themself or by a key of theirs.
+/// Whether an erased user did it as an administrator, themself or by a key of theirs, or while signing in.
 fn by_user(entry: &AuditEntry, user: UserId, keys: &BTreeSet<ApiKeyId>) -> bool {
     match &entry.actor {
+        // Whoever tried to sign in as them, since most often that was they.
+        Actor::Visitor => entry.subject.id == user.uuid(),
         Actor::User(actor) => *actor == user,
         Actor::ApiKey(key) => keys.contains(key),
         Actor::Enrollee(_) | Actor::CommandLine | Actor::System => false,

@@ -9,6 +9,7 @@ use enrollment_core::domain::location::{FactorKind, Location, MfaMode, Ownership
 use enrollment_core::domain::policy::Policy;
 use enrollment_core::domain::requirement::Circumstances;
 use enrollment_core::domain::settings::{DeviceStep, Settings};
+use enrollment_core::domain::sign_in::SignIns;
 use enrollment_core::domain::user::{ChosenPassword, Credentials, User, UserStatus};
 use enrollment_core::id::{DeviceId, EnrollmentId, LocationId, Number, UserId};
 use enrollment_core::secret::{Digest, KeyedDigest, PasswordHash, Sealed, TokenSeed};
@@ -84,6 +85,7 @@ pub(crate) fn user() -> User {
         status: UserStatus::Active,
         enrolled: None,
         credentials: Credentials::default(),
+        sign_ins: SignIns::default(),
         created: ISSUED,
     }
 }

@@ -188,6 +188,10 @@ impl UserPatch {
         changes("groups", set(&mut after.groups, self.groups.as_ref()));
         changes("role", set(&mut after.role, self.role.as_ref()));
         set(&mut after.status, self.status.as_ref());
+        if after.role != before.role || (before.is_active() && !after.is_active()) {
+            // Ends every session of theirs as an administrator (AUTH-4).
+            after.sign_ins.epoch = after.sign_ins.epoch.wrapping_add(1);
+        }
         (after, fields)
     }
 }

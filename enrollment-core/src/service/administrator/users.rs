@@ -14,6 +14,7 @@ use crate::domain::location::FactorKind;
 use crate::domain::rejection::Rejection;
 use crate::domain::role::{Permission, Role};
 use crate::domain::settings::Settings;
+use crate::domain::sign_in::SignIns;
 use crate::domain::text::PersonName;
 use crate::domain::user::{Credentials, User, UserStatus};
 use crate::domain::username::Username;
@@ -204,6 +205,7 @@ impl Administrator<'_> {
             status: UserStatus::Active,
             enrolled: None,
             credentials: Credentials::default(),
+            sign_ins: SignIns::default(),
             created: draft.now,
         }
     }

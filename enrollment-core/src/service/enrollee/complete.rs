@@ -9,7 +9,7 @@ use crate::domain::decide;
 use crate::domain::enrollment::Enrollment;
 use crate::domain::user::User;
 use crate::record::TemplateText;
-use crate::secret::SessionSecret;
+use crate::secret::{PrivateKey, SessionSecret};
 use crate::service::circumstances::World;
 use crate::service::effects::Added;
 use crate::service::texts::ONBOARDING;
@@ -26,6 +26,8 @@ pub struct Completion {
     pub onboarding: Onboarding,
     /// One configuration per location, when a device was added.
     pub configs: Vec<DeviceConfig>,
+    /// The private key of the device, when it was made here: shown to this session only, kept nowhere.
+    pub private_key: Option<PrivateKey>,
     /// It was complete before.
     pub repeated: bool,
 }
@@ -55,15 +57,7 @@ impl Enrollee<'_> {
             let command = Command::Step { session: session.digest(), step: Step::Complete(circumstances) };
             match decide(&open.stored.record, command, now) {
                 Err(rejection) => return Err(self.refuse(&open, "complete", rejection).await),
-                Ok(Decision::Unchanged(_)) => {
-                    let enrollment = &open.stored.record;
-                    let attachments = match device_of(enrollment) {
-                        Some(device) => self.service.attachments(device).await?,
-                        None => Vec::new(),
-                    };
-                    let attachments: Vec<_> = attachments.into_iter().map(|stored| stored.record).collect();
-                    return self.completion(enrollment, &open.world, &attachments, true);
-                }
+                Ok(Decision::Unchanged(_)) => return self.completed(session, &open).await,
                 Ok(Decision::Changed(changed)) => {
                     let mut draft = Draft::new(now);
                     let Open { stored, world, doer } = &open;
@@ -84,7 +78,7 @@ impl Enrollee<'_> {
                             if let Some(user) = user {
                                 world.user.record = user;
                             }
-                            let completion = self.completion(&next, &world, &promoted, false);
+                            let completion = self.completion(session, &next, &world, &promoted, false);
                             return completion.map_err(Failure::after_the_change);
                         }
                         Written::Stale | Written::Taken(_) | Written::LeaseLost => {}
@@ -95,8 +89,20 @@ impl Enrollee<'_> {
         Err(Failure::Busy)
     }
 
+    /// What completing said, of an enrollment that is complete.
+    pub(super) async fn completed(&self, session: &SessionSecret, open: &Open) -> Result<Completion, Failure> {
+        let enrollment = &open.stored.record;
+        let attachments = match device_of(enrollment) {
+            Some(device) => self.service.attachments(device).await?,
+            None => Vec::new(),
+        };
+        let attachments: Vec<_> = attachments.into_iter().map(|stored| stored.record).collect();
+        self.completion(session, enrollment, &open.world, &attachments, true)
+    }
+
     fn completion(
         &self,
+        session: &SessionSecret,
         enrollment: &Enrollment,
         world: &World,
         attachments: &[Attachment],
@@ -106,6 +112,7 @@ impl Enrollee<'_> {
             state: self.state(enrollment, world)?,
             onboarding: self.service.onboarding(world),
             configs: Self::configs(world, attachments),
+            private_key: self.made_here(session, enrollment, world)?,
             repeated,
         })
     }

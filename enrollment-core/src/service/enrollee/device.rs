@@ -12,6 +12,7 @@ use crate::domain::{decide, device_offered, session_opens};
 use crate::id::{DeviceId, EnrollmentId};
 use crate::record::{Record, UniqueName};
 use crate::secret::{PrivateKey, SessionSecret};
+use crate::service::circumstances::World;
 use crate::service::devices::Entry;
 use crate::service::turn::{Draft, TURNS, Written};
 use crate::service::{Answer, Failure, Origin};
@@ -208,6 +209,24 @@ impl Enrollee<'_> {
             }
             DeviceKey::MakeHere => Err(Rejection::PublicKeyNeeded),
         }
+    }
+}
+
+impl Enrollee<'_> {
+    /// The private key of the enrollment's device, if it was made here for this session.
+    pub(super) fn made_here(
+        &self,
+        session: &SessionSecret,
+        enrollment: &Enrollment,
+        world: &World,
+    ) -> Result<Option<PrivateKey>, Failure> {
+        if !self.service.policy().server_made_keys {
+            return Ok(None);
+        }
+        let Some(device) = super::state::device(enrollment, world)? else { return Ok(None) };
+        let ring = self.service.ring();
+        let mut pairs = ring.device_pairs(session, enrollment.id, &device.name).filter_map(Result::ok);
+        Ok(pairs.find(|(_, public)| *public == device.public_key).map(|(private, _)| private))
     }
 }
 

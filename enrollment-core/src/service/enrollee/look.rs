@@ -18,6 +18,8 @@ pub struct Look {
     pub purpose: Purpose,
     /// Whose instance it is.
     pub organization: Label,
+    /// The product's name.
+    pub product: Label,
     /// Where the instance is reached.
     pub instance_url: String,
     /// Whom to ask for help.
@@ -49,6 +51,7 @@ impl Enrollee<'_> {
         Ok(Look {
             purpose: enrollment.purpose,
             organization: settings.organization,
+            product: settings.product,
             instance_url: self.service.instance().url.clone(),
             support_contact: settings.support_contact,
             expires_at: enrollment.expires,

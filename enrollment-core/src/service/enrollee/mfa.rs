@@ -9,9 +9,13 @@ use zeroize::Zeroizing;
 use super::step::{Open, Stepped};
 use super::{Enrollee, SessionState};
 use crate::domain::command::{Outcome, Step};
+use crate::domain::enrollment::Enrollment;
 use crate::domain::rejection::Rejection;
+use crate::domain::settings::Settings;
+use crate::domain::user::User;
 use crate::id::UserId;
 use crate::secret::{Binding, KeyRing, KeyedDigest, RecoveryCode, Sealed, SessionSecret, TotpSecret};
+use crate::service::circumstances::World;
 use crate::service::{Answer, Failure, Origin, Service};
 
 /// A TOTP secret to be scanned or typed, shown to its holder only.
@@ -22,6 +26,21 @@ pub struct TotpOffer {
     pub uri: Zeroizing<String>,
     /// The URI as a QR code, SVG.
     pub qr_svg: Zeroizing<String>,
+}
+
+impl TotpOffer {
+    /// This secret, as it is shown to its user.
+    pub(crate) fn of(secret: &TotpSecret, settings: &Settings, user: &User) -> Result<Self, Failure> {
+        let issuer =
+            [settings.organization.as_str(), settings.product.as_str()].into_iter().find(|name| !name.is_empty());
+        let issuer = issuer.unwrap_or("VPN");
+        let account = user.username.as_str();
+        Ok(Self {
+            secret: secret.base32(),
+            uri: secret.otpauth_uri(issuer, account),
+            qr_svg: secret.qr_svg(issuer, account).map_err(|error| Failure::Broken(error.into()))?,
+        })
+    }
 }
 
 impl fmt::Debug for TotpOffer {
@@ -49,12 +68,22 @@ pub(crate) fn totp_binding(user: UserId) -> Binding<'static> {
 }
 
 /// Where a user's recovery codes are bound to.
-fn recovery_binding(user: UserId) -> Binding<'static> {
+pub(crate) fn recovery_binding(user: UserId) -> Binding<'static> {
     Binding { table: "users", row: user.uuid(), column: "recovery" }
 }
 
+/// The code of an authenticator app as a person typed it, without spaces and dashes.
+pub(crate) fn six_digits(code: &str) -> Result<Zeroizing<String>, Rejection> {
+    let digits: Zeroizing<String> = Zeroizing::new(code.chars().take(32).filter(|c| !matches!(c, ' ' | '-')).collect());
+    if digits.len() == 6 && code.len() <= 32 && digits.bytes().all(|b| b.is_ascii_digit()) {
+        Ok(digits)
+    } else {
+        Err(Rejection::InvalidField { field: "code", reason: "six digits".to_owned() })
+    }
+}
+
 impl Service {
-    fn open_totp(&self, user: UserId, sealed: &Sealed) -> Result<TotpSecret, Failure> {
+    pub(crate) fn open_totp(&self, user: UserId, sealed: &Sealed) -> Result<TotpSecret, Failure> {
         let bytes = self.keyed(self.ring().open(&totp_binding(user), sealed))?;
         let bytes: [u8; 20] = bytes
             .as_slice()
@@ -63,20 +92,20 @@ impl Service {
         Ok(TotpSecret::from_bytes(bytes))
     }
 
-    pub(super) fn new_recovery_codes(&self) -> Result<FreshCodes, Failure> {
+    pub(crate) fn new_recovery_codes(&self) -> Result<FreshCodes, Failure> {
         let codes = (0..self.policy().recovery_codes).map(|_| RecoveryCode::random(self.entropy())).collect();
         Ok(FreshCodes { codes, ring: self.making_ring()? })
     }
 }
 
 /// Recovery codes that nobody has seen, with the ring under which all of this call happens.
-pub(super) struct FreshCodes {
-    codes: Vec<RecoveryCode>,
+pub(crate) struct FreshCodes {
+    pub(crate) codes: Vec<RecoveryCode>,
     ring: Arc<KeyRing>,
 }
 
 impl FreshCodes {
-    pub(super) fn digests(&self, user: UserId) -> Vec<KeyedDigest> {
+    pub(crate) fn digests(&self, user: UserId) -> Vec<KeyedDigest> {
         self.codes.iter().map(|code| self.ring.keyed_digest(&recovery_binding(user), code.expose())).collect()
     }
 }
@@ -101,17 +130,18 @@ impl Enrollee<'_> {
         let stepped = self.step(session, origin, "totp", make).await?;
         let offered = stepped.enrollment.session().and_then(|session| session.work.offered_totp.as_ref());
         let sealed = offered.ok_or_else(|| Failure::Broken("an offered secret is not there".into()))?;
-        let secret = self.service.open_totp(stepped.enrollment.subject, sealed)?;
-        let settings = &stepped.world.settings;
-        let issuer =
-            [settings.organization.as_str(), settings.product.as_str()].into_iter().find(|name| !name.is_empty());
-        let issuer = issuer.unwrap_or("VPN");
-        let account = stepped.world.user.record.username.as_str();
-        Ok(TotpOffer {
-            secret: secret.base32(),
-            uri: secret.otpauth_uri(issuer, account),
-            qr_svg: secret.qr_svg(issuer, account).map_err(|error| Failure::Broken(error.into()))?,
-        })
+        self.totp_offer(&stepped.enrollment, &stepped.world, sealed)
+    }
+
+    /// The offer of a sealed secret.
+    pub(super) fn totp_offer(
+        &self,
+        enrollment: &Enrollment,
+        world: &World,
+        sealed: &Sealed,
+    ) -> Result<TotpOffer, Failure> {
+        let secret = self.service.open_totp(enrollment.subject, sealed)?;
+        TotpOffer::of(&secret, &world.settings, &world.user.record)
     }
 
     /// Verifies the offered secret by one code. A wrong one is counted before the answer leaves; at the limit the
@@ -135,10 +165,7 @@ impl Enrollee<'_> {
         code: &str,
         origin: Origin,
     ) -> Result<RecoveryCodes, Failure> {
-        let digits: String = code.chars().take(32).filter(|c| !matches!(c, ' ' | '-')).collect();
-        if digits.len() != 6 || code.len() > 32 || !digits.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(Rejection::InvalidField { field: "code", reason: "six digits".to_owned() }.into());
-        }
+        let digits = six_digits(code)?;
         let codes = self.service.new_recovery_codes()?;
         let make = |open: &Open, now| {
             let enrollment = &open.stored.record;

@@ -9,6 +9,7 @@ pub(crate) mod mfa;
 mod password;
 mod profile;
 mod report;
+mod shown;
 mod state;
 mod step;
 
@@ -19,6 +20,7 @@ pub use email_code::EmailCodeSent;
 pub(crate) use email_code::email_code;
 pub use look::Look;
 pub use mfa::{RecoveryCodes, TotpOffer};
+pub use shown::Welcome;
 pub use state::{Contact, DeviceConfig, DeviceView, Person, SessionState};
 
 use super::Service;

@@ -8,10 +8,13 @@ use crate::domain::command::Step;
 use crate::domain::enrollment::{Enrollment, Purpose};
 use crate::domain::rejection::Rejection;
 use crate::domain::session_opens;
-use crate::domain::user::ChosenPassword;
-use crate::secret::{Digest, Password, PasswordContext, PasswordHash, SessionSecret, check};
+use crate::domain::settings::Settings;
+use crate::domain::user::{ChosenPassword, User};
+use crate::secret::{
+    Digest, Password, PasswordContext, PasswordHash, PasswordRejection, SessionSecret, Strength, check,
+};
 use crate::service::password_gate::Pass;
-use crate::service::{Answer, Failure, Origin};
+use crate::service::{Answer, Failure, Origin, Service};
 
 /// What the audit log calls it.
 const OPERATION: &str = "password";
@@ -25,6 +28,25 @@ enum Finding {
     Proves(Digest),
     /// It is another than the one chosen before, if any.
     New { chosen: ChosenPassword, instead_of: Option<PasswordHash> },
+}
+
+impl Service {
+    /// Whether a user may take this password (PWD-1, PWD-2).
+    pub(crate) fn check_password(
+        &self,
+        password: &Password,
+        user: &User,
+        settings: &Settings,
+    ) -> Result<Strength, PasswordRejection> {
+        let organization = settings.organization.as_str();
+        let context = PasswordContext {
+            username: user.username.as_str(),
+            email: user.email.as_ref().map(crate::domain::contact::Email::as_str),
+            product: settings.product.as_str(),
+            organization: (!organization.is_empty()).then_some(organization),
+        };
+        check(password, &self.policy().password, &context, &*self.0.blocklist)
+    }
 }
 
 impl Enrollee<'_> {
@@ -43,7 +65,7 @@ impl Enrollee<'_> {
     ) -> Answer<'a, SessionState> {
         Box::pin(async move {
             let enrollment = self.by_session(session.digest(), origin, Some(OPERATION)).await?.record.id;
-            let pass = Arc::new(self.service.0.passwords.enter(enrollment).await);
+            let pass = Arc::new(self.service.0.passwords.enter(enrollment.uuid()).await);
             match self.try_choose_password(session, password.again(), origin, &pass).await {
                 // Another process took a password while this one was hashed. Most often it is the same one, sent twice.
                 Err(Failure::Busy) => self.try_choose_password(session, password, origin, &pass).await,
@@ -71,14 +93,7 @@ impl Enrollee<'_> {
         };
         let user = &open.world.user.record;
         let settings = &open.world.settings;
-        let organization = settings.organization.as_str();
-        let context = PasswordContext {
-            username: user.username.as_str(),
-            email: user.email.as_ref().map(crate::domain::contact::Email::as_str),
-            product: settings.product.as_str(),
-            organization: (!organization.is_empty()).then_some(organization),
-        };
-        let checked = check(&password, &self.service.policy().password, &context, &*self.service.0.blocklist);
+        let checked = self.service.check_password(&password, user, settings);
         let strength = match checked {
             Ok(strength) => strength,
             Err(reason) => return Err(self.refuse(&open, OPERATION, Rejection::Password(reason)).await),

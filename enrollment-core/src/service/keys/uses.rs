@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::domain::enrollment::{Enrollment, Held, Phase, Session, Work};
 use crate::domain::location::Location;
+use crate::domain::sign_in::{AdminSession, OfferedTotp};
 use crate::domain::token_opens;
 use crate::domain::user::{Credentials, TotpFactor, User};
 use crate::port::{Scan, Store};
@@ -80,6 +81,7 @@ pub fn survey(store: &dyn Store, now: Timestamp) -> Answer<'_, KeyUses> {
         let mut uses = KeyUses::default();
         // In the order in which a secret moves.
         each(store, IndexName::EnrollmentsByCreated, "open", |record| uses.enrollment(&record, now)).await?;
+        each(store, IndexName::AdminSessionsByEnd, "", |record| uses.admin_session(&record, now)).await?;
         each(store, IndexName::UsersByUsername, "", |record| uses.user(&record)).await?;
         each(store, IndexName::LocationsByName, "", |record| uses.location(&record)).await?;
         each(store, IndexName::SealsByNumber, "", |record| uses.seal(&record)).await?;
@@ -146,6 +148,11 @@ impl KeyUses {
         let Credentials { password: _, totp, email: _, recovery } = &user.credentials;
         self.authenticator(totp.as_ref().map(|TotpFactor { secret, last_step: _ }| secret));
         self.codes(recovery);
+    }
+
+    fn admin_session(&mut self, session: &AdminSession, now: Timestamp) {
+        let offered = session.offered.as_ref().filter(|offered| now < offered.until);
+        self.authenticator(offered.map(|OfferedTotp { secret, until: _ }| secret));
     }
 
     fn location(&mut self, location: &Location) {

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::domain::enrollment::{Enrollment, Phase};
 use crate::domain::event::Event;
 use crate::domain::mail::{Mail, MailStanding};
+use crate::domain::sign_in::{AdminSession, KNOWN_FOR, Place};
 use crate::id::EnrollmentId;
 use crate::port::{Page, Retained, Scan};
 use crate::record::{IndexName, KeyValue, Kind, Record, RowKey, Stored, Version};
@@ -22,6 +23,8 @@ use crate::worker::erasure::{ErasureIntent, SETTLED};
 const AT_ONCE: u32 = 1_000;
 /// Mails removed in one change.
 const MAILS: u32 = 256;
+/// Sessions and places removed in one change.
+const SIGN_INS: u32 = 256;
 /// Enrollments removed in one change, and of each as many mails.
 const ENROLLMENTS: u32 = 16;
 
@@ -71,6 +74,8 @@ impl Pruner {
                 removed += self.enrollments(standing, before(period)).await?;
             }
         }
+        removed += self.passed::<AdminSession>(IndexName::AdminSessionsByEnd, now).await?;
+        removed += self.passed::<Place>(IndexName::SignInPlacesPassing, now.minus(KNOWN_FOR)).await?;
         match keep.audit {
             // Last, so that a log which is not as it was sealed stops nothing else.
             Some(period) if removed == 0 => self.audit_batch(before(period)).await,
@@ -151,6 +156,16 @@ impl Pruner {
                 _ => return Ok(removed),
             }
         }
+    }
+
+    /// One batch of what an index has before `before`: sessions that are over, and places nobody is known by any more.
+    async fn passed<R: Record + Send>(&self, index: IndexName, before: Timestamp) -> Result<usize, Failure> {
+        let mut scan = Scan::all(index, "", SIGN_INS);
+        scan.to = Some(KeyValue::Int(before.micros()));
+        let page = self.service.store().scan(&scan).await?;
+        let mut draft = Draft::new(self.service.now());
+        draft.ops.extend(readable::<R>(&page).iter().map(Stored::delete));
+        self.remove(draft, R::KIND).await
     }
 
     /// Writes a draft of deletions, with an entry that counts them. Says how many took place.

@@ -1,0 +1,197 @@
+//! One's own account: password, authenticator app, recovery codes. Each change asks for password and factor again.
+
+use super::{Proof, SignIn};
+use crate::domain::audit::Actor;
+use crate::domain::event::Event;
+use crate::domain::rejection::Rejection;
+use crate::domain::role::Role;
+use crate::domain::sign_in::{AdminSession, OFFER, OfferedTotp, Stage};
+use crate::domain::user::{ChosenPassword, TotpFactor, User};
+use crate::id::UserId;
+use crate::secret::{AdminSessionSecret, Password, PasswordRejection, RecoveryCode, TotpSecret};
+use crate::service::enrollee::TotpOffer;
+use crate::service::enrollee::mfa::{six_digits, totp_binding};
+use crate::service::turn::{Doer, Draft, TURNS, Written};
+use crate::service::{Answer, Failure, Origin};
+use crate::time::Timestamp;
+
+/// Whoever is signed in, as they see themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountView {
+    /// Which user.
+    pub id: UserId,
+    /// The name to sign in with.
+    pub username: String,
+    /// First and last name.
+    pub name: String,
+    /// The role.
+    pub role: Option<Role>,
+    /// Whether there is an authenticator app.
+    pub totp: bool,
+    /// Whether a second factor is asked for.
+    pub factor: bool,
+    /// Recovery codes that are left.
+    pub recovery_codes: usize,
+    /// When they signed in.
+    pub last_sign_in: Option<Timestamp>,
+}
+
+impl From<&User> for AccountView {
+    fn from(user: &User) -> Self {
+        let credentials = &user.credentials;
+        Self {
+            id: user.id,
+            username: user.username.as_str().to_owned(),
+            name: format!("{} {}", user.first_name.as_str(), user.last_name.as_str()).trim().to_owned(),
+            role: user.role,
+            totp: credentials.totp.is_some(),
+            factor: crate::domain::sign_in::demand(user).is_some_and(|demand| demand.factor),
+            recovery_codes: credentials.recovery.len(),
+            last_sign_in: user.sign_ins.last,
+        }
+    }
+}
+
+/// Recovery codes, shown here only.
+#[derive(Debug)]
+pub struct NewRecoveryCodes(pub Vec<RecoveryCode>);
+
+impl SignIn<'_> {
+    /// Replaces one's own password, under the rules of PWD-1 and PWD-2. Every other session of the user ends.
+    ///
+    /// # Errors
+    /// [`Rejection::Password`] with the rule it breaks, before the proof is looked at; as for a sign-in where the proof is
+    /// wrong.
+    pub fn change_password<'a>(
+        &'a self,
+        session: &'a AdminSessionSecret,
+        proof: &'a Proof,
+        password: Password,
+        origin: Origin,
+    ) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let (_, user, _) = self.of_session(session, |stage| matches!(stage, Stage::Open { .. })).await?;
+            let settings = self.service.settings().await?;
+            let strength =
+                self.service.check_password(&password, &user.record, &settings).map_err(Rejection::Password)?;
+            if !AccountView::from(&user.record).factor && !strength.long_enough_alone {
+                let min = self.service.policy().password.min_alone;
+                return Err(Rejection::Password(PasswordRejection::TooShort { min }).into());
+            }
+            let hash = self.service.0.hashing.hash(password, self.service.random()).await?;
+            let chosen = ChosenPassword { hash, long_enough_alone: strength.long_enough_alone };
+            let change = |user: &mut User, session: &mut AdminSession, _: &Draft| {
+                user.credentials.password = Some(chosen.clone());
+                end_others(user, session);
+            };
+            self.proven(session, proof, origin, Event::PasswordChanged, "change_password", change).await?;
+            Ok(())
+        })
+    }
+
+    /// Offers another authenticator app. Nothing changes until [`confirm_totp`](Self::confirm_totp), within ten minutes
+    /// and in this session.
+    ///
+    /// # Errors
+    /// As for a sign-in where the proof is wrong.
+    pub fn offer_totp<'a>(
+        &'a self,
+        session: &'a AdminSessionSecret,
+        proof: &'a Proof,
+        origin: Origin,
+    ) -> Answer<'a, TotpOffer> {
+        Box::pin(async move {
+            let (_, user, _) = self.of_session(session, |stage| matches!(stage, Stage::Open { .. })).await?;
+            let secret = TotpSecret::random(self.service.entropy());
+            let place = totp_binding(user.record.id);
+            let ring = self.service.making_ring()?;
+            let sealed = self.service.keyed(ring.seal(&place, secret.expose_bytes(), self.service.entropy()))?;
+            let change = |_: &mut User, session: &mut AdminSession, draft: &Draft| {
+                session.offered = Some(OfferedTotp { secret: sealed.clone(), until: draft.now.plus(OFFER) });
+            };
+            let user = self.proven(session, proof, origin, Event::TotpOffered, "offer_totp", change).await?;
+            TotpOffer::of(&secret, &self.service.settings().await.map_err(Failure::after_the_change)?, &user)
+        })
+    }
+
+    /// Puts the offered app in the place of the one before, by one code that it shows. The recovery codes are replaced
+    /// with it, and every other session of the user ends.
+    ///
+    /// # Errors
+    /// [`Rejection::MfaNotStarted`] when nothing was offered, or too long ago; [`Rejection::InvalidField`] for a wrong
+    /// code, which nobody counts: whoever is asked knows the secret.
+    pub fn confirm_totp<'a>(
+        &'a self,
+        session: &'a AdminSessionSecret,
+        code: &'a str,
+        origin: Origin,
+    ) -> Answer<'a, NewRecoveryCodes> {
+        Box::pin(self.try_confirm_totp(session, code, origin))
+    }
+
+    async fn try_confirm_totp(
+        &self,
+        secret: &AdminSessionSecret,
+        code: &str,
+        origin: Origin,
+    ) -> Result<NewRecoveryCodes, Failure> {
+        let digits = six_digits(code)?;
+        let codes = self.service.new_recovery_codes()?;
+        for _ in 0..TURNS {
+            let (session, user, _) = self.of_session(secret, |stage| matches!(stage, Stage::Open { .. })).await?;
+            let mut draft = Draft::new(self.service.now());
+            let mut after = session.record.clone();
+            let offered = after.offered.take().filter(|offered| draft.now < offered.until);
+            let offered = offered.ok_or(Rejection::MfaNotStarted)?;
+            let opened = self.service.open_totp(user.record.id, &offered.secret)?;
+            let last_step = opened.matched_step(&digits, draft.now).ok_or_else(wrong_code)?;
+            let mut next = user.record.clone();
+            next.credentials.totp = Some(TotpFactor { secret: offered.secret, last_step });
+            next.credentials.recovery = codes.digests(next.id);
+            end_others(&mut next, &mut after);
+            draft.ops.extend([user.put(&next), session.put(&after)]);
+            let doer = Doer { actor: Actor::User(next.id), origin };
+            self.service.audit(&mut draft, doer, user.key(), user.version, Event::FactorReplaced);
+            if let Written::Applied = self.service.write(draft).await? {
+                return Ok(NewRecoveryCodes(codes.codes));
+            }
+        }
+        Err(Failure::Busy)
+    }
+
+    /// Replaces one's own recovery codes. The ones before are dead.
+    ///
+    /// # Errors
+    /// [`Rejection::MfaNotVerified`] without a second factor; as for a sign-in where the proof is wrong.
+    pub fn replace_recovery_codes<'a>(
+        &'a self,
+        session: &'a AdminSessionSecret,
+        proof: &'a Proof,
+        origin: Origin,
+    ) -> Answer<'a, NewRecoveryCodes> {
+        Box::pin(async move {
+            let (_, user, _) = self.of_session(session, |stage| matches!(stage, Stage::Open { .. })).await?;
+            if !AccountView::from(&user.record).factor {
+                return Err(Rejection::MfaNotVerified.into());
+            }
+            let codes = self.service.new_recovery_codes()?;
+            let change = |user: &mut User, _: &mut AdminSession, _: &Draft| {
+                user.credentials.recovery = codes.digests(user.id);
+            };
+            let event = Event::RecoveryCodesReplaced;
+            self.proven(session, proof, origin, event, "replace_recovery_codes", change).await?;
+            Ok(NewRecoveryCodes(codes.codes))
+        })
+    }
+}
+
+/// Ends every session of a user but this one.
+const fn end_others(user: &mut User, session: &mut AdminSession) {
+    user.sign_ins.epoch = user.sign_ins.epoch.wrapping_add(1);
+    session.epoch = user.sign_ins.epoch;
+}
+
+fn wrong_code() -> Rejection {
+    let reason = "this is not the code that the app shows now; compare the clocks of phone and server";
+    Rejection::InvalidField { field: "code", reason: reason.to_owned() }
+}
