@@ -11,15 +11,13 @@ use super::config::Config;
 
 /// What both faces share.
 pub(crate) fn state(config: &Config, service: &Service, readiness: Readiness) -> EnrollmentState {
-    let mut options = HttpOptions {
+    let options = HttpOptions {
         insecure_http: config.insecure_http,
         trusted_proxies: config.trusted_proxies.clone(),
+        rates: config.rates,
         readiness,
         ..HttpOptions::default()
     };
-    if !config.rate_limits {
-        options.rates = None;
-    }
     EnrollmentState::new(service.clone(), options)
 }
 
