@@ -15,11 +15,12 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 use tracing::Instrument;
+use tracing::field::Empty;
 use uuid::Uuid;
 
 use crate::headers::security_headers;
 use crate::limits::rate_limited;
-use crate::problem;
+use crate::problem::{self, problem_code};
 use crate::state::EnrollmentState;
 
 /// Everything for the public face: bounded bodies, a rate per source, a timeout, panics caught, security headers,
@@ -73,8 +74,11 @@ impl fmt::Display for RequestId {
 
 /// Gives every request an id, writes one log line about it, and makes every refusal a problem document with that id.
 ///
-/// The line names method, matched route, status, time taken and id. It never names the path, in which tokens stand,
-/// nor anything of header or body. The id is also a [`RequestId`] among the request's extensions.
+/// The line names method, matched route, status, time taken and id; of a refusal its code, and where an enrollment was
+/// found, its id. It never names the path, in which tokens stand, nor anything of header or body. The request's id is also
+/// a [`RequestId`] among its extensions.
+///
+/// All of it happens within one span, `request`, so that whoever collects traces has one per request.
 pub fn observed<S: Clone + Send + Sync + 'static>(router: Router<S>, state: &EnrollmentState) -> Router<S> {
     router.layer(middleware::from_fn_with_state(state.service().clone(), observe))
 }
@@ -84,11 +88,13 @@ async fn observe(State(service): State<Service>, mut request: Request, next: Nex
     let id = RequestId(new_uuid(started, service.entropy()));
     request.extensions_mut().insert(id);
     let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str);
-    let span = tracing::info_span!("request", method = %method_name(request.method()), route, id = %id);
+    let span =
+        tracing::info_span!("request", method = %method_name(request.method()), route, id = %id, enrollment = Empty);
     async {
         let response = problem::finish(next.run(request).await, &id);
         let took = service.now().since(started);
-        tracing::info!(status = response.status().as_u16(), micros = took.as_micros(), "answered");
+        let code = problem_code(&response);
+        tracing::info!(status = response.status().as_u16(), code, micros = took.as_micros(), "answered");
         with_id(response, id)
     }
     .instrument(span)

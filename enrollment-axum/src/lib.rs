@@ -38,6 +38,6 @@ pub use health::health_router;
 pub use layers::{REQUEST_ID, RequestId, body_limit, catch_panics, internal_layers, observed, public_layers, timeout};
 pub use limits::rate_limited;
 pub use openapi::{openapi, openapi_router};
-pub use problem::ProblemDocument;
+pub use problem::{ProblemDocument, problem_code};
 pub use readiness::Readiness;
 pub use state::{EnrollmentState, HttpOptions, Rate, Rates};

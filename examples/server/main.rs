@@ -16,6 +16,7 @@ mod key_file;
 mod keys;
 mod log;
 mod mail;
+mod metrics;
 mod owner;
 mod serve;
 mod workers;

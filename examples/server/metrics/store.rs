@@ -10,7 +10,7 @@ use enrollment::core::port::{
     Change, CommitOutcome, LeaseRef, LeaseRequest, Leased, Op, Page, Retained, Scan, SettleOutcome, Settlement, Store,
     StoreError, StoreErrorKind,
 };
-use enrollment::core::record::{Kind, Row, RowKey, Stored, UniqueKey};
+use enrollment::core::record::{Kind, Row, RowKey, Stored, UniqueKey, Version};
 use enrollment::core::time::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -90,9 +90,9 @@ impl StoreMetrics {
     }
 
     fn happened(&self, change: &Change) {
-        for op in change.ops() {
+        for op in &change.ops {
             let Op::Put { next, .. } = op else { continue };
-            if next.key.kind != Kind::Audit || next.version != enrollment::core::record::Version::FIRST {
+            if next.key.kind != Kind::Audit || next.version != Version::FIRST {
                 continue;
             }
             let Ok(Stored { record: AuditEntry { event, .. }, .. }) = Stored::read(next) else { continue };
