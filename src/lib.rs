@@ -28,3 +28,9 @@ pub use enrollment_wireguard as wireguard;
 #[doc = include_str!("../README.md")]
 #[derive(Debug)]
 pub struct Readme;
+
+/// So do those of the guide.
+#[cfg(all(doctest, feature = "full"))]
+#[doc = include_str!("../docs/guide/embedding.md")]
+#[derive(Debug)]
+pub struct Embedding;

@@ -14,12 +14,13 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 use tracing::Instrument;
+use tracing::field::Empty;
 use uuid::Uuid;
 
 use crate::headers::security_headers;
 use crate::limits::rate_limited;
 use crate::page::wants_page;
-use crate::problem;
+use crate::problem::{self, problem_code};
 use crate::state::EnrollmentState;
 
 /// Everything for the public face: bounded bodies, a rate per source, a timeout, panics caught, security headers,
@@ -74,8 +75,11 @@ impl fmt::Display for RequestId {
 /// Gives every request an id, writes one log line about it, and makes every refusal a problem document with that id;
 /// a person at a page gets it as a page.
 ///
-/// The line names method, matched route, status, time taken and id. It never names the path, in which tokens stand,
-/// nor anything of header or body. The id is also a [`RequestId`] among the request's extensions.
+/// The line names method, matched route, status, time taken and id; of a refusal its code, and where an enrollment was
+/// found, its id. It never names the path, in which tokens stand, nor anything of header or body. The request's id is also
+/// a [`RequestId`] among its extensions.
+///
+/// All of it happens within one span, `request`, so that whoever collects traces has one per request.
 pub fn observed<S: Clone + Send + Sync + 'static>(router: Router<S>, state: &EnrollmentState) -> Router<S> {
     router.layer(middleware::from_fn_with_state(state.clone(), observe))
 }
@@ -87,11 +91,13 @@ async fn observe(State(state): State<EnrollmentState>, mut request: Request, nex
     request.extensions_mut().insert(id);
     let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str);
     let asker = wants_page(request.method(), request.uri(), request.headers());
-    let span = tracing::info_span!("request", method = %method_name(request.method()), route, id = %id);
+    let span =
+        tracing::info_span!("request", method = %method_name(request.method()), route, id = %id, enrollment = Empty);
     async {
         let response = problem::finish(next.run(request).await, &id, asker, &state);
         let took = service.now().since(started);
-        tracing::info!(status = response.status().as_u16(), micros = took.as_micros(), "answered");
+        let code = problem_code(&response);
+        tracing::info!(status = response.status().as_u16(), code, micros = took.as_micros(), "answered");
         with_id(response, id)
     }
     .instrument(span)

@@ -43,7 +43,7 @@ pub use layers::{REQUEST_ID, RequestId, body_limit, catch_panics, internal_layer
 pub use limits::rate_limited;
 pub use openapi::{openapi, openapi_router};
 pub use page::assets_router;
-pub use problem::ProblemDocument;
+pub use problem::{ProblemDocument, problem_code};
 pub use readiness::Readiness;
 pub use state::{EnrollmentState, HttpOptions, Rate, Rates};
 pub use wizard::wizard_router;

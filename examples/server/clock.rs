@@ -10,6 +10,7 @@ use enrollment::sqlx::SqlxStore;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Error;
+use super::metrics::ClockOffset;
 
 /// By how much the clocks of processes on one database may differ.
 const MAX_SKEW: Duration = Duration::from_secs(5);
@@ -26,13 +27,14 @@ pub(crate) async fn demand_same_time(store: &SqlxStore) -> Result<(), Error> {
 }
 
 /// Holds the process back while its clock is too far from the database's. Never ends.
-pub(crate) async fn watch(store: Arc<SqlxStore>, readiness: Readiness) {
+pub(crate) async fn watch(store: Arc<SqlxStore>, readiness: Readiness, shown: ClockOffset) {
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         // While the database does not answer, that alone makes the process unready.
         let Ok(apart) = apart(&store).await else { continue };
+        shown.set(apart);
         if apart > MAX_SKEW {
             tracing::error!(?apart, "this machine's clock and the database's differ: not ready until they agree");
         }

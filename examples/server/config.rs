@@ -2,13 +2,17 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
+use enrollment::axum::{Rate, Rates};
 use enrollment::core::domain::policy::Policy;
 use enrollment::core::domain::retention::Retention;
 use enrollment::core::time::Span;
 use ipnet::IpNet;
 use serde::Deserialize;
+use serde_json::Value;
+use utoipa::{PartialSchema, ToSchema};
 
 use super::Error;
 use super::cli::Options;
@@ -28,7 +32,8 @@ pub(crate) struct Config {
     pub(crate) public_url: String,
     pub(crate) insecure_http: bool,
     pub(crate) trusted_proxies: Vec<IpNet>,
-    pub(crate) rate_limits: bool,
+    /// `None`: everybody may ask as often as they like.
+    pub(crate) rates: Option<Rates>,
     pub(crate) policy: Policy,
     pub(crate) hashing: Hashing,
     pub(crate) smtp: Option<Smtp>,
@@ -54,48 +59,150 @@ impl fmt::Debug for Database {
     }
 }
 
-/// The configuration file. Every key is optional; unknown ones are refused, so that a typing mistake is seen.
-#[derive(Debug, Default, Deserialize)]
+/// The configuration file. Every key is optional; unknown ones are refused, so that a typing mistake is seen. What is
+/// said of each here is its reference.
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 struct File {
+    /// Folder for database, key ring and peer files. Default: `data`.
+    #[schema(value_type = String)]
     data: Option<PathBuf>,
+    /// `sqlite:PATH` or `postgres://USER:PASSWORD@HOST/DATABASE`; better not as a flag, which others see. Default:
+    /// `sqlite:DATA/enrollment.db`.
     database: Option<String>,
+    /// The key ring. Default: `DATA/enrollment.key`.
+    #[schema(value_type = String)]
     key_file: Option<PathBuf>,
+    /// Address of the public face: enrollees only. Default: `127.0.0.1:8080`.
+    #[schema(value_type = String)]
     public: Option<SocketAddr>,
+    /// Address of the internal face: administration and metrics. Default: `127.0.0.1:8081`.
+    #[schema(value_type = String)]
     internal: Option<SocketAddr>,
+    /// Where people reach the public face; the only source of links. Default: `http://localhost:PORT`.
     public_url: Option<String>,
+    /// Allow a public URL of plain http that is not localhost: cookies lose their protection. Default: `false`.
     insecure_http: bool,
+    /// Proxies whose `X-Forwarded-For` is believed, as networks. Default: none.
+    #[schema(value_type = Vec<String>)]
     trusted_proxies: Vec<IpNet>,
+    /// Whether one source may ask only so often. Default: `true`.
     rate_limits: Option<bool>,
+    #[schema(ignore)]
     policy: PolicyTable,
+    #[schema(ignore)]
     retention: RetentionTable,
+    #[schema(ignore)]
     hashing: Hashing,
+    #[schema(ignore)]
+    rates: RatesTable,
+    #[schema(ignore)]
     smtp: Option<Smtp>,
+    #[schema(ignore)]
     log: LogTable,
 }
 
-/// `[policy]`: what administrators choose inside.
-#[derive(Debug, Default, Deserialize)]
+/// A table of the file, as the reference shows it.
+pub(crate) struct Table {
+    /// Its name; empty for what stands above all tables.
+    pub(crate) name: &'static str,
+    /// What it is for.
+    pub(crate) about: String,
+    /// The schema of its keys.
+    pub(crate) schema: Value,
+}
+
+/// The tables of the file, in the order of the reference.
+pub(crate) fn tables() -> Vec<Table> {
+    vec![
+        table::<File>(""),
+        table::<PolicyTable>("policy"),
+        table::<RetentionTable>("retention"),
+        table::<Hashing>("hashing"),
+        table::<RatesTable>("rates"),
+        table::<Smtp>("smtp"),
+        table::<LogTable>("log"),
+    ]
+}
+
+fn table<T: PartialSchema>(name: &'static str) -> Table {
+    // A schema consists of names and texts: making JSON of it has no way to fail.
+    let schema = serde_json::to_value(T::schema()).unwrap_or_default();
+    let about = schema["description"].as_str().unwrap_or_default().to_owned();
+    Table { name, about, schema }
+}
+
+/// What administrators choose inside.
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 struct PolicyTable {
-    /// `standard` (default), `defguard`, `duo` or `nist`.
+    /// `standard`, `defguard`, `duo` or `nist`. Default: `standard`.
     preset: Option<String>,
+    /// Whether an enrollee may have their key pair made here. Default: the preset's, `false`.
     server_made_keys: Option<bool>,
+    /// No codes by e-mail as a second factor. Default: the preset's: `false`, for `nist` `true`.
     require_strong_factor: Option<bool>,
+    /// Digits of a code by e-mail, 6 to 8. Default: 6.
     email_code_digits: Option<u32>,
+    /// Wrong codes until an enrollment locks, 1 to 100. Default: the preset's: 10.
     wrong_codes: Option<u32>,
 }
 
-/// `[retention]`: how long what has ended is kept.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+/// How long what has ended is kept.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct RetentionTable {
+    /// Ids by which a repeated change is known, `25h` or more. Default: `25h`.
+    #[schema(value_type = String)]
     changes: Option<Span>,
+    /// Finished work of the outbox, which names ids only, `1d` or more. Default: `7d`.
+    #[schema(value_type = String)]
     work: Option<Span>,
+    /// Mails that were sent or are no longer wanted, `1d` or more, or `"forever"`. Default: `30d`.
+    #[schema(value_type = String)]
     mails: Option<Keep>,
+    /// Mails that could not be delivered, `1d` or more, or `"forever"`. Default: `90d`.
+    #[schema(value_type = String)]
     dead_mails: Option<Keep>,
+    /// Completed, closed and expired enrollments, `7d` or more, or `"forever"`. Default: `90d`.
+    #[schema(value_type = String)]
     enrollments: Option<Keep>,
+    /// The audit log, from the seal, `30d` or more, or `"forever"`. Default: `"forever"`.
+    #[schema(value_type = String)]
     audit: Option<Keep>,
+}
+
+/// How often one source may ask, where `rate_limits` is on. A source is an IPv4 address, or the /64 network of an IPv6
+/// address. Behind a proxy that is not in `trusted_proxies` all people are one source.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+struct RatesTable {
+    /// Requests to the public face at once. Default: 1000.
+    #[schema(value_type = u32)]
+    requests_burst: Option<NonZeroU32>,
+    /// Requests to the public face a second, after that. Default: 200.
+    #[schema(value_type = u32)]
+    requests_per_second: Option<NonZeroU32>,
+    /// Tokens shown at once. Default: 600.
+    #[schema(value_type = u32)]
+    tokens_burst: Option<NonZeroU32>,
+    /// Tokens shown a second, after that. Default: 50.
+    #[schema(value_type = u32)]
+    tokens_per_second: Option<NonZeroU32>,
+}
+
+impl RatesTable {
+    fn read(&self) -> Rates {
+        let usual = Rates::default();
+        let rate = |burst: Option<NonZeroU32>, per_second: Option<NonZeroU32>, usual: Rate| Rate {
+            burst: burst.unwrap_or(usual.burst),
+            per_second: per_second.unwrap_or(usual.per_second),
+        };
+        Rates {
+            requests: rate(self.requests_burst, self.requests_per_second, usual.requests),
+            tokens: rate(self.tokens_burst, self.tokens_per_second, usual.tokens),
+        }
+    }
 }
 
 /// A length of time, or `"forever"`.
@@ -114,15 +221,15 @@ impl TryFrom<String> for Keep {
     }
 }
 
-/// `[hashing]`: the cost of passwords and the memory for it.
-#[derive(Debug, Clone, Copy, Deserialize)]
+/// The cost of passwords and the memory for it.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Hashing {
-    /// KiB of memory per hash.
+    /// KiB of memory per hash. Default: 19456.
     pub(crate) memory_kib: u32,
-    /// Passes over the memory.
+    /// Passes over the memory. Default: 2.
     pub(crate) passes: u32,
-    /// MiB for all hashes at once; as many threads as fit, at most one per core.
+    /// MiB for all hashes at once; as many threads as fit, at most one per core. Default: 128.
     pub(crate) budget_mib: u32,
 }
 
@@ -132,11 +239,13 @@ impl Default for Hashing {
     }
 }
 
-/// `[log]`.
-#[derive(Debug, Default, Deserialize)]
+/// What the server says while it runs, on standard error.
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 struct LogTable {
+    /// How much: `error`, `warn`, `info`, `debug` or `trace`. Default: `info`.
     level: Option<String>,
+    /// Each line is a JSON object. Default: `false`.
     json: bool,
 }
 
@@ -176,12 +285,12 @@ impl Config {
             public_url,
             insecure_http,
             trusted_proxies: file.trusted_proxies,
-            rate_limits: file.rate_limits.unwrap_or(true),
+            rates: file.rate_limits.unwrap_or(true).then(|| file.rates.read()),
             policy: policy(&file.policy, &file.retention)?,
             hashing: file.hashing,
             smtp: file.smtp,
             log: options.log.clone().or(file.log.level).unwrap_or_else(|| "info".to_owned()),
-            log_json: file.log.json,
+            log_json: options.log_format.as_ref().map_or(file.log.json, |format| format == "json"),
         })
     }
 }

@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 use super::config::{Config, Database};
 use super::key_file::KeyFile;
 use super::mail::Smtp;
+use super::metrics::Metrics;
 use super::{Error, clock, keys};
 
 /// The opened data folder.
@@ -28,6 +29,8 @@ pub(crate) struct Opened {
     pub(crate) notifier: Option<Arc<dyn Notifier>>,
     /// Where the key ring lies.
     pub(crate) keys: KeyFile,
+    /// What is counted from here on.
+    pub(crate) metrics: Metrics,
 }
 
 /// One bell for each worker that need not wait for its next turn: a bell wakes one sleeper.
@@ -63,6 +66,7 @@ pub(crate) async fn open(config: &Config) -> Result<Opened, Error> {
     };
     let Some(ring) = ring else { return Err(lost_ring(&store, &keys).await) };
     let store = Arc::new(store);
+    let metrics = Metrics::new();
     let bells = Bells::default();
     let ring_bells = bells.clone();
     let key_bell = Arc::clone(&bells.keys);
@@ -71,7 +75,7 @@ pub(crate) async fn open(config: &Config) -> Result<Opened, Error> {
     let params = Argon2Params { m_kib: config.hashing.memory_kib, t: config.hashing.passes, p: 1 };
     let budget = u64::from(config.hashing.budget_mib) * 1024 * 1024;
     let service = ServiceBuilder::new(
-        Arc::<SqlxStore>::clone(&store),
+        metrics.store(Arc::<SqlxStore>::clone(&store)),
         Arc::new(SystemClock),
         Arc::new(SystemEntropy),
         Arc::new(ring),
@@ -87,7 +91,7 @@ pub(crate) async fn open(config: &Config) -> Result<Opened, Error> {
     }))
     .build()?;
     keys::hold_against_the_database(&service, &keys).await?;
-    Ok(Opened { store, service, bells, notifier, keys })
+    Ok(Opened { store, service, bells, notifier, keys, metrics })
 }
 
 /// Why nothing can be served without the key ring: what would be lost. A new ring would hide that.

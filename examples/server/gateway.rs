@@ -11,8 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use enrollment::core::id::LocationId;
 use enrollment::core::port::{Observation, PeerChange, PeerProvisioner, ProvisionError};
-use enrollment::core::service::administrator::{LocationView, PeerCounts};
-use enrollment::core::service::{Principal, Service};
+use enrollment::core::service::administrator::LocationView;
 use enrollment::wireguard::WgQuickFile;
 use tokio::time::timeout;
 
@@ -65,47 +64,6 @@ pub(crate) fn interface(location: &LocationView, private_key: &str) -> String {
         let _ = writeln!(text, "MTU = {mtu}");
     }
     text
-}
-
-/// How far the peers of a location are, for the terminal.
-pub(crate) async fn peers(service: &Service, location: &LocationView) -> Result<String, Error> {
-    let peers = service.administrator().location_peers(&Principal::command_line(), location.id).await?;
-    let PeerCounts { applied, pending, failed, staged, removed } = peers.counts;
-    let mut text = format!(
-        "applied {applied}, pending {pending}, failed {failed}, staged {staged}, removed {removed}, unknown {}\n",
-        peers.unknown()
-    );
-    for peer in &peers.failing {
-        writeln!(text, "failed  {}: {}", peer.device, peer.failure)?;
-    }
-    match &peers.watch {
-        None => text.push_str("The gateway was not compared yet.\n"),
-        Some(watch) => {
-            writeln!(text, "The gateway was compared at {}.", watch.looked)?;
-            if let Some(trouble) = &watch.trouble {
-                writeln!(text, "It could not be: {trouble}")?;
-            }
-            for stray in &watch.strays {
-                let whose = if stray.ours { "was ours" } else { "unknown" };
-                writeln!(text, "{whose} {}, seen since {}", stray.public_key, stray.since)?;
-                if let Some(failure) = &stray.failure {
-                    writeln!(text, "  not taken out: {failure}")?;
-                }
-            }
-        }
-    }
-    if let Some(backfill) = &peers.backfill {
-        let (users, devices) = (backfill.users, backfill.devices);
-        let state = backfill.state().as_str();
-        writeln!(text, "Backfill: {state}; {devices} devices got addresses, {users} users looked at.")?;
-        if let Some(wait) = &backfill.waits {
-            writeln!(text, "It waits until {}: {}", wait.until, wait.why)?;
-        }
-        if backfill.unreadable > 0 {
-            writeln!(text, "{} users were left out: their records cannot be read.", backfill.unreadable)?;
-        }
-    }
-    Ok(text)
 }
 
 /// Puts the gateway's section into a new file; one that exists is left alone.

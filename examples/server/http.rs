@@ -8,30 +8,31 @@ use enrollment::axum::{
 use enrollment::core::service::Service;
 
 use super::config::Config;
+use super::metrics::{self, ClockOffset, Face, Metrics, counted};
 
 /// What both faces share.
 pub(crate) fn state(config: &Config, service: &Service, readiness: Readiness) -> EnrollmentState {
-    let mut options = HttpOptions {
+    let options = HttpOptions {
         insecure_http: config.insecure_http,
         trusted_proxies: config.trusted_proxies.clone(),
+        rates: config.rates,
         readiness,
         ..HttpOptions::default()
     };
-    if !config.rate_limits {
-        options.rates = None;
-    }
     EnrollmentState::new(service.clone(), options)
 }
 
 /// Enrollees only.
-pub(crate) fn public(state: &EnrollmentState) -> Router {
+pub(crate) fn public(state: &EnrollmentState, metrics: &Metrics) -> Router {
     let routes =
         Router::new().merge(enroll_router()).merge(wizard_router()).merge(assets_router()).merge(health_router());
-    public_layers(routes.with_state(state.clone()), state)
+    counted(public_layers(routes.with_state(state.clone()), state), metrics, Face::public)
 }
 
-/// Administration only. Whoever calls it shows an API key.
-pub(crate) fn internal(state: &EnrollmentState) -> Router {
+/// Administration and metrics only. Whoever calls the API shows an API key; metrics say nothing of anybody.
+pub(crate) fn internal(state: &EnrollmentState, metrics: &Metrics, offset: ClockOffset) -> Router {
     let routes = Router::new().merge(admin_router()).merge(health_router()).merge(openapi_router());
-    internal_layers(api_key_auth(routes.with_state(state.clone()), state), state)
+    let routes = api_key_auth(routes.with_state(state.clone()), state);
+    let routes = routes.merge(metrics::router(metrics.clone(), state.service().clone(), offset));
+    counted(internal_layers(routes, state), metrics, Face::internal)
 }

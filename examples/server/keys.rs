@@ -1,55 +1,11 @@
-//! The keys of the ring: the commands, and what a running server does when the file has changed.
+//! The keys of the ring: what a running server does when the file has changed.
 
-use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 
-use enrollment::core::domain::enrollment::Purpose;
-use enrollment::core::port::{Clock as _, SystemClock, SystemEntropy};
-use enrollment::core::record::Resealing;
-use enrollment::core::secret::{KeyId, KeyStatus};
-use enrollment::core::service::administrator::{DeadLink, KeyReport, KeyView, PageRequest, Renewed};
-use enrollment::core::service::{Answer, Failure, Principal, Service};
+use enrollment::core::service::{Answer, Failure, Service};
 
 use super::Error;
-use super::cli::Key;
 use super::key_file::KeyFile;
-
-const BY: Principal = Principal::command_line();
-
-/// Runs one command. None of them prints a key: only names.
-pub(crate) async fn run(service: &Service, file: &KeyFile, command: Key) -> Result<String, Error> {
-    match command {
-        Key::List => Ok(list(&service.administrator().keys(&BY).await?)?),
-        Key::Rotate { prepare: true } => {
-            let key = file.change(|ring| Ok(ring.prepare(SystemClock.now(), &SystemEntropy)))?;
-            Ok(format!(
-                "Key {key} is made and not in use. Copy {} to every server that has its own, then: key rotate\n",
-                file.path().display()
-            ))
-        }
-        Key::Rotate { prepare: false } => {
-            let key = file.change(|ring| {
-                // The file may be a copy that has not heard of a revocation; none of those keys may come into use.
-                let keys: Vec<_> = ring.keys().map(|(key, ..)| key).filter(|key| *key != ring.active()).collect();
-                for key in keys.iter().filter(|key| service.is_revoked_key(key)) {
-                    ring.revoke(key)?;
-                }
-                Ok(ring.rotate(SystemClock.now(), &SystemEntropy))
-            })?;
-            hold_against_the_database(service, file).await?;
-            Ok(format!(
-                "Key {key} is in use. What older keys made goes on working.\n\
-                 Servers that read {0} take it up within 5 seconds; copy it to those that do not, and back it up.\n",
-                file.path().display()
-            ))
-        }
-        Key::Revoke { id } => {
-            file.change(|ring| Ok(ring.revoke(&id)?))?;
-            hold_against_the_database(service, file).await?;
-            revoked(service, id).await
-        }
-    }
-}
 
 /// Holds the ring of a file against the database, and has the service work with it.
 pub(crate) async fn hold_against_the_database(service: &Service, file: &KeyFile) -> Result<(), Error> {
@@ -63,63 +19,6 @@ pub(crate) async fn hold_against_the_database(service: &Service, file: &KeyFile)
     fits.map_err(|unfit| {
         format!("{path}: {unfit}. Put the right key ring back, from its backup or from another server").into()
     })
-}
-
-fn list(report: &KeyReport) -> Result<String, std::fmt::Error> {
-    let mut text = format!("{:<9} {:<8} {:<28} {}\n", "KEY", "STATUS", "MADE", "NEEDED BY");
-    for KeyView { id, known, needed_by } in &report.keys {
-        let (status, made) = match known {
-            Some((status, made)) => (status.as_str(), made.to_string()),
-            None => ("missing", String::new()),
-        };
-        let id = id.to_string();
-        write!(text, "{id:<9} {status:<8} {made:<28} {needed_by}")?;
-        let spare = matches!(known, Some((KeyStatus::Retired | KeyStatus::Revoked, _))) && needed_by.is_none();
-        writeln!(text, "{}", if spare { "; its line can be taken out of the key ring" } else { "" })?;
-    }
-    if let Some(Resealing { key, due, done, after, .. }) = &report.resealing {
-        let done = format!("{done} records are sealed again under {key}");
-        match after {
-            None if *due > SystemClock.now() => writeln!(text, "{done}; a last look is due at {due}.")?,
-            _ => writeln!(text, "{done} so far; running servers go on with it.")?,
-        }
-    }
-    Ok(text)
-}
-
-async fn revoked(service: &Service, id: KeyId) -> Result<String, Error> {
-    let mut text = format!("Key {id} is revoked: its links are dead, on running servers within 5 seconds.\n");
-    let mut page = PageRequest { cursor: None, limit: Some(500) };
-    let mut dead = Vec::new();
-    loop {
-        let listing = service.administrator().renew_dead_links(&BY, &page).await?;
-        dead.extend(listing.items);
-        match listing.next {
-            Some(next) => page.cursor = Some(next),
-            None => break,
-        }
-    }
-    if !dead.is_empty() {
-        writeln!(text, "{:<36} {:<24} {:<11} NEW LINK", "ENROLLMENT", "USER", "PURPOSE")?;
-    }
-    for DeadLink { id, username, purpose, renewed } in dead {
-        let new = match renewed {
-            Renewed::Sent(mail) => format!("sent by mail {mail}"),
-            Renewed::ByHand => by_hand(username.as_str(), purpose),
-            Renewed::Refused(code) => format!("{} ({code})", by_hand(username.as_str(), purpose)),
-        };
-        writeln!(text, "{id:<36} {:<24} {:<11} {new}", username.as_str(), purpose.as_str())?;
-    }
-    writeln!(
-        text,
-        "Whoever has this key and a copy of the database knows what it had sealed by then: secrets of authenticator\n\
-         apps and private keys of gateways. They go on working. If there may be such a copy, replace them."
-    )?;
-    Ok(text)
-}
-
-fn by_hand(username: &str, purpose: Purpose) -> String {
-    format!("by hand: invite {username} --purpose {}", purpose.as_str())
 }
 
 /// Takes the key ring up whenever its file has changed, and revocations that another process entered.

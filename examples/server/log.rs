@@ -11,6 +11,12 @@ use super::config::Config;
 /// through an HTTP server secrets pass.
 const OURS: [&str; 5] = ["server", "enrollment_core", "enrollment_axum", "enrollment_sqlx", "enrollment_wireguard"];
 
+/// Has a command say what broke, on standard error: its refusals are answers, which need no log.
+pub(crate) fn start_for_a_command() -> Result<(), Error> {
+    let registry = tracing_subscriber::registry().with(EnvFilter::new("error"));
+    Ok(registry.with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr)).try_init()?)
+}
+
 /// Starts logging to standard error.
 pub(crate) fn start(config: &Config) -> Result<(), Error> {
     let level: tracing::Level =

@@ -6,7 +6,7 @@
 
 mod cli;
 mod clock;
-mod commands;
+mod command;
 mod config;
 mod data;
 mod face;
@@ -16,6 +16,7 @@ mod key_file;
 mod keys;
 mod log;
 mod mail;
+mod metrics;
 mod owner;
 mod serve;
 mod workers;
@@ -24,11 +25,14 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+use command::Command;
+
 /// What went wrong, for the person at the terminal: every cause in one line each.
 pub(crate) type Error = Box<dyn std::error::Error + Send + Sync>;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
+    let json = cli.form.json;
     let outcome = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -36,23 +40,30 @@ fn main() -> ExitCode {
         .and_then(|runtime| runtime.block_on(run(cli)));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if command::is_closed_pipe(&*error) => ExitCode::SUCCESS,
         Err(error) => {
-            explain(&*error);
-            ExitCode::FAILURE
+            explain(&*error, json);
+            command::exit_code(&*error)
         }
     }
 }
 
 async fn run(cli: cli::Cli) -> Result<(), Error> {
-    let config = config::Config::load(&cli.options)?;
-    match cli.command.unwrap_or(cli::Command::Serve) {
-        cli::Command::Serve => serve::serve(config).await,
-        command => commands::run(config, command).await,
+    let cli::Cli { options, form, command } = cli;
+    let Some(command) = command::run_bare(command.unwrap_or(Command::Serve))? else { return Ok(()) };
+    let config = config::Config::load(&options)?;
+    match command {
+        Command::Serve => serve::serve(config).await,
+        command => command::run(config, form, command).await,
     }
 }
 
 #[allow(clippy::print_stderr, reason = "the terminal is where a command answers")]
-fn explain(error: &(dyn std::error::Error + 'static)) {
+fn explain(error: &(dyn std::error::Error + 'static), json: bool) {
+    if json {
+        eprintln!("{}", command::document(error));
+        return;
+    }
     eprintln!("error: {error}");
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -4,13 +4,14 @@ use std::io::{ErrorKind, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use enrollment::core::service::Service;
-use enrollment::core::service::administrator::Issued;
+use enrollment::core::domain::username::Username;
+use enrollment::core::service::administrator::{FirstOwner, Issued};
+use enrollment::core::service::{Principal, Service};
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::config::Config;
-use super::{Error, commands, data};
+use super::{Error, data};
 
 /// How often the link is looked after while nobody is enrolled.
 const EVERY: Duration = Duration::from_secs(60);
@@ -19,7 +20,7 @@ const EVERY: Duration = Duration::from_secs(60);
 /// as long as nobody is enrolled it is renewed, then the file goes. The link never enters a log.
 pub(crate) async fn greet(config: &Config, service: &Service) -> Result<JoinHandle<()>, Error> {
     let file = config.data.join("owner-link");
-    let issued = commands::owner_link(service, None).await?;
+    let issued = link(service, None).await?;
     match &issued {
         Some(issued) if std::io::stdout().is_terminal() => welcome(config, issued),
         Some(_) => {
@@ -31,13 +32,19 @@ pub(crate) async fn greet(config: &Config, service: &Service) -> Result<JoinHand
     Ok(tokio::spawn(look_after(service.clone(), file, issued.is_some())))
 }
 
+/// The first Owner's invitation, the same as long as it is valid.
+pub(crate) async fn link(service: &Service, username: Option<Username>) -> Result<Option<Issued>, Error> {
+    let first = FirstOwner { username, email: None };
+    Ok(service.administrator().owner_link(&Principal::command_line(), first).await?)
+}
+
 async fn look_after(service: Service, file: PathBuf, mut waiting: bool) {
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks.tick().await;
     while waiting {
         ticks.tick().await;
-        let kept = match commands::owner_link(&service, None).await {
+        let kept = match link(&service, None).await {
             Ok(issued) => {
                 waiting = issued.is_some();
                 keep(&file, issued.as_ref())

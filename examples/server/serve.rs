@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use enrollment::axum::Readiness;
+use enrollment::core::port::PeerProvisioner;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::config::Config;
+use super::metrics::{ClockOffset, CountedPeers};
 use super::workers::Workers;
 use super::{Error, clock, data, face, gateway, http, log, owner};
 
@@ -20,7 +22,8 @@ const GRACE: Duration = Duration::from_secs(35);
 pub(crate) async fn serve(config: Config) -> Result<(), Error> {
     log::start(&config)?;
     let opened = data::open(&config).await?;
-    let provisioner = gateway::provisioner(&config);
+    let provisioner: Arc<dyn PeerProvisioner> =
+        Arc::new(CountedPeers::new(gateway::provisioner(&config), opened.metrics.peers.clone()));
     let public = bind(config.public).await?;
     let internal = bind(config.internal).await?;
     let workers = Workers::start(&opened, provisioner);
@@ -35,10 +38,12 @@ pub(crate) async fn serve(config: Config) -> Result<(), Error> {
 
     let (stop, stopped) = watch::channel(());
     let readiness = Readiness::default();
-    let clock = tokio::spawn(clock::watch(Arc::clone(&opened.store), readiness.clone()));
+    let offset = ClockOffset::default();
+    let clock = tokio::spawn(clock::watch(Arc::clone(&opened.store), readiness.clone(), offset.clone()));
     let state = http::state(&config, &opened.service, readiness);
-    let mut public = tokio::spawn(face::serve(public, http::public(&state), stopped.clone()));
-    let mut internal = tokio::spawn(face::serve(internal, http::internal(&state), stopped));
+    let mut public = tokio::spawn(face::serve(public, http::public(&state, &opened.metrics), stopped.clone()));
+    let routes = http::internal(&state, &opened.metrics, offset);
+    let mut internal = tokio::spawn(face::serve(internal, routes, stopped));
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {

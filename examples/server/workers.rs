@@ -42,7 +42,7 @@ pub(crate) struct Workers {
 impl Workers {
     /// Starts all of them.
     pub(crate) fn start(opened: &Opened, provisioner: Arc<dyn PeerProvisioner>) -> Self {
-        let Opened { service, bells, notifier, keys, store: _ } = opened;
+        let Opened { service, bells, notifier, keys, .. } = opened;
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
 

@@ -26,8 +26,12 @@ fn each_face_has_its_own_routes_only() {
     }
     assert!(routes[0] >= 10 && routes[1] >= 20, "{routes:?}");
 
-    let pages =
-        [(&journey.internal, "/enroll"), (&journey.internal, "/enroll/enr_0"), (&journey.public, "/api/openapi.json")];
+    let pages = [
+        (&journey.internal, "/enroll"),
+        (&journey.internal, "/enroll/enr_0"),
+        (&journey.public, "/api/openapi.json"),
+        (&journey.public, "/metrics"),
+    ];
     for (face, path) in pages {
         face.get(path, &journey.api_key).refused(404, "not_found");
     }

@@ -49,6 +49,12 @@ fn no_secret_stands_where_it_does_not_belong() {
         assert_eq!((list.status, journey.secrets.found_in(&list.body)), (200, NONE), "{path}");
     }
 
+    let metrics = journey.internal.get("/metrics", "nobody");
+    assert_eq!((metrics.status, journey.secrets.found_in(&metrics.body)), (200, NONE), "{}", metrics.text());
+    for personal in ["alex", "Headquarters", "vpn.example.com", "10.77.0.", "127.0.0.1"] {
+        assert!(!metrics.text().contains(personal), "{personal} is in the metrics");
+    }
+
     // While it runs there is more to find: the write-ahead log.
     let data = journey.data();
     let database = ["enrollment.db", "enrollment.db-wal"].map(|file| fs::read(data.join(file)).expect("readable"));

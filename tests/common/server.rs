@@ -94,7 +94,8 @@ pub(crate) fn refused(data: &Path, arguments: &[&str]) -> String {
 
 const UNKNOWN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
 
-fn program(data: &Path) -> Command {
+/// The server on this data folder, in an environment of its own.
+pub(crate) fn program(data: &Path) -> Command {
     let mut command = Command::new(path());
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"ENROLLMENT_")) {
         command.env_remove(name);

@@ -99,6 +99,13 @@ impl IntoResponse for Problem {
     }
 }
 
+/// The stable code of a refusal, such as `invalid_token`, for a host that counts; `None` of any other response. One of a
+/// known set of words, never anything a client sent.
+#[must_use]
+pub fn problem_code(response: &Response) -> Option<&str> {
+    response.extensions().get::<Problem>().map(|problem| problem.document.code.as_ref())
+}
+
 /// Writes the request's id into a problem document, and makes one of a bare refusal: that of a route that is not
 /// there, a method that is not allowed, a body that is too large. What comes with a content of its own is left alone.
 ///
@@ -124,6 +131,7 @@ pub(crate) fn finish(response: Response, id: &RequestId, asker: Asker, state: &E
     let (finished, body) = finished.into_parts();
     let (mut parts, _) = response.into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);
+    parts.extensions.extend(finished.extensions);
     // What layers have put on stays: Allow, Retry-After, the security headers.
     parts.headers.extend(finished.headers);
     Response::from_parts(parts, body)

@@ -97,6 +97,19 @@ pub struct Verified {
     pub needs_rehash: bool,
 }
 
+/// How busy a [`HashingPool`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HashingLoad {
+    /// Hashes made at once, at most.
+    pub threads: usize,
+    /// Hashes being made.
+    pub running: usize,
+    /// Hashes that wait, at most; past that the answer is [`HashingError::Overloaded`].
+    pub queue: usize,
+    /// Hashes that wait.
+    pub waiting: usize,
+}
+
 /// Makes and verifies password hashes on threads of its own. Memory stays flat: threads × `limit.m_kib`, allocated
 /// once, whatever is asked of it; past a full queue it answers [`HashingError::Overloaded`] at once.
 ///
@@ -180,6 +193,13 @@ impl HashingPool {
     /// When the queue is full.
     pub async fn verify_nobody(&self, password: Password) -> Result<(), HashingError> {
         self.hash(password, [0; 16]).await.map(drop)
+    }
+
+    /// How busy it is at this moment.
+    #[must_use]
+    pub fn load(&self) -> HashingLoad {
+        let (waiting, running) = self.pool.load();
+        HashingLoad { threads: self.pool.threads(), running, queue: self.pool.capacity(), waiting }
     }
 
     async fn run<T: Send + 'static>(

@@ -49,7 +49,7 @@ pub(crate) use binding::framed;
 pub use blocklist::{Blocklist, BundledBlocklist};
 pub use code::{KeyedDigest, RecoveryCode};
 pub use digest::{Digest, InvalidDigest};
-pub use hashing::{HashingError, HashingOptions, HashingPool, StartError, Verified};
+pub use hashing::{HashingError, HashingLoad, HashingOptions, HashingPool, StartError, Verified};
 pub use key_id::{InvalidKeyId, KeyId};
 pub use keyring::{KeyError, KeyRing, KeyStatus, RevokeError};
 pub use keyring_text::KeyRingError;

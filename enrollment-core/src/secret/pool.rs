@@ -31,6 +31,7 @@ struct Shared<M> {
 
 struct State<M> {
     waiting: VecDeque<Box<dyn Job<M>>>,
+    running: usize,
     stopping: bool,
 }
 
@@ -58,7 +59,7 @@ impl<M, T: Send, F: FnOnce(&mut M) -> T + Send> Job<M> for Task<T, F> {
 impl<M: Send + 'static> Pool<M> {
     /// Starts one thread for each of `memories`.
     pub(super) fn start(memories: Vec<M>, capacity: usize) -> std::io::Result<Self> {
-        let state = Mutex::new(State { waiting: VecDeque::with_capacity(capacity), stopping: false });
+        let state = Mutex::new(State { waiting: VecDeque::with_capacity(capacity), running: 0, stopping: false });
         let shared = Arc::new(Shared { state, changed: Condvar::new(), capacity });
         let mut pool = Self { shared, threads: Vec::with_capacity(memories.len()) };
         for mut memory in memories {
@@ -69,6 +70,7 @@ impl<M: Send + 'static> Pool<M> {
                 while let Some(job) = shared.next() {
                     // The memory holds no state between jobs; a panic costs its caller the answer, not us the thread.
                     let _ = catch_unwind(AssertUnwindSafe(|| job.run(&mut memory)));
+                    shared.lock().running -= 1;
                 }
             })?);
         }
@@ -95,6 +97,16 @@ impl<M: Send + 'static> Pool<M> {
         Ok(receiver)
     }
 
+    /// How many jobs wait, whether or not anybody still waits for them, and how many run.
+    pub(super) fn load(&self) -> (usize, usize) {
+        let state = self.shared.lock();
+        (state.waiting.len(), state.running)
+    }
+
+    pub(super) fn capacity(&self) -> usize {
+        self.shared.capacity
+    }
+
     pub(super) fn threads(&self) -> usize {
         self.threads.len()
     }
@@ -109,7 +121,10 @@ impl<M> Shared<M> {
                 return None;
             }
             match state.waiting.pop_front() {
-                Some(job) if job.is_wanted() => return Some(job),
+                Some(job) if job.is_wanted() => {
+                    state.running += 1;
+                    return Some(job);
+                }
                 Some(_) => {}
                 None => state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
             }
@@ -178,6 +193,7 @@ mod tests {
         let first = pool.submit(|_| 1).expect("room");
         let second = pool.submit(|_| 2).expect("room");
         assert_eq!(pool.submit(|_| 3).err().map(|full| full.waiting), Some(2));
+        assert_eq!((pool.load(), pool.capacity()), ((2, 1), 2));
         drop(release);
         assert_eq!((first.await, second.await), (Ok(1), Ok(2)));
         assert_eq!(pool.submit(|_| 4).expect("room").await, Ok(4));

@@ -46,7 +46,7 @@ use crate::domain::location::Location;
 use crate::domain::policy::Policy;
 use crate::port::{Channel, Clock, Entropy, Store};
 use crate::record::Version;
-use crate::secret::{Blocklist, HashingPool, KeyId, KeyRing};
+use crate::secret::{Blocklist, HashingLoad, HashingPool, KeyId, KeyRing};
 use crate::time::Timestamp;
 use refusals::Refusals;
 
@@ -137,6 +137,12 @@ impl Service {
     #[must_use]
     pub fn can_mail(&self) -> bool {
         self.0.channels.contains(&Channel::Email)
+    }
+
+    /// How busy the hashing of passwords is at this moment.
+    #[must_use]
+    pub fn hashing_load(&self) -> HashingLoad {
+        self.0.hashing.load()
     }
 
     /// What time it is, for every decision of the service.

@@ -1,6 +1,6 @@
 //! Looking at a token, which changes nothing.
 
-use super::Enrollee;
+use super::{Enrollee, traced};
 use crate::domain::enrollment::{Enrollment, Phase, Purpose};
 use crate::domain::rejection::Rejection;
 use crate::domain::settings::{FrontEnd, Settings};
@@ -62,7 +62,9 @@ impl Enrollee<'_> {
     /// What a token is. Whoever holds none that ever was hears one answer after the same two reads.
     pub(super) async fn by_token(&self, token: &Token) -> Result<Known, Failure> {
         let digest = token.digest();
-        if let Some(current) = self.service.find::<Enrollment>(&UniqueKey::new(UniqueName::Token, digest)).await? {
+        if let Some(current) =
+            self.service.find::<Enrollment>(&UniqueKey::new(UniqueName::Token, digest)).await?.map(traced)
+        {
             if self.service.is_of_a_revoked_key(&current.record) {
                 return Ok(Known::Past(current, Rejection::TokenRevoked));
             }
@@ -75,7 +77,7 @@ impl Enrollee<'_> {
             }
             return Ok(Known::Current(current));
         }
-        let past = self.service.find::<Enrollment>(&UniqueKey::new(UniqueName::PastToken, digest)).await?;
+        let past = self.service.find::<Enrollment>(&UniqueKey::new(UniqueName::PastToken, digest)).await?.map(traced);
         let Some(past) = past else { return Err(Rejection::InvalidToken.into()) };
         let rejection = match &past.record.phase {
             Phase::Completed(_) => Rejection::TokenCompleted,

@@ -35,6 +35,13 @@ use crate::time::Timestamp;
 /// make the audit log grow by.
 const MOST_CHANGES: u64 = 1_000;
 
+/// Names the enrollment in the span of the request, where that has a field `enrollment`: logs and traces then tell which
+/// one it was. An id opens nothing.
+fn traced(stored: Stored<Enrollment>) -> Stored<Enrollment> {
+    tracing::Span::current().record("enrollment", tracing::field::display(stored.record.id));
+    stored
+}
+
 /// A decision, as long as there is room for one more change; at the limit the enrollment locks instead, as it does at too
 /// many wrong codes, where everybody sees it. Completing always may.
 fn roomy(stored: &Stored<Enrollment>, decision: Decision, now: Timestamp) -> Result<Decision, Rejection> {

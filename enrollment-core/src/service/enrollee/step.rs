@@ -1,7 +1,7 @@
 //! One step of an enrollee: the loop they all share.
 
 use super::state::device_key;
-use super::{Enrollee, SessionState, roomy};
+use super::{Enrollee, SessionState, roomy, traced};
 use crate::domain::audit::Actor;
 use crate::domain::command::{Command, Decision, Outcome, Step};
 use crate::domain::enrollment::{Enrollment, Phase};
@@ -144,14 +144,16 @@ impl Enrollee<'_> {
         origin: Origin,
         operation: Option<&'static str>,
     ) -> Result<Stored<Enrollment>, Failure> {
-        if let Some(current) = self.service.find::<Enrollment>(&UniqueKey::new(UniqueName::Session, digest)).await? {
+        if let Some(current) =
+            self.service.find::<Enrollment>(&UniqueKey::new(UniqueName::Session, digest)).await?.map(traced)
+        {
             // Whoever stole the key may be the one who began.
             if self.service.is_of_a_revoked_key(&current.record) {
                 return Err(self.refuse_known(&current, origin, operation, Rejection::TokenRevoked).await);
             }
             return Ok(current);
         }
-        let past = self.service.find::<Enrollment>(&UniqueKey::new(UniqueName::PastSession, digest)).await?;
+        let past = self.service.find::<Enrollment>(&UniqueKey::new(UniqueName::PastSession, digest)).await?.map(traced);
         let Some(past) = past else { return Err(Rejection::InvalidSession.into()) };
         let rejection = match &past.record.phase {
             Phase::Closed(closed) => closed.why.rejection(),
