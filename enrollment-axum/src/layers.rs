@@ -85,14 +85,25 @@ async fn observe(State(service): State<Service>, mut request: Request, next: Nex
     request.extensions_mut().insert(id);
     let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str);
     let span = tracing::info_span!("request", method = %method_name(request.method()), route, id = %id);
+    let finish = finisher(route);
     async {
-        let response = problem::finish(next.run(request).await, &id);
+        let response = finish(next.run(request).await, &id);
         let took = service.now().since(started);
         tracing::info!(status = response.status().as_u16(), micros = took.as_micros(), "answered");
         with_id(response, id)
     }
     .instrument(span)
     .await
+}
+
+/// How an answer of this route is finished: Defguard's clients read refusals in their own form.
+fn finisher(route: &str) -> fn(Response, &RequestId) -> Response {
+    #[cfg(feature = "defguard")]
+    if crate::defguard::is_ours(route) {
+        return |response, _| crate::defguard::speak(response);
+    }
+    let _ = route;
+    problem::finish
 }
 
 /// A method's name. A client can invent methods: those have no name here.

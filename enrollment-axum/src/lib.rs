@@ -13,11 +13,15 @@
 //! }
 //! ```
 //!
+//! With the feature `defguard`, `defguard::router` speaks to the clients of that product.
+//!
 //! Every refusal is a problem document (RFC 9457): see [`ProblemDocument`].
 
 mod admin;
 mod client;
 mod cookie;
+#[cfg(feature = "defguard")]
+pub mod defguard;
 mod enroll;
 mod extract;
 mod headers;

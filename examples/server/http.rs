@@ -2,8 +2,8 @@
 
 use axum::Router;
 use enrollment::axum::{
-    EnrollmentState, HttpOptions, Readiness, admin_router, api_key_auth, enroll_router, health_router, internal_layers,
-    openapi_router, public_layers,
+    EnrollmentState, HttpOptions, Readiness, admin_router, api_key_auth, defguard, enroll_router, health_router,
+    internal_layers, openapi_router, public_layers,
 };
 use enrollment::core::service::Service;
 
@@ -25,7 +25,7 @@ pub(crate) fn state(config: &Config, service: &Service, readiness: Readiness) ->
 
 /// Enrollees only.
 pub(crate) fn public(state: &EnrollmentState) -> Router {
-    let routes = Router::new().merge(enroll_router()).merge(health_router());
+    let routes = Router::new().merge(enroll_router()).merge(defguard::router()).merge(health_router());
     public_layers(routes.with_state(state.clone()), state)
 }
 

@@ -61,6 +61,18 @@ impl Problem {
         Self::from_status(StatusCode::UNAUTHORIZED)
     }
 
+    /// The status of the answer.
+    #[cfg(feature = "defguard")]
+    pub(crate) const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The document.
+    #[cfg(feature = "defguard")]
+    pub(crate) const fn document(&self) -> &ProblemDocument {
+        &self.document
+    }
+
     fn with(mut self, change: impl FnOnce(&mut ProblemDocument)) -> Self {
         change(&mut self.document);
         self
@@ -108,7 +120,7 @@ pub(crate) fn finish(response: Response, id: &RequestId) -> Response {
 }
 
 /// Whether a response has no content, or only a line of the framework's.
-fn is_bare(response: &Response) -> bool {
+pub(crate) fn is_bare(response: &Response) -> bool {
     match response.headers().get(header::CONTENT_TYPE) {
         None => true,
         Some(content_type) => content_type.as_bytes().starts_with(b"text/plain"),
