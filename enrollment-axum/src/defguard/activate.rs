@@ -21,11 +21,8 @@ pub(super) struct ActivateRequest {
     phone_number: Option<String>,
 }
 
-/// Confirms the data, chooses the password and completes: the last call of a client, which does not look at the answer.
-/// Refused, the session lives on, the pending list shows why, and the user gets a mail that says what is missing
-/// (REQ-10).
-///
-/// The three steps can each be repeated, so that a call that was cut off is made good by the same call again.
+/// The last call of a client, which does not look at the answer. Refused, the session lives on, the pending list shows
+/// why, and the user gets a mail that says what is missing (REQ-10).
 pub(super) async fn activate(
     State(state): State<EnrollmentState>,
     Client(origin): Client,
@@ -35,10 +32,7 @@ pub(super) async fn activate(
     // Clients send an empty field where nobody typed a number.
     let phone = optional("phone_number", phone_number.as_deref().filter(|phone| !phone.trim().is_empty()))?;
     let password = Password::parse(password.into_string()).map_err(Rejection::Password)?;
-    let enrollee = state.service().enrollee();
-    enrollee.confirm_profile(&session, phone, origin).await.map_err(refused)?;
-    enrollee.choose_password(&session, password, origin).await.map_err(refused)?;
-    enrollee.complete(&session, origin).await.map_err(refused)?;
+    state.service().enrollee().activate(&session, password, phone, origin).await.map_err(refused)?;
     let mut response = StatusCode::OK.into_response();
     response.headers_mut().extend(cookie::removed(&state).map(|cookie| (header::SET_COOKIE, cookie)));
     Ok(response)

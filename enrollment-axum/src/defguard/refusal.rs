@@ -68,3 +68,47 @@ fn text_of(problem: &Problem) -> String {
     };
     format!("{opening}: {detail}")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use enrollment_core::service::Failure;
+
+    use super::*;
+
+    /// SYS-3: refusals of the layers around the router, and those that say when to come again.
+    #[test]
+    fn what_layers_refuse_is_said_in_the_same_words() {
+        let cases = [
+            (Problem::too_many_requests(Duration::from_secs(3)).into_response(), 429, Some("3")),
+            (
+                Problem::from(Failure::Overloaded { retry_after: Duration::from_secs(2) }).into_response(),
+                503,
+                Some("2"),
+            ),
+            (StatusCode::GATEWAY_TIMEOUT.into_response(), 504, None),
+            (StatusCode::INTERNAL_SERVER_ERROR.into_response(), 500, None),
+            ((StatusCode::PAYLOAD_TOO_LARGE, "length limit exceeded").into_response(), 413, None),
+        ];
+        for (response, status, retry_after) in cases {
+            // By the router and by the layer: the second time changes nothing.
+            let spoken = speak(speak(response));
+            assert_eq!(spoken.status(), status);
+            let header = |name| spoken.headers().get(name).and_then(|value| value.to_str().ok());
+            assert_eq!((header("content-type"), header("retry-after")), (Some("application/json"), retry_after));
+        }
+        let fine = (StatusCode::OK, "alive").into_response();
+        assert!(speak(fine).headers()["content-type"].as_bytes().starts_with(b"text/plain"));
+    }
+
+    #[test]
+    fn only_routes_of_this_router_are_its_own() {
+        for ours in ["/api/v1/poll", "/api/v1/enrollment/start", "/api/v1", "/api/v1/{*rest}", "/vpn/api/v1/info"] {
+            assert!(is_ours(ours), "{ours}");
+        }
+        for other in ["-", "/api/v1/users", "/api/enroll/v1/sessions", "/api/admin/v1/users", "/poll"] {
+            assert!(!is_ours(other), "{other}");
+        }
+    }
+}

@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use enrollment_core::domain::rejection::Rejection;
 use enrollment_core::secret::Token;
-use enrollment_core::service::enrollee::{BeginRequest, Begun};
+use enrollment_core::service::enrollee::{BeginRequest, ClientBegun};
 use serde::Deserialize;
 
 use super::cookie;
@@ -32,9 +32,8 @@ pub(super) async fn start(
     let token = Token::parse(request.token.expose()).map_err(|_| Rejection::InvalidToken)?;
     let service = state.service();
     let begin = BeginRequest { token, nonce: None, resume: cookie::get(&headers) };
-    let Begun { session, state: stands } = service.enrollee().begin(&begin, origin).await?;
-    let view = service.enrollee().client_view(&session, origin).await?;
-    let cookie = cookie::set(&session, stands.deadline.since(service.now()), &state);
+    let ClientBegun { session, view } = service.enrollee().begin_client(&begin, origin).await?;
+    let cookie = cookie::set(&session, view.state.deadline.since(service.now()), &state);
     let mut response = axum::Json(StartDto::new(view, &service.instance().url)).into_response();
     response.headers_mut().extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
     Ok(response)

@@ -99,8 +99,8 @@ async fn a_stale_cookie_after_completion_changes_nothing() {
 #[tokio::test]
 async fn a_bad_or_foreign_key_and_a_name_twice_are_refused() {
     for world in worlds().await {
+        let (alice, bob) = (world.enrolled("alice").await, world.enrolled("bob").await);
         world.location("office", "disabled").await;
-        let alice = world.enrolled("alice").await;
         let key = world.key();
         let cookie = world.start(&world.invite_again(alice, Purpose::Device).await.token).await;
         for zero in ["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="] {
@@ -114,7 +114,6 @@ async fn a_bad_or_foreign_key_and_a_name_twice_are_refused() {
         assert_eq!(twice.status, 400);
         assert!(error(&twice).contains("name"), "{}", twice.text());
         assert_eq!(device(&world, &cookie, "phone", &key).await.status, 400, "one's own key is taken, too");
-        let bob = world.enrolled("bob").await;
         let other = world.start(&world.invite_again(bob, Purpose::Device).await.token).await;
         assert_eq!(device(&world, &other, "laptop", &key).await.status, 400);
         let info = world.call("/enrollment/network_info", Some(&other), &json!({ "pubkey": key })).await;
@@ -127,10 +126,13 @@ async fn a_bad_or_foreign_key_and_a_name_twice_are_refused() {
 #[tokio::test]
 async fn of_two_who_register_a_key_at_once_one_gets_it() {
     for world in worlds().await {
+        let mut users = Vec::new();
+        for name in ["anna", "bert", "carl", "dora"] {
+            users.push(world.enrolled(name).await);
+        }
         let office = world.location("office", "disabled").await;
         let mut cookies = Vec::new();
-        for name in ["anna", "bert", "carl", "dora"] {
-            let user = world.enrolled(name).await;
+        for user in users {
             cookies.push(world.start(&world.invite_again(user, Purpose::Device).await.token).await);
         }
         let key = world.key();

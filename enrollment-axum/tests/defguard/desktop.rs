@@ -5,7 +5,7 @@ use enrollment_core::service::administrator::{PeerStatus, Stage};
 use serde_json::json;
 
 use crate::client::{request, send};
-use crate::world::{World, worlds};
+use crate::world::{World, plain_http, worlds};
 
 const PASSWORD: &str = "seven green umbrellas dance";
 
@@ -163,6 +163,18 @@ async fn codes_by_email_are_a_factor_for_clients_too() {
         let codes = world.call("/enrollment/register-mfa/code/finish", Some(&cookie), &finish).await.ok();
         assert_eq!(codes["recovery_codes"].as_array().map(Vec::len), Some(8));
     }
+}
+
+/// SYS-5: the cookie is `Secure` behind TLS. Without, `dg` and browsers would not send it back.
+#[tokio::test]
+async fn over_plain_http_the_cookie_is_kept_all_the_same() {
+    let world = plain_http().await;
+    let alice = world.invite("alice").await;
+    let started = world.call("/enrollment/start", None, &json!({ "token": alice.token })).await;
+    let cookie = started.header("set-cookie").expect("a cookie");
+    assert!(cookie.ends_with("; Path=/api/v1; Max-Age=600; HttpOnly; SameSite=Strict"), "{cookie}");
+    assert_eq!(started.json()["instance"]["proxy_url"], "http://vpn.lan:8080/");
+    factor(&world, cookie).await;
 }
 
 /// What a client asks before anything else.

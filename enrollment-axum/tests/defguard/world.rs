@@ -50,14 +50,23 @@ pub(crate) async fn worlds() -> [World; 2] {
     let schema = format!("t{:016x}", RandomState::new().hash_one(std::process::id()));
     let options = PostgresOptions { schema, ..PostgresOptions::default() };
     let postgres = SqlxStore::open_postgres(&server, options).await.expect("a store");
-    [world(Arc::new(sqlite), folder).await, world(Arc::new(postgres), tempfile::tempdir().expect("a folder")).await]
+    let url = "https://vpn.example.com";
+    let nothing = tempfile::tempdir().expect("a folder");
+    [world(Arc::new(sqlite), folder, url).await, world(Arc::new(postgres), nothing, url).await]
 }
 
-async fn world(store: Arc<dyn Store>, folder: TempDir) -> World {
+/// One that people reach over plain HTTP.
+pub(crate) async fn plain_http() -> World {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = SqlxStore::open_sqlite(folder.path().join("vpn.db"), SqliteOptions::default()).await.expect("a store");
+    world(Arc::new(store), folder, "http://vpn.lan:8080").await
+}
+
+async fn world(store: Arc<dyn Store>, folder: TempDir, url: &str) -> World {
     let clock = Arc::new(ManualClock::default());
     let entropy = Arc::new(SeededEntropy::new(1));
     let ring = Arc::new(KeyRing::generate(Timestamp::EPOCH, &*entropy));
-    let instance = Instance { url: "https://vpn.example.com".to_owned(), version: "0.0.0".to_owned() };
+    let instance = Instance { url: url.to_owned(), version: "0.0.0".to_owned() };
     let cheap = HashingOptions::new(Argon2Params { m_kib: 64, t: 1, p: 1 }, 1 << 20);
     let service = ServiceBuilder::new(store, clock.clone(), entropy.clone(), ring, instance)
         .policy(Policy::standard())

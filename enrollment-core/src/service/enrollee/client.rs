@@ -4,8 +4,12 @@
 use super::device::Staged;
 use super::state::{device_of, stored_device};
 use super::step::Open;
-use super::{DeviceConfig, DeviceRequest, DeviceView, Enrollee, NewDeviceKey, Onboarding, SessionState};
+use super::{
+    BeginRequest, Begun, Completion, DeviceConfig, DeviceRequest, DeviceView, Enrollee, NewDeviceKey, Onboarding,
+    SessionState,
+};
 use crate::domain::attachment::Attachment;
+use crate::domain::contact::Phone;
 use crate::domain::device::{Device, PublicKey};
 use crate::domain::event::Event;
 use crate::domain::mobile_key::MobileKey;
@@ -16,7 +20,7 @@ use crate::domain::user::User;
 use crate::domain::username::Username;
 use crate::id::Number;
 use crate::record::{IndexName, Stored, TemplateText, UniqueKey, UniqueName};
-use crate::secret::{PollingToken, SessionSecret};
+use crate::secret::{Password, PollingToken, SessionSecret};
 use crate::service::circumstances::World;
 use crate::service::texts::ONBOARDING;
 use crate::service::turn::{Draft, TURNS, Written};
@@ -38,6 +42,15 @@ pub struct ClientView {
     pub devices: Vec<DeviceName>,
     /// The onboarding message, to be shown at the end.
     pub onboarding: Onboarding,
+}
+
+/// A session that a client opened.
+#[derive(Debug)]
+pub struct ClientBegun {
+    /// Its secret, shown here only.
+    pub session: SessionSecret,
+    /// What the client shows.
+    pub view: ClientView,
 }
 
 /// A device as its client keeps it: whose it is, and what it needs to connect.
@@ -65,6 +78,39 @@ impl ClientDevice {
 }
 
 impl Enrollee<'_> {
+    /// Opens or continues a session as [`Enrollee::begin`] does, and shows it as [`Enrollee::client_view`] does.
+    ///
+    /// # Errors
+    /// As [`Enrollee::begin`].
+    pub fn begin_client<'a>(&'a self, request: &'a BeginRequest, origin: Origin) -> Answer<'a, ClientBegun> {
+        Box::pin(async move {
+            let Begun { session, state: _ } = self.begin(request, origin).await?;
+            let view = self.client_view(&session, origin).await.map_err(Failure::after_the_change)?;
+            Ok(ClientBegun { session, view })
+        })
+    }
+
+    /// Chooses the password, confirms the data and completes: all that clients leave to their last call. Each of the
+    /// three changes can be repeated, so that a call that was cut off is made good by the same call again.
+    ///
+    /// # Errors
+    /// As [`Enrollee::choose_password`], [`Enrollee::confirm_profile`] and [`Enrollee::complete`]. What was chosen before
+    /// the refusal stands, and the session lives on.
+    pub fn activate<'a>(
+        &'a self,
+        session: &'a SessionSecret,
+        password: Password,
+        phone: Option<Phone>,
+        origin: Origin,
+    ) -> Answer<'a, Completion> {
+        Box::pin(async move {
+            // First what can be refused or overloaded before anything changed.
+            self.choose_password(session, password, origin).await?;
+            self.confirm_profile(session, phone, origin).await.map_err(Failure::after_the_change)?;
+            self.complete(session, origin).await.map_err(Failure::after_the_change)
+        })
+    }
+
     /// What a client shows of the session; as [`Enrollee::session`], it changes nothing.
     ///
     /// # Errors

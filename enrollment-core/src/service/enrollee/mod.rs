@@ -14,7 +14,7 @@ mod state;
 mod step;
 
 pub use begin::{BeginRequest, Begun};
-pub use client::{ClientDevice, ClientView};
+pub use client::{ClientBegun, ClientDevice, ClientView};
 pub use complete::{Completion, Onboarding};
 pub use device::{DeviceKey, DeviceRequest, NewDeviceKey};
 pub use email_code::EmailCodeSent;
