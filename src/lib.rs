@@ -11,6 +11,7 @@
 //! | `smtp` | [`smtp`] | mail, over SMTP |
 //! | `wireguard` | [`wireguard`] | peers in a wg-quick file |
 //! | `axum` | [`axum`] | HTTP routers for enrollees and administrators |
+//! | `defguard` | [`axum::defguard`] | the protocol of Defguard's existing clients |
 
 pub use enrollment_core as core;
 

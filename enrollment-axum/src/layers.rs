@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use crate::headers::security_headers;
 use crate::limits::rate_limited;
-use crate::page::wants_page;
+use crate::page::{Asker, wants_page};
 use crate::problem::{self, problem_code};
 use crate::state::EnrollmentState;
 
@@ -93,8 +93,9 @@ async fn observe(State(state): State<EnrollmentState>, mut request: Request, nex
     let asker = wants_page(request.method(), request.uri(), request.headers());
     let span =
         tracing::info_span!("request", method = %method_name(request.method()), route, id = %id, enrollment = Empty);
+    let finish = finisher(route);
     async {
-        let response = problem::finish(next.run(request).await, &id, asker, &state);
+        let response = finish(next.run(request).await, &id, asker, &state);
         let took = service.now().since(started);
         let code = problem_code(&response);
         tracing::info!(status = response.status().as_u16(), code, micros = took.as_micros(), "answered");
@@ -102,6 +103,16 @@ async fn observe(State(state): State<EnrollmentState>, mut request: Request, nex
     }
     .instrument(span)
     .await
+}
+
+/// How an answer of this route is finished: Defguard's clients read refusals in their own form.
+fn finisher(route: &str) -> fn(Response, &RequestId, Asker, &EnrollmentState) -> Response {
+    #[cfg(feature = "defguard")]
+    if crate::defguard::is_ours(route) {
+        return |response, _, _, _| crate::defguard::speak(response);
+    }
+    let _ = route;
+    problem::finish
 }
 
 /// A method's name. A client can invent methods: those have no name here.

@@ -16,11 +16,15 @@
 //! }
 //! ```
 //!
+//! With the feature `defguard`, `defguard::router` speaks to the clients of that product.
+//!
 //! Every refusal is a problem document (RFC 9457): see [`ProblemDocument`]; a browser that asked for a page gets it as one.
 
 mod admin;
 mod client;
 mod cookie;
+#[cfg(feature = "defguard")]
+pub mod defguard;
 mod enroll;
 mod extract;
 mod headers;

@@ -2,8 +2,8 @@
 
 use axum::Router;
 use enrollment::axum::{
-    EnrollmentState, HttpOptions, Readiness, admin_router, api_key_auth, assets_router, enroll_router, health_router,
-    internal_layers, openapi_router, public_layers, wizard_router,
+    EnrollmentState, HttpOptions, Readiness, admin_router, api_key_auth, assets_router, defguard, enroll_router,
+    health_router, internal_layers, openapi_router, public_layers, wizard_router,
 };
 use enrollment::core::service::Service;
 
@@ -24,8 +24,12 @@ pub(crate) fn state(config: &Config, service: &Service, readiness: Readiness) ->
 
 /// Enrollees only.
 pub(crate) fn public(state: &EnrollmentState, metrics: &Metrics) -> Router {
-    let routes =
-        Router::new().merge(enroll_router()).merge(wizard_router()).merge(assets_router()).merge(health_router());
+    let routes = Router::new()
+        .merge(enroll_router())
+        .merge(wizard_router())
+        .merge(defguard::router())
+        .merge(assets_router())
+        .merge(health_router());
     counted(public_layers(routes.with_state(state.clone()), state), metrics, Face::public)
 }
 

@@ -77,6 +77,7 @@ impl Journey {
         journey.wait_until_applied(&alex);
         let peers = journey.peers_at(&location);
         assert!(peers.contains(&alex_key) && peers.contains(&address), "{peers}");
+        journey.add_a_client();
         journey
     }
 
@@ -215,6 +216,26 @@ impl Journey {
         assert!(shown, "the address is the one shown before: {configs:?}");
         let again = alex.complete().ok();
         assert_eq!((&again["completed"], &again["already_completed"]), (&json!(true), &json!(true)));
+    }
+
+    /// A second device by the protocol of Defguard's clients, which then asks for its configuration again.
+    fn add_a_client(&mut self) {
+        let start = json!({ "purpose": "device" });
+        let token = text(&self.tell(&format!("/users/{}/enrollments", self.alex), &start), "token").to_owned();
+        self.secrets.token("token", &token);
+        let call = |path: &str, cookie: &str, body: Value| {
+            let headers = [("content-type", "application/json"), ("cookie", cookie)];
+            self.public.send(Method::POST, &format!("/api/v1{path}"), &headers, Some(&body.to_string()))
+        };
+        let started = call("/enrollment/start", "", json!({ "token": token }));
+        let line = started.head.lines().find_map(|line| line.split_once("defguard_proxy=")).expect("a cookie").1;
+        let session = line.split(';').next().expect("a value").to_owned();
+        let cookie = format!("defguard_proxy={session}; Path=/api/v1; HttpOnly");
+        let made = call("/enrollment/create_device", &cookie, json!({ "name": "Client", "pubkey": public_key() })).ok();
+        let polling = text(&made, "token").to_owned();
+        assert_eq!(call("/poll", "", json!({ "token": polling })).ok()["device_config"]["configs"], made["configs"]);
+        self.secrets.token("session", &session);
+        self.secrets.token("polling token", &polling);
     }
 
     /// The devices of a user.

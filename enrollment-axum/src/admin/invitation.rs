@@ -2,6 +2,7 @@
 
 use enrollment_core::domain::enrollment::Purpose;
 use enrollment_core::id::OutboxId;
+use enrollment_core::secret::qr_svg;
 use enrollment_core::service::administrator::{Delivery, Issued, Link, Resent, StartEnrollment, Wording};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -62,6 +63,12 @@ pub(super) struct IssuedDto {
     /// What opens the desktop client, where the settings lead to it.
     #[serde(skip_serializing_if = "Option::is_none")]
     deep_link: Option<String>,
+    /// What a phone's client scans, where the settings lead to a client: Base64 of `{"url": …, "token": …}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_code: Option<String>,
+    /// The same as a QR code (SVG).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_qr_svg: Option<String>,
     /// The mail with the link, where one is sent: see `GET mail`.
     mail: Option<Uuid>,
     /// The first instant at which the token opens nothing (RFC 3339, UTC).
@@ -73,15 +80,18 @@ pub(super) struct IssuedDto {
 
 impl From<Issued> for IssuedDto {
     fn from(issued: Issued) -> Self {
-        let Issued { id, token, url, deep_link, expires_at, delivery, mail, purpose, generation } = issued;
+        let Issued { id, token, url, deep_link, client_code, expires_at, delivery, mail, purpose, generation } = issued;
         // What goes by mail alone is seen by its recipient alone.
         let shown = |secret: &str| (delivery != Delivery::Email).then(|| secret.to_owned());
+        let client_code = client_code.as_ref().map(Link::expose).and_then(shown);
         Self {
             id: id.uuid(),
             purpose: purpose.as_str(),
             token: shown(token.expose()),
             url: shown(url.expose()),
             deep_link: deep_link.as_ref().map(Link::expose).and_then(shown),
+            client_qr_svg: client_code.as_ref().and_then(|code| qr_svg(&code).ok()),
+            client_code,
             mail: mail.map(OutboxId::uuid),
             expires_at: expires_at.to_string(),
             generation,
@@ -98,6 +108,8 @@ impl From<Resent> for IssuedDto {
             token: None,
             url: None,
             deep_link: None,
+            client_code: None,
+            client_qr_svg: None,
             mail: Some(mail.uuid()),
             expires_at: expires_at.to_string(),
             generation,

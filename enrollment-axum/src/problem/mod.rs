@@ -138,7 +138,7 @@ pub(crate) fn finish(response: Response, id: &RequestId, asker: Asker, state: &E
 }
 
 /// Whether a response has no content, or only a line of the framework's.
-fn is_bare(response: &Response) -> bool {
+pub(crate) fn is_bare(response: &Response) -> bool {
     match response.headers().get(header::CONTENT_TYPE) {
         None => true,
         Some(content_type) => content_type.as_bytes().starts_with(b"text/plain"),

@@ -40,6 +40,10 @@ async fn an_administrator_lets_a_user_in() {
     let token = issued["token"].as_str().expect("a token");
     assert_eq!(issued["url"], format!("https://vpn.example.com/enroll/{token}"));
     assert!(issued["deep_link"].as_str().is_some_and(|link| link.contains(token)));
+    let scanned = data_encoding::BASE64.decode(issued["client_code"].as_str().expect("a code").as_bytes());
+    let scanned: Value = serde_json::from_slice(&scanned.expect("Base64")).expect("JSON");
+    assert_eq!(scanned, json!({ "url": "https://vpn.example.com", "token": token }));
+    assert!(issued["client_qr_svg"].as_str().is_some_and(|svg| svg.contains("<svg")));
 
     let pending = world.read("/enrollments?status=pending&q=al", &key).await;
     assert_eq!(pending["items"][0]["id"], issued["id"]);

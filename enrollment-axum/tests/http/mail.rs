@@ -31,7 +31,7 @@ async fn an_invitation_by_mail_shows_its_secret_to_its_recipient_alone() {
     assert_eq!(created.status, 201);
     let created = created.ok();
     let issued = &created["enrollment"];
-    for secret in ["token", "url", "deep_link"] {
+    for secret in ["token", "url", "deep_link", "client_code", "client_qr_svg"] {
         assert!(issued.get(secret).is_none(), "{secret}: {issued}");
     }
     assert!(!created.to_string().contains("enr_"), "{created}");

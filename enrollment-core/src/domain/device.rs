@@ -6,8 +6,10 @@ use std::str::FromStr;
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 
+use super::mobile_key::MobileKey;
 use super::text::DeviceName;
 use crate::id::{DeviceId, EnrollmentId, Number, UserId};
+use crate::secret::Digest;
 use crate::time::Timestamp;
 
 /// A device: one public key of one owner, with an attachment per location.
@@ -29,6 +31,13 @@ pub struct Device {
     pub staged: bool,
     /// When it was made.
     pub created: Timestamp,
+    /// The digest of the token with which it asks for its configuration again. Worth nothing while the device is
+    /// staged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub polling: Option<Digest>,
+    /// The key with which this device, a phone, approves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mobile_key: Option<MobileKey>,
 }
 
 /// A WireGuard public key: 32 bytes that are neither zero nor a point of low order (RFC 7748, section 6.1), so that

@@ -79,6 +79,10 @@ pub enum Event {
     ErasureCompleted,
     /// A device was removed.
     DeviceRemoved,
+    /// A device got another token with which it asks for its configuration again; the one before is dead.
+    PollingTokenIssued,
+    /// A phone's key was registered, with which it approves.
+    MobileKeyRegistered,
     /// A location was added.
     LocationCreated,
     /// A location was changed.

@@ -15,6 +15,7 @@ pub mod event;
 pub mod group;
 pub mod location;
 pub mod mail;
+pub mod mobile_key;
 pub mod policy;
 pub mod rejection;
 pub mod requirement;

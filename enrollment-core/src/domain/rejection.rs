@@ -92,6 +92,12 @@ pub enum Rejection {
     /// The owner has a device of this name.
     #[error("There is already a device of this name. Choose another name.")]
     DeviceNameTaken,
+    /// The device has a mobile key already.
+    #[error("This device has another key for approving already. Remove the device and add it again.")]
+    MobileKeyTaken,
+    /// The polling token opens nothing, or no longer.
+    #[error("This device is not known, or no longer. Enroll it again.")]
+    InvalidPollingToken,
     /// No address is left.
     #[error("The network {location} has no free address. Ask your administrator.")]
     AddressesExhausted {
@@ -232,7 +238,7 @@ impl Rejection {
             | Self::InvalidSession
             | Self::SessionExpired
             | Self::SessionSuperseded => Class::Unauthenticated,
-            Self::Forbidden | Self::Outranked | Self::SignInStopped => Class::Forbidden,
+            Self::Forbidden | Self::Outranked | Self::SignInStopped | Self::InvalidPollingToken => Class::Forbidden,
             Self::InvalidToken | Self::NotFound { .. } => Class::NotFound,
             Self::TokenExpired
             | Self::TokenRevoked
@@ -250,6 +256,7 @@ impl Rejection {
             | Self::PasswordsExhausted
             | Self::PublicKeyTaken
             | Self::DeviceNameTaken
+            | Self::MobileKeyTaken
             | Self::AddressesExhausted { .. }
             | Self::UsernameTaken
             | Self::UserDisabled
@@ -300,6 +307,8 @@ impl Rejection {
             Self::PasswordsExhausted => "passwords_exhausted",
             Self::PublicKeyTaken => "public_key_taken",
             Self::DeviceNameTaken => "device_name_taken",
+            Self::MobileKeyTaken => "mobile_key_taken",
+            Self::InvalidPollingToken => "invalid_polling_token",
             Self::AddressesExhausted { .. } => "addresses_exhausted",
             Self::PublicKeyNeeded => "public_key_needed",
             Self::InvalidField { .. } => "invalid_field",

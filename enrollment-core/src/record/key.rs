@@ -113,6 +113,8 @@ names! {
         DeviceNumber = "device_number",
         /// Owner and device name in lower case.
         DeviceName = "device_name",
+        /// Digest of the token with which a device asks for its configuration again.
+        PollingToken = "polling_token",
         /// Device and location.
         DeviceLocation = "device_location",
         /// Location and address.
@@ -136,7 +138,7 @@ impl UniqueName {
                 Kind::Enrollment
             }
             Self::LocationName | Self::LocationNumber => Kind::Location,
-            Self::PublicKey | Self::DeviceNumber | Self::DeviceName => Kind::Device,
+            Self::PublicKey | Self::DeviceNumber | Self::DeviceName | Self::PollingToken => Kind::Device,
             Self::DeviceLocation => Kind::Attachment,
             Self::LocationAddress => Kind::Address,
             Self::ApiKeyDigest => Kind::ApiKey,

@@ -37,11 +37,13 @@ impl Record for Device {
     }
 
     fn unique(&self) -> Vec<UniqueKey> {
-        vec![
+        let mut keys = vec![
             UniqueKey::new(UniqueName::PublicKey, self.public_key.to_string()),
             UniqueKey::new(UniqueName::DeviceNumber, self.number.get()),
             UniqueKey::new(UniqueName::DeviceName, format!("{}/{}", self.owner, self.name.as_str().to_lowercase())),
-        ]
+        ];
+        keys.extend(self.polling.map(|digest| UniqueKey::new(UniqueName::PollingToken, digest)));
+        keys
     }
 
     fn index(&self) -> Vec<IndexKey> {

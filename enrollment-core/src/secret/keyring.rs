@@ -98,6 +98,7 @@ pub(super) enum Purpose {
     Seal,
     Audit,
     Devices,
+    Polling,
 }
 
 impl KeyRing {
@@ -234,6 +235,7 @@ fn subkey(material: &Material, purpose: Purpose) -> Zeroizing<[u8; 32]> {
         Purpose::Seal => b"seal",
         Purpose::Audit => b"audit",
         Purpose::Devices => b"devices",
+        Purpose::Polling => b"polling",
     };
     derive(material.as_slice(), b"enrollment key ring 1", &[purpose])
 }

@@ -10,6 +10,7 @@
 //! | what redeeming it opens | [`SessionSecret`] | [`Digest`] |
 //! | an administrator's key | [`ApiKeySecret`] | [`Digest`] |
 //! | what signing in opens, and what a browser is known by | [`AdminSessionSecret`], [`BrowserSecret`] | [`Digest`] |
+//! | what a device asks for its configuration with | [`PollingToken`] | [`Digest`] |
 //! | a [`RecoveryCode`] | | [`KeyedDigest`], bound to its row |
 //! | a [`ShortCode`] in a message | | [`KeyedDigest`], bound to its row, and [`TokenSeed`]; only the ring derives it again |
 //! | a [`TotpSecret`], a gateway's [`PrivateKey`] | | [`Sealed`], bound to its row |
@@ -32,6 +33,7 @@ mod keyring_text;
 mod opaque;
 mod password;
 mod password_hash;
+mod polling;
 mod pool;
 mod qr;
 mod sealed;
@@ -56,6 +58,7 @@ pub use keyring_text::KeyRingError;
 pub use opaque::MalformedSecret;
 pub use password::{Password, PasswordContext, PasswordRejection, PasswordRules, Strength, check};
 pub use password_hash::{Argon2Params, InvalidPasswordHash, PasswordHash};
+pub use polling::PollingToken;
 pub use qr::{QrTooLong, qr_svg};
 pub use sealed::Sealed;
 pub use session::{InvalidNonce, SessionNonce, SessionSecret};
@@ -80,6 +83,8 @@ mod tests {
         let place = Binding { table: "users", row: Uuid::nil(), column: "totp" };
         let api_key = ApiKeySecret::random(&entropy);
         let session = SessionSecret::random(&entropy);
+        let device = PrivateKey::pair(&entropy).expect("a pair").1;
+        let polling = ring.polling_tokens(&session, &device).next().expect("an active key");
         let seed = TokenSeed::new(&ring, &entropy);
         let token = ring.token(&seed, "onboarding", crate::id::EnrollmentId::from_uuid(Uuid::nil()), 1).expect("a key");
         let nonce_text = "8f2Kq0ZtX5vB7yLw3Hs9Rd";
@@ -101,6 +106,7 @@ mod tests {
             (format!("{browser:?}"), browser.expose().to_owned()),
             (format!("{api_key:?}"), api_key.expose().to_owned()),
             (format!("{session:?}"), session.expose().to_owned()),
+            (format!("{polling:?}"), polling.expose().to_owned()),
             (format!("{token:?}"), token.expose().to_owned()),
             (format!("{seed:?}"), key_of(serde_json::to_value(&seed).expect("JSON"), "nonce")),
             (format!("{seed:?}"), format!("{:?}", seed.nonce)),

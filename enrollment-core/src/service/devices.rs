@@ -15,6 +15,7 @@ use crate::domain::text::DeviceName;
 use crate::id::{AttachmentId, DeviceId, EnrollmentId, LocationId, Number};
 use crate::port::Scan;
 use crate::record::{IndexName, KeyValue, Stored, new_row};
+use crate::secret::Digest;
 use crate::time::Timestamp;
 
 /// Of how many free addresses one is claimed at random. Everybody picking the lowest would meet there again and again.
@@ -35,6 +36,8 @@ pub(crate) struct Entry {
     pub(crate) name: DeviceName,
     pub(crate) public_key: PublicKey,
     pub(crate) enrollment: EnrollmentId,
+    /// The digest of its polling token, if it gets one.
+    pub(crate) polling: Option<Digest>,
     /// A peer at once, because its enrollment completes in the same change.
     pub(crate) at_once: bool,
     /// Attachments that go in the same change: their addresses are free for this one.
@@ -70,6 +73,8 @@ impl Service {
             enrollment: Some(entry.enrollment),
             staged: !entry.at_once,
             created: draft.now,
+            polling: entry.polling,
+            mobile_key: None,
         };
         draft.ops.push(new_row(&device));
         let state = if entry.at_once { PeerState::Intended } else { PeerState::Staged };

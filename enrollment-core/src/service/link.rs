@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use data_encoding::BASE64;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use zeroize::Zeroizing;
 
@@ -34,10 +35,22 @@ impl Instance {
         Link(Zeroizing::new(format!("{}/enroll/{}", self.url, token.expose())))
     }
 
-    /// What opens the desktop client with an invitation.
-    pub(crate) fn deep_link(&self, token: &Token) -> Link {
+    /// What opens the desktop client with an invitation: `defguard://addinstance?token=…&url=…`.
+    #[must_use]
+    pub fn deep_link(&self, token: &Token) -> Link {
         let [token, url] = [token.expose(), &self.url].map(|text| utf8_percent_encode(text, RESERVED));
         Link(Zeroizing::new(format!("defguard://addinstance?token={token}&url={url}")))
+    }
+
+    /// What a phone's client scans as a QR code: Base64 of the JSON `{"url": …, "token": …}`.
+    #[must_use]
+    pub fn client_code(&self, token: &Token) -> Link {
+        // Neither an origin nor a token has a character that JSON would escape.
+        let json = Zeroizing::new(format!(r#"{{"url":"{}","token":"{}"}}"#, self.url, token.expose()));
+        // Reserved at once: a text that grows leaves copies behind.
+        let mut text = Zeroizing::new(String::with_capacity(BASE64.encode_len(json.len())));
+        BASE64.encode_append(json.as_bytes(), &mut text);
+        Link(text)
     }
 
     /// Where the holder of an invitation says that it was not meant for them (TOK-10). The page changes nothing; the

@@ -21,6 +21,7 @@ async fn an_invitation_shows_its_links_by_the_front_end_that_was_chosen() {
         let token = issued.token.expose();
         assert_eq!(issued.url.expose(), format!("https://vpn.example.com/enroll/{token}"));
         let link = format!("defguard://addinstance?token={token}&url=https%3A%2F%2Fvpn.example.com");
+        assert_eq!(issued.client_code.is_some(), has_deep_link);
         assert_eq!(issued.deep_link.as_ref().map(|link| link.expose()), has_deep_link.then_some(link.as_str()));
     }
 }

@@ -47,6 +47,8 @@ pub struct Issued {
     pub url: Link,
     /// What opens the desktop client, where the settings lead to it (INV-11).
     pub deep_link: Option<Link>,
+    /// What a phone's client scans, where the settings lead to a client.
+    pub client_code: Option<Link>,
     /// The first instant at which the token opens nothing.
     pub expires_at: Timestamp,
     /// How it gets to its person.
@@ -62,10 +64,12 @@ pub struct Issued {
 impl Issued {
     fn new(service: &Service, front_end: FrontEnd, enrollment: &Enrollment, token: Token) -> Self {
         let instance = service.instance();
+        let client = matches!(front_end, FrontEnd::Desktop | FrontEnd::Both);
         Self {
             id: enrollment.id,
             url: instance.invitation(&token),
-            deep_link: matches!(front_end, FrontEnd::Desktop | FrontEnd::Both).then(|| instance.deep_link(&token)),
+            deep_link: client.then(|| instance.deep_link(&token)),
+            client_code: client.then(|| instance.client_code(&token)),
             token,
             delivery: enrollment.sending.delivery,
             mail: enrollment.sending.mail.filter(|_| enrollment.sending.delivery.mails()),

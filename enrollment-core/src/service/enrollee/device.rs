@@ -11,7 +11,7 @@ use crate::domain::text::DeviceName;
 use crate::domain::{decide, device_offered, session_opens};
 use crate::id::{DeviceId, EnrollmentId};
 use crate::record::{Record, UniqueName};
-use crate::secret::{PrivateKey, SessionSecret};
+use crate::secret::{PollingToken, PrivateKey, SessionSecret};
 use crate::service::circumstances::World;
 use crate::service::devices::Entry;
 use crate::service::turn::{Draft, TURNS, Written};
@@ -46,6 +46,13 @@ pub struct NewDeviceKey {
     pub private_key: Option<PrivateKey>,
 }
 
+/// A device that was added, with the world in which it was.
+pub(super) struct Staged {
+    pub(super) new: NewDeviceKey,
+    pub(super) polling: Option<PollingToken>,
+    pub(super) world: World,
+}
+
 /// The key of one attempt.
 struct Pair {
     public: PublicKey,
@@ -68,15 +75,17 @@ impl Enrollee<'_> {
         request: &'a DeviceRequest,
         origin: Origin,
     ) -> Answer<'a, NewDeviceKey> {
-        Box::pin(self.try_set_device(session, request, origin))
+        Box::pin(async move { Ok(self.stage_device(session, request, false, origin).await?.new) })
     }
 
-    async fn try_set_device(
+    /// Adds the device, with a polling token where `polls`.
+    pub(super) async fn stage_device(
         &self,
         session: &SessionSecret,
         request: &DeviceRequest,
+        polls: bool,
         origin: Origin,
-    ) -> Result<NewDeviceKey, Failure> {
+    ) -> Result<Staged, Failure> {
         const OPERATION: &str = "device";
         for _ in 0..TURNS {
             let open = self.open(session, origin, Some(OPERATION)).await?;
@@ -104,17 +113,21 @@ impl Enrollee<'_> {
                 present.filter(|device| device.name == request.name && device.public_key == pair.public)
             {
                 self.readable(&open, session.digest(), now, Some(OPERATION)).await?;
-                return Ok(pair.answer(&device, Self::configs(&open.world, &replaced)));
+                let new = pair.answer(&device, Self::configs(&open.world, &replaced));
+                let polling = self.polling_token(session, &device).filter(|_| polls);
+                return Ok(Staged { new, polling, world: open.world });
             }
             let offered = device_offered(enrollment.purpose, &open.world.circumstances(self.service));
             if let Err(rejection) = live.and(offered) {
                 return Err(self.refuse(&open, OPERATION, rejection).await);
             }
+            let polling = if polls { self.service.ring().polling_tokens(session, &pair.public).next() } else { None };
             let mut draft = Draft::new(now);
             let entry = Entry {
                 name: request.name.clone(),
                 public_key: pair.public,
                 enrollment: enrollment.id,
+                polling: polling.as_ref().map(PollingToken::digest),
                 at_once: enrollment.purpose == Purpose::Device,
                 in_place_of: replaced.iter().map(|attachment| attachment.id).collect(),
             };
@@ -139,7 +152,8 @@ impl Enrollee<'_> {
             match self.service.write(draft).await? {
                 Written::Applied => {
                     added.outcome?;
-                    return Ok(pair.answer(&new.device, Self::configs(&open.world, &new.attachments)));
+                    let new = pair.answer(&new.device, Self::configs(&open.world, &new.attachments));
+                    return Ok(Staged { new, polling, world: open.world });
                 }
                 Written::Taken(key) if key.name == UniqueName::PublicKey => {
                     return Err(self.refuse(&open, OPERATION, Rejection::PublicKeyTaken).await);

@@ -1,6 +1,7 @@
 //! What the holder of a token or session does.
 
 mod begin;
+mod client;
 mod complete;
 mod device;
 mod email_code;
@@ -14,6 +15,7 @@ mod state;
 mod step;
 
 pub use begin::{BeginRequest, Begun};
+pub use client::{ClientBegun, ClientDevice, ClientView};
 pub use complete::{Completion, Onboarding};
 pub use device::{DeviceKey, DeviceRequest, NewDeviceKey};
 pub use email_code::EmailCodeSent;

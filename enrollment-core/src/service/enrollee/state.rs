@@ -168,8 +168,13 @@ pub(super) fn device_key(enrollment: &Enrollment) -> Option<RowKey> {
 
 /// The enrollment's device, out of the world read with its [`device_key`].
 pub(super) fn device(enrollment: &Enrollment, world: &World) -> Result<Option<Device>, Failure> {
+    Ok(stored_device(enrollment, world)?.map(|stored| stored.record))
+}
+
+/// The same with its version.
+pub(super) fn stored_device(enrollment: &Enrollment, world: &World) -> Result<Option<Stored<Device>>, Failure> {
     let row = device_key(enrollment).and_then(|key| world.row(key));
-    Ok(row.map(Stored::<Device>::read).transpose()?.map(|stored| stored.record))
+    Ok(row.map(Stored::read).transpose()?)
 }
 
 impl Enrollee<'_> {

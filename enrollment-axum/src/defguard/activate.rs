@@ -1,0 +1,50 @@
+//! Completing.
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use enrollment_core::domain::rejection::Rejection;
+use enrollment_core::secret::Password;
+use enrollment_core::service::Failure;
+use serde::Deserialize;
+
+use super::cookie;
+use super::session::ClientSession;
+use crate::client::Client;
+use crate::extract::{Json, SecretText, optional};
+use crate::problem::{Answer, Problem};
+use crate::state::EnrollmentState;
+
+#[derive(Deserialize)]
+pub(super) struct ActivateRequest {
+    password: SecretText,
+    phone_number: Option<String>,
+}
+
+/// The last call of a client, which does not look at the answer. Refused, the session lives on, the pending list shows
+/// why, and the user gets a mail that says what is missing (REQ-10).
+pub(super) async fn activate(
+    State(state): State<EnrollmentState>,
+    Client(origin): Client,
+    ClientSession(session): ClientSession,
+    Json(ActivateRequest { password, phone_number }): Json<ActivateRequest>,
+) -> Answer<Response> {
+    // Clients send an empty field where nobody typed a number.
+    let phone = optional("phone_number", phone_number.as_deref().filter(|phone| !phone.trim().is_empty()))?;
+    let password = Password::parse(password.into_string()).map_err(Rejection::Password)?;
+    state.service().enrollee().activate(&session, password, phone, origin).await.map_err(refused)?;
+    let mut response = StatusCode::OK.into_response();
+    response.headers_mut().extend(cookie::removed(&state).map(|cookie| (header::SET_COOKIE, cookie)));
+    Ok(response)
+}
+
+/// Who completed before, and did not hear of it, reads that they did.
+fn refused(failure: Failure) -> Problem {
+    match failure {
+        Failure::Rejected(Rejection::AlreadyCompleted) => {
+            let text = "user already activated: your enrollment is complete, with the password you chose then.";
+            Problem::new(StatusCode::BAD_REQUEST, "user_already_activated", text)
+        }
+        other => other.into(),
+    }
+}

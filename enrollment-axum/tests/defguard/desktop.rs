@@ -1,0 +1,209 @@
+//! The desktop client, the older wizard in the browser, and what becomes of their devices.
+
+use enrollment_core::domain::enrollment::Purpose;
+use enrollment_core::service::administrator::{PeerStatus, Stage};
+use serde_json::json;
+
+use crate::client::{request, send};
+use crate::world::{World, plain_http, worlds};
+
+const PASSWORD: &str = "seven green umbrellas dance";
+
+/// REQ-7, DEV-3: the desktop client asks for its configuration first and activates last; the gateway hears of the device
+/// only then.
+#[tokio::test]
+async fn a_new_user_enrolls_with_the_desktop_client() {
+    for world in worlds().await {
+        let office = world.location("office", "internal").await;
+        let home = world.location("home", "disabled").await;
+        let gina = world.invite("gina").await;
+        let started = world.replay("start-mfa-required", None, &[("token", &gina.token)]).await;
+        let cookie = started.header("set-cookie").expect("a cookie").to_owned();
+        let start = started.json();
+        assert_eq!(start["settings"]["mfa_required"], true);
+        assert_eq!((&start["user"]["login"], &start["user"]["enrolled"]), (&json!("gina"), &json!(false)));
+        assert_eq!(start["deadline_timestamp"], 1_767_226_200);
+        assert!(start["final_page_content"].as_str().is_some_and(|text| text.contains("Alice")), "{start}");
+
+        let key = world.key();
+        let made = world.replay("create-device-ok", Some(&cookie), &[("pubkey", &key)]).await.json();
+        assert_eq!((&made["device"]["name"], &made["device"]["pubkey"]), (&json!("laptop"), &json!(key)));
+        let configs = made["configs"].as_array().expect("configurations");
+        let of = |member: &str| configs.iter().map(|config| config[member].clone()).collect::<Vec<_>>();
+        assert_eq!(of("network_name"), ["home", "office"], "one for every location");
+        assert_eq!(of("location_mfa_mode"), [1, 2]);
+        assert_eq!(of("mfa_enabled"), [false, true]);
+        for config in configs {
+            assert_eq!(config["allowed_ips"], "10.50.0.0/16,192.168.50.0/24");
+            assert_eq!(config["dns"], "10.50.0.53,corp.test");
+            let file = config["config"].as_str().expect("a file");
+            assert!(file.contains("\nPrivateKey = YOUR_PRIVATE_KEY\n"), "{file}");
+            let address = config["assigned_ip"].as_str().expect("an address");
+            assert!(file.contains(&format!("\nAddress = {address}/32\n")), "{file}");
+        }
+        assert_eq!(world.devices(gina.user).await, [("laptop".to_owned(), PeerStatus::Staged)]);
+        let token = made["token"].as_str().expect("a polling token").to_owned();
+        let early = world.call("/poll", None, &json!({ "token": token })).await;
+        assert_eq!(early.status, 403, "inert until completion");
+        // The answer was lost: the same again, token and all.
+        assert_eq!(world.replay("create-device-ok", Some(&cookie), &[("pubkey", &key)]).await.json(), made);
+
+        let offer = world.replay("mfa-start-totp-ok", Some(&cookie), &[]).await.json();
+        let code = world.code(offer["totp_secret"].as_str().expect("a secret"));
+        let codes = world.replay("mfa-finish-ok", Some(&cookie), &[("code", &code)]).await.json();
+        assert_eq!(codes["recovery_codes"].as_array().map(Vec::len), Some(8));
+        let again = world.replay("mfa-finish-ok", Some(&cookie), &[("code", &code)]).await.json();
+        assert_ne!(again["recovery_codes"], codes["recovery_codes"], "lost codes are replaced");
+        assert_eq!((world.peers(&office).await, world.peers(&home).await), (0, 0));
+
+        world.replay("activate-ok", Some(&cookie), &[]).await;
+        assert!(matches!(world.enrollment(gina.enrollment).await.progress.stage, Stage::Completed { .. }));
+        assert_eq!((world.peers(&office).await, world.peers(&home).await), (1, 1));
+        assert_eq!(world.devices(gina.user).await, [("laptop".to_owned(), PeerStatus::Applied)]);
+        let polled = world.call("/poll", None, &json!({ "token": token })).await.ok();
+        assert_eq!(polled["device_config"]["configs"], made["configs"], "what was shown before is what holds");
+        let user = world.read(&format!("/users/{}", gina.user)).await;
+        assert!(user.to_string().contains("+48123456789"), "{user}");
+    }
+}
+
+/// REQ-10: the desktop client shows "finished" whatever `activate_user` says. So the session lives on, the pending list
+/// shows why, and the user gets a mail.
+#[tokio::test]
+async fn an_activation_without_the_mandatory_factor_is_refused_and_told_of() {
+    for world in worlds().await {
+        let office = world.location("office", "internal").await;
+        let alice = world.invite("alice").await;
+        let cookie = world.start(&alice.token).await;
+        world.replay("create-device-ok", Some(&cookie), &[("pubkey", &world.key())]).await;
+        let activate = json!({ "password": PASSWORD });
+        let refused = world.call("/enrollment/activate_user", Some(&cookie), &activate).await;
+        assert_eq!(refused.status, 400);
+        assert!(error(&refused).contains("Set up a second factor."), "{}", refused.text());
+        assert_eq!(refused.header("set-cookie"), None, "the session lives on");
+        let pending = world.enrollment(alice.enrollment).await;
+        assert_eq!(pending.last_refusal.map(|refusal| refusal.missing), Some(vec!["mfa".to_owned()]));
+        assert_eq!(world.peers(&office).await, 0);
+        world.wait(601).await;
+        let told = world.relay.arrived();
+        let told = told.iter().find(|mail| mail.subject.contains("not finished"));
+        assert!(told.is_some_and(|mail| mail.text.contains("Set up a second factor.")), "a mail that says so");
+
+        let cookie = world.start(&alice.token).await;
+        let started = world.call("/enrollment/start", Some(&cookie), &json!({ "token": alice.token })).await.ok();
+        assert_eq!(started["settings"]["mfa_required"], true);
+        factor(&world, &cookie).await;
+        world.replay("create-device-ok", Some(&cookie), &[("pubkey", &world.key())]).await;
+        let done = world.call("/enrollment/activate_user", Some(&cookie), &activate).await;
+        assert_eq!((done.status.as_u16(), done.text().as_str()), (200, ""));
+        assert_eq!(world.peers(&office).await, 1);
+    }
+}
+
+/// REQ-9, INV-9: an enrolled user only names the device, and it is a peer at once.
+#[tokio::test]
+async fn an_enrolled_user_adds_a_device_at_once() {
+    for world in worlds().await {
+        let alice = world.enrolled("alice").await;
+        let office = world.location("office", "internal").await;
+        let invited = world.invite_again(alice, Purpose::Device).await;
+        let started = world.replay("start-ok", None, &[("token", &invited.token)]).await;
+        let cookie = started.header("set-cookie").expect("a cookie").to_owned();
+        let start = started.json();
+        assert_eq!((&start["user"]["enrolled"], &start["settings"]["mfa_required"]), (&json!(true), &json!(false)));
+        let key = world.key();
+        let made = world.replay("create-device-ok", Some(&cookie), &[("pubkey", &key)]).await.json();
+        assert_eq!(world.peers(&office).await, 1);
+        // The answer was lost. The same again completes nothing twice and says the same.
+        assert_eq!(world.replay("create-device-ok", Some(&cookie), &[("pubkey", &key)]).await.json(), made);
+        assert_eq!(world.devices(alice).await, [("laptop".to_owned(), PeerStatus::Applied)]);
+        world.call("/poll", None, &json!({ "token": made["token"] })).await.ok();
+
+        let next = world.invite_again(alice, Purpose::Device).await;
+        let started = world.call("/enrollment/start", None, &json!({ "token": next.token })).await.ok();
+        assert_eq!(started["user"]["device_names"], json!(["laptop"]));
+    }
+}
+
+/// The older wizard has the whole enrollment in three calls.
+#[tokio::test]
+async fn the_older_browser_wizard_enrolls() {
+    for world in worlds().await {
+        let home = world.location("home", "external").await;
+        let alice = world.invite("alice").await;
+        let started = world.replay("start-ok", None, &[("token", &alice.token)]).await;
+        let cookie = started.header("set-cookie").expect("a cookie").split(';').next().expect("a pair").to_owned();
+        let made = world.replay("create-device-ok", Some(&cookie), &[("pubkey", &world.key())]).await.json();
+        assert_eq!(made["configs"][0]["location_mfa_mode"], 3);
+        let done = json!({ "password": PASSWORD, "phone_number": null });
+        let done = world.call("/enrollment/activate_user", Some(&cookie), &done).await;
+        assert_eq!((done.status.as_u16(), done.text().as_str()), (200, ""));
+        assert_eq!(world.peers(&home).await, 1);
+        let user = world.read(&format!("/users/{}", alice.user)).await;
+        assert!(user.to_string().contains("+48 600 000 000"), "an absent number erases none: {user}");
+    }
+}
+
+/// Codes by e-mail, as clients offer them where a mail can be sent.
+#[tokio::test]
+async fn codes_by_email_are_a_factor_for_clients_too() {
+    for world in worlds().await {
+        let alice = world.invite("alice").await;
+        let started = world.call("/enrollment/start", None, &json!({ "token": alice.token })).await;
+        assert_eq!(started.json()["settings"]["smtp_configured"], true);
+        let cookie = started.header("set-cookie").expect("a cookie").to_owned();
+        let sent =
+            world.call("/enrollment/register-mfa/code/start", Some(&cookie), &json!({ "method": "Email" })).await;
+        assert_eq!(sent.ok(), json!({ "totp_secret": null }));
+        world.wait(1).await;
+        let mails = world.relay.arrived();
+        let text = &mails.last().expect("a mail").text;
+        let code = text.split(|c: char| !c.is_ascii_digit()).find(|word| word.len() == 6).expect("a code");
+        let finish = json!({ "code": code, "method": "Email" });
+        let codes = world.call("/enrollment/register-mfa/code/finish", Some(&cookie), &finish).await.ok();
+        assert_eq!(codes["recovery_codes"].as_array().map(Vec::len), Some(8));
+    }
+}
+
+/// SYS-5: the cookie is `Secure` behind TLS. Without, `dg` and browsers would not send it back.
+#[tokio::test]
+async fn over_plain_http_the_cookie_is_kept_all_the_same() {
+    let world = plain_http().await;
+    let alice = world.invite("alice").await;
+    let started = world.call("/enrollment/start", None, &json!({ "token": alice.token })).await;
+    let cookie = started.header("set-cookie").expect("a cookie");
+    assert!(cookie.ends_with("; Path=/api/v1; Max-Age=600; HttpOnly; SameSite=Strict"), "{cookie}");
+    assert_eq!(started.json()["instance"]["proxy_url"], "http://vpn.lan:8080/");
+    factor(&world, cookie).await;
+}
+
+/// What a client asks before anything else.
+#[tokio::test]
+async fn a_client_learns_the_version_and_that_somebody_is_there() {
+    for world in worlds().await {
+        let health = send(&world.public, request(axum::http::Method::GET, "/api/v1/health")).await;
+        assert_eq!((health.status.as_u16(), health.text().as_str()), (200, "alive"));
+        let info = send(&world.public, request(axum::http::Method::GET, "/api/v1/info")).await;
+        assert_eq!(info.ok(), json!({ "version": "1.6.2" }));
+        for name in ["defguard-core-version", "defguard-component-version"] {
+            assert_eq!(info.header(name), Some("1.6.2"), "{name}");
+        }
+        assert_eq!(info.header("defguard-core-connected"), Some("true"));
+    }
+}
+
+/// Sets up an authenticator app.
+pub(crate) async fn factor(world: &World, cookie: &str) {
+    let start = json!({ "method": "Totp" });
+    let offer = world.call("/enrollment/register-mfa/code/start", Some(cookie), &start).await.ok();
+    let code = world.code(offer["totp_secret"].as_str().expect("a secret"));
+    let finish = json!({ "code": code, "method": "Totp" });
+    world.call("/enrollment/register-mfa/code/finish", Some(cookie), &finish).await.ok();
+}
+
+/// What a person reads.
+pub(crate) fn error(answer: &crate::client::Answer) -> String {
+    let json = answer.json();
+    assert_eq!(json.as_object().map(serde_json::Map::len), Some(1), "{json}");
+    json["error"].as_str().expect("a text").to_owned()
+}

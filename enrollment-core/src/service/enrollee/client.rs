@@ -1,0 +1,301 @@
+//! What a client on the enrollee's device asks beyond the steps: it shows more at once, keeps its device's configuration
+//! up to date long after the session, and registers a phone's key.
+
+use super::device::Staged;
+use super::state::{device_of, stored_device};
+use super::step::Open;
+use super::{
+    BeginRequest, Begun, Completion, DeviceConfig, DeviceRequest, DeviceView, Enrollee, NewDeviceKey, Onboarding,
+    SessionState,
+};
+use crate::domain::attachment::Attachment;
+use crate::domain::contact::Phone;
+use crate::domain::device::{Device, PublicKey};
+use crate::domain::event::Event;
+use crate::domain::mobile_key::MobileKey;
+use crate::domain::rejection::Rejection;
+use crate::domain::settings::Settings;
+use crate::domain::text::DeviceName;
+use crate::domain::user::User;
+use crate::domain::username::Username;
+use crate::id::Number;
+use crate::record::{IndexName, Stored, TemplateText, UniqueKey, UniqueName};
+use crate::secret::{Password, PollingToken, SessionSecret};
+use crate::service::circumstances::World;
+use crate::service::texts::ONBOARDING;
+use crate::service::turn::{Draft, TURNS, Written};
+use crate::service::{Answer, Failure, Origin};
+use crate::time::Timestamp;
+
+/// What a client shows of a session, and keeps of its user.
+#[derive(Debug, Clone)]
+pub struct ClientView {
+    /// Where the session stands.
+    pub state: SessionState,
+    /// The user, for protocols that speak int64.
+    pub number: Number,
+    /// Whether the user has completed their onboarding.
+    pub enrolled: bool,
+    /// Whether the user has an administrator's role.
+    pub administrator: bool,
+    /// The names of the devices the user has.
+    pub devices: Vec<DeviceName>,
+    /// The onboarding message, to be shown at the end.
+    pub onboarding: Onboarding,
+}
+
+/// A session that a client opened.
+#[derive(Debug)]
+pub struct ClientBegun {
+    /// Its secret, shown here only.
+    pub session: SessionSecret,
+    /// What the client shows.
+    pub view: ClientView,
+}
+
+/// A device as its client keeps it: whose it is, and what it needs to connect.
+#[derive(Debug)]
+pub struct ClientDevice {
+    /// The device.
+    pub device: DeviceView,
+    /// Its owner, for protocols that speak int64.
+    pub owner: Number,
+    /// Its owner's name.
+    pub username: Username,
+    /// The settings in force.
+    pub settings: Settings,
+    /// One configuration per location.
+    pub configs: Vec<DeviceConfig>,
+    /// With what it asks for them again; shown to the holder of the session in which it was made, and to nobody else.
+    pub polling: Option<PollingToken>,
+}
+
+impl ClientDevice {
+    fn new(device: DeviceView, world: &World, configs: Vec<DeviceConfig>, polling: Option<PollingToken>) -> Self {
+        let User { number, username, .. } = &world.user.record;
+        Self { device, owner: *number, username: username.clone(), settings: world.settings.clone(), configs, polling }
+    }
+}
+
+impl Enrollee<'_> {
+    /// Opens or continues a session as [`Enrollee::begin`] does, and shows it as [`Enrollee::client_view`] does.
+    ///
+    /// # Errors
+    /// As [`Enrollee::begin`].
+    pub fn begin_client<'a>(&'a self, request: &'a BeginRequest, origin: Origin) -> Answer<'a, ClientBegun> {
+        Box::pin(async move {
+            let Begun { session, state: _ } = self.begin(request, origin).await?;
+            let view = self.client_view(&session, origin).await.map_err(Failure::after_the_change)?;
+            Ok(ClientBegun { session, view })
+        })
+    }
+
+    /// Chooses the password, confirms the data and completes: all that clients leave to their last call. Each of the
+    /// three changes can be repeated, so that a call that was cut off is made good by the same call again.
+    ///
+    /// # Errors
+    /// As [`Enrollee::choose_password`], [`Enrollee::confirm_profile`] and [`Enrollee::complete`]. What was chosen before
+    /// the refusal stands, and the session lives on.
+    pub fn activate<'a>(
+        &'a self,
+        session: &'a SessionSecret,
+        password: Password,
+        phone: Option<Phone>,
+        origin: Origin,
+    ) -> Answer<'a, Completion> {
+        Box::pin(async move {
+            // First what can be refused or overloaded before anything changed.
+            self.choose_password(session, password, origin).await?;
+            self.confirm_profile(session, phone, origin).await.map_err(Failure::after_the_change)?;
+            self.complete(session, origin).await.map_err(Failure::after_the_change)
+        })
+    }
+
+    /// What a client shows of the session; as [`Enrollee::session`], it changes nothing.
+    ///
+    /// # Errors
+    /// As [`Enrollee::session`].
+    pub fn client_view<'a>(&'a self, session: &'a SessionSecret, origin: Origin) -> Answer<'a, ClientView> {
+        Box::pin(async move {
+            let found = self.by_session(session.digest(), origin, None).await?;
+            let open = self.open_found(found, origin, None, &[TemplateText::key(ONBOARDING)]).await?;
+            self.readable(&open, session.digest(), self.service.now(), None).await?;
+            let own = device_of(&open.stored.record);
+            let user = &open.world.user.record;
+            let devices = self.service.all::<Device>(IndexName::DevicesByOwner, user.id.to_string()).await?;
+            // What the session itself has staged can be staged again under its name.
+            let others = devices.into_iter().filter(|device| Some(device.record.id) != own || !device.record.staged);
+            Ok(ClientView {
+                state: self.state(&open.stored.record, &open.world)?,
+                number: user.number,
+                enrolled: user.is_enrolled(),
+                administrator: user.role.is_some(),
+                devices: others.map(|device| device.record.name).collect(),
+                onboarding: self.service.onboarding(&open.world),
+            })
+        })
+    }
+
+    /// Adds the device as [`Enrollee::set_device`] does, with a token that opens its configuration once the enrollment
+    /// is complete. Repeated, the answer is the same, the token included.
+    ///
+    /// # Errors
+    /// As [`Enrollee::set_device`].
+    pub fn set_client_device<'a>(
+        &'a self,
+        session: &'a SessionSecret,
+        request: &'a DeviceRequest,
+        origin: Origin,
+    ) -> Answer<'a, ClientDevice> {
+        Box::pin(async move {
+            let Staged { new, polling, world } = self.stage_device(session, request, true, origin).await?;
+            let NewDeviceKey { device, configs, private_key: _ } = new;
+            Ok(ClientDevice::new(device, &world, configs, polling))
+        })
+    }
+
+    /// The configuration of a device that the session's user has, with a polling token in place of the one before.
+    /// Neither consumes nor completes anything. Repeated in the same session, the answer is the same.
+    ///
+    /// # Errors
+    /// [`Rejection::NotFound`] for a device that is not the user's, or that another session has staged.
+    pub fn refresh_device<'a>(
+        &'a self,
+        session: &'a SessionSecret,
+        key: &'a PublicKey,
+        origin: Origin,
+    ) -> Answer<'a, ClientDevice> {
+        Box::pin(self.try_refresh_device(session, key, origin))
+    }
+
+    async fn try_refresh_device(
+        &self,
+        session: &SessionSecret,
+        key: &PublicKey,
+        origin: Origin,
+    ) -> Result<ClientDevice, Failure> {
+        const OPERATION: &str = "refresh_device";
+        for _ in 0..TURNS {
+            let open = self.open(session, origin, Some(OPERATION)).await?;
+            let now = self.service.now();
+            self.readable(&open, session.digest(), now, Some(OPERATION)).await?;
+            let Some(stored) = self.own_device(&open, key).await? else {
+                return Err(self.refuse(&open, OPERATION, Rejection::NotFound { what: "device" }).await);
+            };
+            let configs = self.configs_of(&stored.record, &open.world).await?;
+            let view = DeviceView::from(&stored.record);
+            if let Some(token) = self.polling_token(session, &stored.record) {
+                return Ok(ClientDevice::new(view, &open.world, configs, Some(token)));
+            }
+            let token = self.service.ring().polling_tokens(session, key).next();
+            let next = Device { polling: token.as_ref().map(PollingToken::digest), ..stored.record.clone() };
+            if self.write_device((&open, now), &stored, &next, Event::PollingTokenIssued).await? {
+                return Ok(ClientDevice::new(view, &open.world, configs, token));
+            }
+        }
+        Err(Failure::Busy)
+    }
+
+    /// The configuration of the device whose polling token this is, as it is now. Changes nothing.
+    ///
+    /// # Errors
+    /// [`Rejection::InvalidPollingToken`] for a token that is nobody's or no longer, while the device is staged, and
+    /// while its owner is disabled.
+    pub fn poll<'a>(&'a self, token: &'a PollingToken) -> Answer<'a, ClientDevice> {
+        Box::pin(async move {
+            let refused = || Failure::from(Rejection::InvalidPollingToken);
+            let key = UniqueKey::new(UniqueName::PollingToken, token.digest());
+            let device = self.service.find::<Device>(&key).await?.ok_or_else(refused)?.record;
+            let world = self.service.world_of(device.owner, None, &[]).await?.ok_or_else(refused)?;
+            if device.staged || !world.user.record.is_active() {
+                return Err(refused());
+            }
+            let configs = self.configs_of(&device, &world).await?;
+            Ok(ClientDevice::new(DeviceView::from(&device), &world, configs, None))
+        })
+    }
+
+    /// Registers the key with which the session's own device, a phone, approves. The first one stays; registering it
+    /// again changes nothing.
+    ///
+    /// # Errors
+    /// [`Rejection::NotFound`] unless `device` is the key of the device that this session added;
+    /// [`Rejection::MobileKeyTaken`] when it has another mobile key.
+    pub fn register_mobile_key<'a>(
+        &'a self,
+        session: &'a SessionSecret,
+        device: &'a PublicKey,
+        key: MobileKey,
+        origin: Origin,
+    ) -> Answer<'a, ()> {
+        Box::pin(self.try_register_mobile_key(session, device, key, origin))
+    }
+
+    async fn try_register_mobile_key(
+        &self,
+        session: &SessionSecret,
+        of: &PublicKey,
+        key: MobileKey,
+        origin: Origin,
+    ) -> Result<(), Failure> {
+        const OPERATION: &str = "mobile_key";
+        for _ in 0..TURNS {
+            let open = self.open(session, origin, Some(OPERATION)).await?;
+            let now = self.service.now();
+            self.readable(&open, session.digest(), now, Some(OPERATION)).await?;
+            let own = stored_device(&open.stored.record, &open.world)?;
+            let Some(stored) = own.filter(|own| own.record.public_key == *of) else {
+                return Err(self.refuse(&open, OPERATION, Rejection::NotFound { what: "device" }).await);
+            };
+            match stored.record.mobile_key {
+                Some(present) if present == key => return Ok(()),
+                Some(_) => return Err(self.refuse(&open, OPERATION, Rejection::MobileKeyTaken).await),
+                None => {}
+            }
+            let next = Device { mobile_key: Some(key), ..stored.record.clone() };
+            if self.write_device((&open, now), &stored, &next, Event::MobileKeyRegistered).await? {
+                return Ok(());
+            }
+        }
+        Err(Failure::Busy)
+    }
+
+    /// The device with this key, if it is the user's, and one that they have or that this session has staged.
+    async fn own_device(&self, open: &Open, key: &PublicKey) -> Result<Option<Stored<Device>>, Failure> {
+        let key = UniqueKey::new(UniqueName::PublicKey, key.to_string());
+        let found = self.service.find::<Device>(&key).await?;
+        let enrollment = &open.stored.record;
+        let is_own = |device: &Device| {
+            device.owner == enrollment.subject && (!device.staged || Some(device.id) == device_of(enrollment))
+        };
+        Ok(found.filter(|found| is_own(&found.record)))
+    }
+
+    /// What a device needs to connect wherever it is, or is to be, a peer.
+    async fn configs_of(&self, device: &Device, world: &World) -> Result<Vec<DeviceConfig>, Failure> {
+        let attachments = self.service.attachments(device.id).await?;
+        let counts = |attachment: &&Attachment| device.staged || attachment.state.intended() == Some(true);
+        Ok(Self::configs(world, attachments.iter().map(|stored| &stored.record).filter(counts)))
+    }
+
+    /// The device's polling token, if it was made in this session.
+    pub(super) fn polling_token(&self, session: &SessionSecret, device: &Device) -> Option<PollingToken> {
+        let ring = self.service.ring();
+        ring.polling_tokens(session, &device.public_key).find(|token| device.polling == Some(token.digest()))
+    }
+
+    /// Writes a device that a session changes, as long as that session and its user stand as they were read. Says
+    /// whether it did.
+    async fn write_device(
+        &self,
+        (open, now): (&Open, Timestamp),
+        stored: &Stored<Device>,
+        next: &Device,
+        event: Event,
+    ) -> Result<bool, Failure> {
+        let mut draft = Draft::new(now);
+        draft.ops.extend([stored.put(next), open.stored.check(), open.world.user.check()]);
+        self.service.audit(&mut draft, open.doer, stored.key(), stored.version, event);
+        Ok(matches!(self.service.write(draft).await?, Written::Applied))
+    }
+}
