@@ -2,8 +2,9 @@
 
 use axum::Router;
 use enrollment::axum::{
-    EnrollmentState, HttpOptions, Readiness, admin_router, api_key_auth, assets_router, enroll_router, health_router,
-    internal_layers, openapi_router, public_layers, wizard_router,
+    EnrollmentState, HttpOptions, Readiness, admin_pages_router, admin_router, api_key_auth, assets_router,
+    enroll_router, health_router, internal_layers, openapi_router, public_layers, session_auth, sign_in_router,
+    wizard_router,
 };
 use enrollment::core::service::Service;
 
@@ -30,8 +31,11 @@ pub(crate) fn public(state: &EnrollmentState) -> Router {
     public_layers(routes.with_state(state.clone()), state)
 }
 
-/// Administration only. Whoever calls it shows an API key.
+/// Administration only: programs show an API key, people sign in.
 pub(crate) fn internal(state: &EnrollmentState) -> Router {
-    let routes = Router::new().merge(admin_router()).merge(health_router()).merge(openapi_router());
-    internal_layers(api_key_auth(routes.with_state(state.clone()), state), state)
+    let programs = api_key_auth(admin_router().with_state(state.clone()), state);
+    let pages = Router::new().merge(admin_pages_router()).merge(sign_in_router());
+    let people = session_auth(pages.with_state(state.clone()), state);
+    let rest = Router::new().merge(assets_router()).merge(health_router()).merge(openapi_router());
+    internal_layers(programs.merge(people).merge(rest.with_state(state.clone())), state)
 }
