@@ -21,6 +21,7 @@
 //! Every refusal is a problem document (RFC 9457): see [`ProblemDocument`]; a browser that asked for a page gets it as one.
 
 mod admin;
+mod admin_pages;
 mod client;
 mod cookie;
 #[cfg(feature = "defguard")]
@@ -40,6 +41,7 @@ mod wizard;
 mod words;
 
 pub use admin::{admin_router, api_key_auth};
+pub use admin_pages::{admin_pages_router, session_auth, sign_in_router};
 pub use enroll::enroll_router;
 pub use headers::security_headers;
 pub use health::health_router;

@@ -2,8 +2,9 @@
 
 use axum::Router;
 use enrollment::axum::{
-    EnrollmentState, HttpOptions, Readiness, admin_router, api_key_auth, assets_router, defguard, enroll_router,
-    health_router, internal_layers, openapi_router, public_layers, wizard_router,
+    EnrollmentState, HttpOptions, Readiness, admin_pages_router, admin_router, api_key_auth, assets_router, defguard,
+    enroll_router, health_router, internal_layers, openapi_router, public_layers, session_auth, sign_in_router,
+    wizard_router,
 };
 use enrollment::core::service::Service;
 
@@ -33,10 +34,13 @@ pub(crate) fn public(state: &EnrollmentState, metrics: &Metrics) -> Router {
     counted(public_layers(routes.with_state(state.clone()), state), metrics, Face::public)
 }
 
-/// Administration and metrics only. Whoever calls the API shows an API key; metrics say nothing of anybody.
+/// Administration and metrics only. Programs show an API key, people sign in; metrics say nothing of anybody.
 pub(crate) fn internal(state: &EnrollmentState, metrics: &Metrics, offset: ClockOffset) -> Router {
-    let routes = Router::new().merge(admin_router()).merge(health_router()).merge(openapi_router());
-    let routes = api_key_auth(routes.with_state(state.clone()), state);
-    let routes = routes.merge(metrics::router(metrics.clone(), state.service().clone(), offset));
+    let programs = api_key_auth(admin_router().with_state(state.clone()), state);
+    let pages = Router::new().merge(admin_pages_router()).merge(sign_in_router());
+    let people = session_auth(pages.with_state(state.clone()), state);
+    let rest = Router::new().merge(assets_router()).merge(health_router()).merge(openapi_router());
+    let measured = metrics::router(metrics.clone(), state.service().clone(), offset);
+    let routes = programs.merge(people).merge(rest.with_state(state.clone())).merge(measured);
     counted(internal_layers(routes, state), metrics, Face::internal)
 }

@@ -32,7 +32,7 @@ const KIT: &[TemplateFile] = &[
 ];
 
 /// All templates. Each face adds a line.
-pub(super) const TEMPLATES: &[&[TemplateFile]] = &[KIT, crate::wizard::TEMPLATES];
+pub(super) const TEMPLATES: &[&[TemplateFile]] = &[KIT, crate::wizard::TEMPLATES, crate::admin_pages::TEMPLATES];
 
 /// The engine: everything escaped, nothing undefined.
 static ENGINE: LazyLock<Environment<'static>> = LazyLock::new(|| {

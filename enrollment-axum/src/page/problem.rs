@@ -92,6 +92,9 @@ fn title(code: &str) -> Option<&'static str> {
         "unavailable" => "We cannot be reached right now",
         "outcome_unknown" => "We are not sure that this worked",
         "not_found" => "There is nothing here",
+        "forbidden" | "outranked" => "You may not do this",
+        "last_owner" => "Somebody must be left",
+        "not_signed_in" => "You are not signed in",
         "cross_site" => "This came from another site",
         "codes_exhausted" => "No more codes for now",
         "internal" => "Something went wrong",
@@ -129,7 +132,7 @@ fn at_enrollment(code: &str) -> Option<(&'static str, &'static str)> {
 
 fn at_administration(code: &str) -> Option<(&'static str, &'static str)> {
     Some(match code {
-        "unauthorized" => ("/admin/sign-in", "Sign in"),
+        "unauthorized" | "not_signed_in" => ("/admin/sign-in", "Sign in"),
         _ => ("/admin", "Back to the start"),
     })
 }

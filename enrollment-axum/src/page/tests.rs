@@ -26,6 +26,7 @@ impl Sample {
 fn samples() -> Vec<Sample> {
     let mut samples = problems();
     samples.extend(crate::wizard::samples());
+    samples.extend(crate::admin_pages::samples());
     samples
 }
 

@@ -1,6 +1,7 @@
 //! The routers, asked as a client asks them, over a store in memory and a clock that stands still.
 
 mod administration;
+mod administrator;
 mod answers;
 mod audit;
 mod bad_input;
@@ -13,5 +14,6 @@ mod keys;
 mod logs;
 mod mail;
 mod openapi;
+mod pages;
 mod tokens;
 mod world;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::Method;
 use enrollment_axum::{
-    EnrollmentState, HttpOptions, admin_router, assets_router, enroll_router, health_router, internal_layers,
-    openapi_router, public_layers, wizard_router,
+    EnrollmentState, HttpOptions, admin_pages_router, admin_router, assets_router, enroll_router, health_router,
+    internal_layers, openapi_router, public_layers, session_auth, sign_in_router, wizard_router,
 };
 use enrollment_core::domain::enrollment::Purpose;
 use enrollment_core::domain::policy::Policy;
@@ -70,6 +70,8 @@ fn world_by(channels: &[Channel], options: HttpOptions, url: &str, policy: Polic
     let public = Router::new().merge(enroll_router()).merge(pages).merge(health_router()).with_state(state.clone());
     let internal = Router::new().merge(admin_router()).merge(health_router()).merge(openapi_router());
     let internal = enrollment_axum::api_key_auth(internal, &state).with_state(state.clone());
+    let pages = Router::new().merge(admin_pages_router()).merge(sign_in_router()).with_state(state.clone());
+    let internal = internal.merge(session_auth(pages, &state));
     World {
         public: public_layers(public, &state),
         internal: internal_layers(internal, &state),

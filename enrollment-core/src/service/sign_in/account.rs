@@ -114,6 +114,20 @@ impl SignIn<'_> {
         })
     }
 
+    /// The app that was offered in this session and is not confirmed yet, once more.
+    ///
+    /// # Errors
+    /// [`Rejection::MfaNotStarted`] when there is none, or it was offered too long ago.
+    pub fn offered_totp<'a>(&'a self, session: &'a AdminSessionSecret) -> Answer<'a, TotpOffer> {
+        Box::pin(async move {
+            let (session, user, _) = self.of_session(session, |stage| matches!(stage, Stage::Open { .. })).await?;
+            let offered = session.record.offered.filter(|offered| self.service.now() < offered.until);
+            let offered = offered.ok_or(Rejection::MfaNotStarted)?;
+            let secret = self.service.open_totp(user.record.id, &offered.secret)?;
+            TotpOffer::of(&secret, &self.service.settings().await?, &user.record)
+        })
+    }
+
     /// Puts the offered app in the place of the one before, by one code that it shows. The recovery codes are replaced
     /// with it, and every other session of the user ends.
     ///
