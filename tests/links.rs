@@ -106,7 +106,8 @@ fn every_link_leads_somewhere() {
 #[test]
 fn a_link_that_leads_nowhere_is_found() {
     let path = root().join("docs/page.md");
-    let page = "# Here it is\n[a](nowhere.md) [b](#here-it-is) [c](#gone) [d](../README.md#gone) [e](https://example.com)";
+    let page =
+        "# Here it is\n[a](nowhere.md) [b](#here-it-is) [c](#gone) [d](../README.md#gone) [e](https://example.com)";
     assert_eq!(broken(&path, page), ["nowhere.md", "#gone", "../README.md#gone"]);
 }
 
