@@ -17,7 +17,7 @@ mod template;
 mod texts;
 mod user;
 
-use clap::{CommandFactory as _, Subcommand};
+use clap::{CommandFactory as _, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use enrollment::core::domain::user::UserStatus;
 use enrollment::core::domain::username::Username;
@@ -83,12 +83,21 @@ pub(crate) enum Command {
         /// Which shell
         shell: Shell,
     },
-    /// Print the reference of these commands, in Markdown
+    /// Print a page of the documentation that is made from the code, in Markdown
     #[command(hide = true)]
-    CommandReference,
-    /// Print the reference of the configuration file, in Markdown
-    #[command(hide = true)]
-    ConfigurationReference,
+    Reference {
+        /// Which one
+        of: Page,
+    },
+}
+
+/// A page of the documentation.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Page {
+    /// These commands
+    Commands,
+    /// The configuration file
+    Configuration,
 }
 
 /// What roles there are, the highest first.
@@ -112,8 +121,8 @@ pub(crate) fn run_bare(command: Command) -> Result<Option<Command>, Error> {
             clap_complete::generate(shell, &mut Cli::command(), "server", &mut script);
             screen.raw(std::str::from_utf8(&script)?)?;
         }
-        Command::CommandReference => screen.raw(&reference::commands(Cli::command()))?,
-        Command::ConfigurationReference => screen.raw(&reference::configuration())?,
+        Command::Reference { of: Page::Commands } => screen.raw(&reference::commands(Cli::command()))?,
+        Command::Reference { of: Page::Configuration } => screen.raw(&reference::configuration())?,
         other => return Ok(Some(other)),
     }
     screen.flush()?;
@@ -148,10 +157,8 @@ async fn run_at(at: &mut At<'_>, command: Command) -> Result<(), Error> {
         Command::Audit(command) => audit::run(at, command).await,
         Command::ApiKey(command) => api_key::run(at, command).await,
         Command::Key(command) => key::run(at, command).await,
-        // The four that come without data were run before it was opened.
-        Command::Serve | Command::Completions { .. } | Command::CommandReference | Command::ConfigurationReference => {
-            Ok(())
-        }
+        // Those that come without data were run before it was opened.
+        Command::Serve | Command::Completions { .. } | Command::Reference { .. } => Ok(()),
     }
 }
 

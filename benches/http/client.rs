@@ -1,0 +1,71 @@
+//! One connection, kept alive: a request, its answer, the next request.
+
+use std::net::SocketAddr;
+
+use axum::body::{Body, to_bytes};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::{Method, Request, header};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::TcpStream;
+
+use super::Error;
+
+/// A client of one face.
+pub(crate) struct Client {
+    face: SocketAddr,
+    connection: Option<SendRequest<Body>>,
+    /// Requests sent.
+    pub(crate) requests: usize,
+}
+
+impl Client {
+    pub(crate) const fn new(face: SocketAddr) -> Self {
+        Self { face, connection: None, requests: 0 }
+    }
+
+    /// The JSON of a success; an error otherwise, and when there is no answer.
+    pub(crate) async fn ask(&mut self, method: Method, path: &str, bearer: &str, body: &Value) -> Result<Value, Error> {
+        match self.send(method, path, bearer, body).await? {
+            (status, answer) if (200..300).contains(&status) => Ok(answer),
+            (status, answer) => Err(format!("{path}: {status} {}", answer["code"]).into()),
+        }
+    }
+
+    /// Status and JSON of whatever is answered.
+    pub(crate) async fn send(
+        &mut self,
+        method: Method,
+        path: &str,
+        bearer: &str,
+        body: &Value,
+    ) -> Result<(u16, Value), Error> {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, self.face.to_string())
+            .header(header::AUTHORIZATION, format!("Bearer {bearer}"))
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Body::from(body.to_string()))?;
+        let mut connection = match self.connection.take().filter(|connection| !connection.is_closed()) {
+            Some(connection) => connection,
+            None => self.connect().await?,
+        };
+        connection.ready().await?;
+        self.requests += 1;
+        let answer = connection.send_request(request).await?;
+        let status = answer.status().as_u16();
+        let bytes = to_bytes(Body::new(answer.into_body()), 64 * 1024 * 1024).await?;
+        self.connection = Some(connection);
+        Ok((status, if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes)? }))
+    }
+
+    async fn connect(&self) -> Result<SendRequest<Body>, Error> {
+        let stream = TcpStream::connect(self.face).await?;
+        stream.set_nodelay(true)?;
+        let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+        // Ends with its sender; what went wrong is what the sender hears.
+        tokio::spawn(connection);
+        Ok(sender)
+    }
+}
