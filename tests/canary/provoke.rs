@@ -41,6 +41,7 @@ pub(crate) fn send_secrets_astray(journey: &Journey, session: &str) -> Vec<Answe
     let mut internal = Sender { face: &journey.internal, bearer: &journey.api_key, answers: Vec::new() };
     for (_, secret) in journey.secrets.one_of_each() {
         to_the_public_face(&mut public, &secret);
+        to_the_clients_routes(&mut public, &secret);
         to_the_internal_face(&mut internal, &secret, &journey.alex);
     }
     public.answers.append(&mut internal.answers);
@@ -89,6 +90,35 @@ fn to_the_public_face(public: &mut Sender<'_>, secret: &str) {
         public.get(&format!("{path}{encoded}"));
     }
     public.raw(Method::DELETE, &format!("/enroll/{encoded}"), secret);
+}
+
+/// The routes of Defguard's clients, by a cookie that opens the session and by one that is the secret.
+fn to_the_clients_routes(public: &mut Sender<'_>, secret: &str) {
+    let encoded = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
+    let body = json!({
+        "token": [secret], "name": [secret], "pubkey": secret, "method": secret, "code": [secret],
+        "password": { secret: secret }, "auth_pub_key": secret, "device_pub_key": secret, secret: secret,
+    });
+    for cookie in [public.bearer, &encoded] {
+        let cookie = format!("defguard_proxy={cookie}; Path=/api/v1");
+        let headers = [("content-type", "application/json"), ("cookie", cookie.as_str())];
+        for path in [
+            "enrollment/start",
+            "enrollment/create_device",
+            "enrollment/network_info",
+            "enrollment/register_mobile",
+            "enrollment/register-mfa/code/start",
+            "enrollment/register-mfa/code/finish",
+            "enrollment/activate_user",
+            "poll",
+            &encoded,
+        ] {
+            let path = format!("/api/v1/{path}");
+            for body in [&body.to_string(), secret, &format!("{{\"token\": \"{secret}")] {
+                public.answers.push(public.face.send(Method::POST, &path, &headers, Some(body)));
+            }
+        }
+    }
 }
 
 fn to_the_internal_face(internal: &mut Sender<'_>, secret: &str, user: &str) {
