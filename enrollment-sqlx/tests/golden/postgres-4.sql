@@ -19,6 +19,17 @@ CREATE TABLE public.addresses (
     layout integer NOT NULL,
     body text NOT NULL
 );
+CREATE TABLE public.admin_sessions (
+    id uuid NOT NULL,
+    version bigint NOT NULL,
+    admin_session_digest text COLLATE pg_catalog."C",
+    admin_sessions_by_user_in text COLLATE pg_catalog."C",
+    admin_sessions_by_user bigint,
+    admin_sessions_by_end_in text COLLATE pg_catalog."C",
+    admin_sessions_by_end bigint,
+    layout integer NOT NULL,
+    body text NOT NULL
+);
 CREATE TABLE public.api_keys (
     id uuid NOT NULL,
     version bigint NOT NULL,
@@ -168,6 +179,16 @@ CREATE TABLE public.settings (
     layout integer NOT NULL,
     body text NOT NULL
 );
+CREATE TABLE public.sign_in_places (
+    id uuid NOT NULL,
+    version bigint NOT NULL,
+    sign_in_places_by_user_in text COLLATE pg_catalog."C",
+    sign_in_places_by_user bigint,
+    sign_in_places_passing_in text COLLATE pg_catalog."C",
+    sign_in_places_passing bigint,
+    layout integer NOT NULL,
+    body text NOT NULL
+);
 CREATE TABLE public.templates (
     id uuid NOT NULL,
     version bigint NOT NULL,
@@ -187,9 +208,10 @@ CREATE TABLE public.users (
 INSERT INTO public.changes VALUES ('01930000-0000-7000-8000-000000000065', 1764000000000000, '3f41ba6a823d52b10cc6efc190999fee04c4f6573b11ce8c49cd90522fc07bc9');
 INSERT INTO public.changes VALUES ('01930000-0000-7000-8000-000000000066', 1764000000000000, '0f35f815d06fa1147d6f9abbea3a24880667910e0abe0630ae5bb76767106876');
 INSERT INTO public.changes VALUES ('01930000-0000-7000-8000-000000000067', 1764000000000000, '491e0da198755d021927f3179a00c5cb4d62c98b1833bf3c0c42fbbed546db4b');
-INSERT INTO public.enrollment_migrations VALUES (1, 'tables', '2026-11-22 22:16:18.12241+00', true, '\x5cf5052118081e7888f8e6c2545d3219a834c1a578908f84429572350ce1b93f88dc4abb004740f0b8b7ee4719964344', 273163077);
-INSERT INTO public.enrollment_migrations VALUES (2, 'mails', '2026-11-22 22:16:18.399291+00', true, '\x9dac012a644c12c7d83fb14cc88d4837d75b81ceb37e5dab1db5fcd0aaa5e9e4b6784652f6e46da6b0594588cf399031', 32064386);
-INSERT INTO public.enrollment_migrations VALUES (4, 'defguard', '2026-11-22 22:16:18.43532+00', true, '\x328b137ca9f9986ffe71bc2e3840bda685587e65dec9ecd319f68d4d968d8a998c24067e1e1cbbd87ecd2e868130ba9b', 7831322);
+INSERT INTO public.enrollment_migrations VALUES (1, 'tables', '2026-11-22 22:36:25.060487+00', true, '\x5cf5052118081e7888f8e6c2545d3219a834c1a578908f84429572350ce1b93f88dc4abb004740f0b8b7ee4719964344', 406882105);
+INSERT INTO public.enrollment_migrations VALUES (2, 'mails', '2026-11-22 22:36:25.473006+00', true, '\x9dac012a644c12c7d83fb14cc88d4837d75b81ceb37e5dab1db5fcd0aaa5e9e4b6784652f6e46da6b0594588cf399031', 52434453);
+INSERT INTO public.enrollment_migrations VALUES (3, 'sign in', '2026-11-22 22:36:25.529544+00', true, '\x2d7cf117d85431c8cc27b5939edd82669b10f267ed6cd252a5d6c75ec8ae86741ed6f0b22a999edb9453cfc3a3dcd791', 45774106);
+INSERT INTO public.enrollment_migrations VALUES (4, 'defguard', '2026-11-22 22:36:25.583307+00', true, '\x328b137ca9f9986ffe71bc2e3840bda685587e65dec9ecd319f68d4d968d8a998c24067e1e1cbbd87ecd2e868130ba9b', 16004738);
 INSERT INTO public.enrollments VALUES ('01930000-0000-7000-8000-000000000002', 2, 'present', NULL, NULL, 'open', 1764000000000000, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 3, '{}');
 INSERT INTO public.many_keys VALUES ('past_token', 'first', '01930000-0000-7000-8000-000000000002');
 INSERT INTO public.many_keys VALUES ('past_token', 'second', '01930000-0000-7000-8000-000000000002');
@@ -202,6 +224,10 @@ ALTER TABLE ONLY public.addresses
     ADD CONSTRAINT addresses_location_address_key UNIQUE (location_address);
 ALTER TABLE ONLY public.addresses
     ADD CONSTRAINT addresses_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.admin_sessions
+    ADD CONSTRAINT admin_sessions_admin_session_digest_key UNIQUE (admin_session_digest);
+ALTER TABLE ONLY public.admin_sessions
+    ADD CONSTRAINT admin_sessions_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_api_key_digest_key UNIQUE (api_key_digest);
 ALTER TABLE ONLY public.api_keys
@@ -256,6 +282,8 @@ ALTER TABLE ONLY public.seals
     ADD CONSTRAINT seals_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.settings
     ADD CONSTRAINT settings_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.sign_in_places
+    ADD CONSTRAINT sign_in_places_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.templates
     ADD CONSTRAINT templates_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.users
@@ -265,6 +293,8 @@ ALTER TABLE ONLY public.users
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_username_key UNIQUE (username);
 CREATE INDEX addresses_by_pool ON public.addresses USING btree (addresses_by_pool_in, addresses_by_pool, id) WHERE (addresses_by_pool_in IS NOT NULL);
+CREATE INDEX admin_sessions_by_end ON public.admin_sessions USING btree (admin_sessions_by_end_in, admin_sessions_by_end, id) WHERE (admin_sessions_by_end_in IS NOT NULL);
+CREATE INDEX admin_sessions_by_user ON public.admin_sessions USING btree (admin_sessions_by_user_in, admin_sessions_by_user, id) WHERE (admin_sessions_by_user_in IS NOT NULL);
 CREATE INDEX api_keys_by_created ON public.api_keys USING btree (api_keys_by_created_in, api_keys_by_created, id) WHERE (api_keys_by_created_in IS NOT NULL);
 CREATE INDEX attachments_by_device ON public.attachments USING btree (attachments_by_device_in, attachments_by_device, id) WHERE (attachments_by_device_in IS NOT NULL);
 CREATE INDEX attachments_by_location ON public.attachments USING btree (attachments_by_location_in, attachments_by_location, id) WHERE (attachments_by_location_in IS NOT NULL);
@@ -288,4 +318,6 @@ CREATE INDEX outbox_leased ON public.outbox USING btree (stream, leased_until) W
 CREATE INDEX outbox_open ON public.outbox USING btree (channel, due, id) WHERE (outcome IS NULL);
 CREATE INDEX outbox_streams ON public.outbox USING btree (stream, stream_order, id) WHERE ((outcome IS NULL) AND (stream IS NOT NULL));
 CREATE INDEX seals_by_number ON public.seals USING btree (seals_by_number_in, seals_by_number, id) WHERE (seals_by_number_in IS NOT NULL);
+CREATE INDEX sign_in_places_by_user ON public.sign_in_places USING btree (sign_in_places_by_user_in, sign_in_places_by_user, id) WHERE (sign_in_places_by_user_in IS NOT NULL);
+CREATE INDEX sign_in_places_passing ON public.sign_in_places USING btree (sign_in_places_passing_in, sign_in_places_passing, id) WHERE (sign_in_places_passing_in IS NOT NULL);
 CREATE INDEX users_by_username ON public.users USING btree (users_by_username_in, users_by_username, id) WHERE (users_by_username_in IS NOT NULL);
