@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::headers::security_headers;
 use crate::limits::rate_limited;
-use crate::page::wants_page;
+use crate::page;
 use crate::problem;
 use crate::state::EnrollmentState;
 
@@ -86,7 +86,7 @@ async fn observe(State(state): State<EnrollmentState>, mut request: Request, nex
     let id = RequestId(new_uuid(started, service.entropy()));
     request.extensions_mut().insert(id);
     let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str);
-    let asker = wants_page(request.method(), request.uri(), request.headers());
+    let asker = page::asker(request.method(), request.uri(), request.headers());
     let span = tracing::info_span!("request", method = %method_name(request.method()), route, id = %id);
     async {
         let response = problem::finish(next.run(request).await, &id, asker, &state);

@@ -20,7 +20,7 @@ pub use assets::assets_router;
 pub(crate) use branding::{Branding, KnownBranding};
 pub(crate) use engine::{Page, TemplateFile, answer};
 pub(crate) use form::{Field, Form, FormProblem};
-pub(crate) use problem::{Asker, as_page, wants_page};
+pub(crate) use problem::{Asker, as_page, asker};
 #[cfg(test)]
 pub(crate) use tests::Sample;
 

@@ -37,9 +37,9 @@ pub(crate) enum Asker {
     Administrator,
 }
 
-/// Whether a refusal of this request is shown to a person: a browser asks for HTML by name, programs do not; below
-/// `/api` there are no pages.
-pub(crate) fn wants_page(method: &Method, uri: &Uri, headers: &HeaderMap) -> Asker {
+/// Who hears a refusal of this request: a browser asks for HTML by name, programs do not; below `/api` there are no
+/// pages.
+pub(crate) fn asker(method: &Method, uri: &Uri, headers: &HeaderMap) -> Asker {
     let pages = matches!(*method, Method::GET | Method::HEAD | Method::POST);
     let html = headers.get_all(header::ACCEPT).iter().any(|value| {
         value.to_str().is_ok_and(|value| value.split([',', ';']).any(|media| media.trim() == "text/html"))

@@ -13,5 +13,6 @@ mod keys;
 mod logs;
 mod mail;
 mod openapi;
+mod pages;
 mod tokens;
 mod world;

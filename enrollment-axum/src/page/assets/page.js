@@ -4,15 +4,15 @@ const each = (selector, act) => document.querySelectorAll(selector).forEach(act)
 
 // Parts that only make sense with a script.
 each("[data-script]", (part) => (part.hidden = false));
-each("[data-no-script]", (part) => (part.hidden = true));
 
 // The same instant, in the words of the reader's place.
 const local = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 each("time[data-local]", (time) => {
   const at = new Date(time.dateTime);
   if (!Number.isNaN(at.valueOf())) {
     time.title = time.textContent;
-    time.textContent = local.format(at);
+    time.textContent = (time.dataset.local === "time" ? clock : local).format(at);
   }
 });
 
