@@ -101,6 +101,8 @@ fn a_colleague_gets_from_the_link_to_a_device_in_force() {
     anna.follow("[data-forget]");
     anna.wait_for("[data-unfilled]:not([hidden])");
     assert!(anna.content("pre").contains("YOUR_PRIVATE_KEY"));
+    anna.open(&link);
+    assert_eq!(anna.heading(), "You have done this already");
 }
 
 /// REQ-7, REQ-8: without JavaScript a public key is pasted, and the file has one marked line.

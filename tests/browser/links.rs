@@ -24,7 +24,7 @@ fn every_dead_link_says_what_it_is_and_what_to_do() {
     let link = stage.invite("gina", &[]);
     stage.command(&["invite", "gina"]);
     browser.open(&link);
-    says(&browser, "This invitation was withdrawn", "Ask your administrator");
+    says(&browser, "There is a newer link", "Use that one");
 
     let link = stage.invite("hugo", &[]);
     browser.open(&link);

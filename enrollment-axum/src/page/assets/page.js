@@ -33,7 +33,7 @@ each("[data-left]", (place) => {
   show();
 });
 
-// A second click sends nothing. The form works again when its page comes back from the history.
+// A second click sends nothing, for a while: whoever stopped waiting may send again.
 each("form", (form) => {
   form.addEventListener("submit", (event) => {
     if (form.dataset.sent) {
@@ -42,14 +42,19 @@ each("form", (form) => {
     }
     form.dataset.sent = "yes";
     form.setAttribute("aria-busy", "true");
+    setTimeout(() => {
+      delete form.dataset.sent;
+      form.removeAttribute("aria-busy");
+    }, 10_000);
   });
 });
-addEventListener("pageshow", () =>
-  each("form", (form) => {
-    delete form.dataset.sent;
-    form.removeAttribute("aria-busy");
-  }),
-);
+
+// A page out of the history may show what is no longer so, or what was to be shown once: it is asked for anew.
+addEventListener("pageshow", (event) => {
+  if (event.persisted) {
+    location.replace(location.href);
+  }
+});
 
 each("[data-print]", (button) => button.addEventListener("click", () => print()));
 
