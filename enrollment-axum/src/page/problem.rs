@@ -64,9 +64,13 @@ pub(crate) fn as_page(
 impl ProblemPage {
     pub(super) fn new(document: &ProblemDocument, asker: Asker) -> Self {
         let code = &*document.code;
+        let title = title(code).map_or_else(|| document.title.to_string(), str::to_owned);
+        let detail = detail(code).unwrap_or(&document.detail);
+        // The heading has said so.
+        let detail = detail.strip_prefix(&format!("{title}. ")).unwrap_or(detail);
         Self {
-            title: title(code).map_or_else(|| document.title.to_string(), str::to_owned),
-            detail: detail(code).map_or_else(|| document.detail.to_string(), str::to_owned),
+            detail: detail.to_owned(),
+            title,
             request_id: document.request_id.clone().filter(|_| document.status >= 500),
             retry_after: document.retry_after,
             way_on: if asker == Asker::Administrator { at_administration(code) } else { at_enrollment(code) },

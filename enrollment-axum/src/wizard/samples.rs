@@ -16,9 +16,7 @@ use super::mfa::{CodesPage, EmailCodePage, FactorPage, OfferView};
 use super::password::PasswordPage;
 use super::profile::ProfilePage;
 use super::report::{ReportPage, ReportedPage};
-use crate::page::{Field, Sample};
-
-const HOSTILE: &str = "<script>alert(1)</script>\"'><img src=x onerror=y>";
+use crate::page::{Field, HOSTILE, Sample};
 
 fn stands(purpose: Purpose, missing: &[Requirement], optional: &[Requirement], verified: bool) -> SessionState {
     SessionState {

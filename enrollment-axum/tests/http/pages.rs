@@ -11,7 +11,8 @@ use enrollment_testkit::fake::{Moment, Trouble};
 use serde_json::json;
 
 use crate::client::{Answer, request, send, with};
-use crate::world::{PUBLIC_KEY, World, world, world_with};
+use crate::email_codes::mailed_code;
+use crate::world::{PUBLIC_KEY, World, world, world_with, world_with_mail};
 
 /// A browser: keeps its cookie, asks for HTML, follows nothing by itself.
 struct Browser<'a> {
@@ -320,4 +321,32 @@ async fn what_is_no_form_is_refused() {
     json.headers_mut().insert(header::CONTENT_TYPE, "application/json".parse().expect("a header"));
     assert_eq!(browser.ask(json).await.status, 400);
     assert_eq!(browser.ask(request(Method::DELETE, "/enroll/profile")).await.status, 405);
+}
+
+/// MFA-2, MFA-3: codes by e-mail, with a wrong one beside its field; recovery codes in the answer itself, and once.
+#[tokio::test]
+async fn codes_by_email_are_set_up_by_forms() {
+    let world = world_with_mail();
+    let (_, token) = world.invite("alex").await;
+    let mut browser = Browser::at(&world);
+    browser.begin(&token).await.0.leads_to("/enroll/profile");
+    assert!(browser.get("/enroll/second-factor").await.page().contains("alex@example.com"));
+    for _ in 0..2 {
+        browser.post("/enroll/second-factor/email", "").await.leads_to("/enroll/second-factor/email");
+    }
+    world.send_mail().await;
+    assert_eq!(world.relay.count(), 1, "a double click sends one");
+    let code = mailed_code(&world);
+    let wrong: String = code.chars().map(|digit| if digit == '9' { '8' } else { '9' }).collect();
+    let refused = browser.post("/enroll/second-factor/email/confirm", &format!("code={wrong}")).await;
+    assert_eq!(refused.status, 422);
+    assert!(refused.page().contains("id=\"code-error\"") && !refused.page().contains(&wrong), "{}", refused.page());
+    let right = format!("code={code}");
+    let codes = browser.post("/enroll/second-factor/email/confirm", &right).await.page();
+    assert!(
+        codes.contains("Keep these recovery codes") && codes.contains("download=\"recovery-codes.txt\""),
+        "{codes}"
+    );
+    browser.post("/enroll/second-factor/email/confirm", &right).await.leads_to("/enroll/second-factor");
+    assert!(browser.get("/enroll/second-factor").await.page().contains("Make new recovery codes"));
 }
