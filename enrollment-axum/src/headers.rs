@@ -12,8 +12,9 @@ use crate::state::EnrollmentState;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Immutable;
 
-/// Puts the headers of the OWASP HTTP Headers cheat sheet on every answer: nothing is cached (but for
-/// our own style sheet and scripts, whose addresses name their content), nothing is loaded or framed, no address is passed on, and, where the public URL is https, the browser never speaks plain HTTP to it.
+/// Puts the headers of the OWASP HTTP Headers cheat sheet on every answer: nothing is cached (but for our own style sheet
+/// and scripts, whose addresses name their content), nothing is loaded or framed, no address is passed on, and, where the
+/// public URL is https, the browser never speaks plain HTTP to it.
 ///
 /// A page that needs more than nothing brings a Content-Security-Policy of its own, which stays.
 pub fn security_headers<S: Clone + Send + Sync + 'static>(router: Router<S>, state: &EnrollmentState) -> Router<S> {

@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use crate::headers::security_headers;
 use crate::limits::rate_limited;
-use crate::page::{Asker, wants_page};
+use crate::page::{self, Asker};
 use crate::problem::{self, problem_code};
 use crate::state::EnrollmentState;
 
@@ -90,7 +90,7 @@ async fn observe(State(state): State<EnrollmentState>, mut request: Request, nex
     let id = RequestId(new_uuid(started, service.entropy()));
     request.extensions_mut().insert(id);
     let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str);
-    let asker = wants_page(request.method(), request.uri(), request.headers());
+    let asker = page::asker(request.method(), request.uri(), request.headers());
     let span =
         tracing::info_span!("request", method = %method_name(request.method()), route, id = %id, enrollment = Empty);
     let finish = finisher(route);

@@ -1,8 +1,8 @@
 //! HTTP over [`enrollment_core::service`]: routers for enrollees and for administrators.
 //!
 //! Two faces that never mix: [`enroll_router`] and, for people with a browser, [`wizard_router`] are for the public,
-//! [`admin_router`] is for the inside. All are returned,
-//! generic over the host's state, and impose nothing; a host nests them where it likes and adds the layers it wants.
+//! [`admin_router`] is for the inside. All are returned, generic over the host's state, and impose nothing; a host nests
+//! them where it likes and adds the layers it wants.
 //! [`public_layers`] and [`internal_layers`] put on all that this crate offers:
 //!
 //! ```

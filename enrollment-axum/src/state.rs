@@ -74,7 +74,7 @@ impl EnrollmentState {
 #[derive(Debug, Clone)]
 pub struct HttpOptions {
     /// The public face is reached over plain HTTP on something else than localhost: the cookie loses its `__Host-`
-    /// prefix and `Secure`, without which browsers would not keep it. Default: off.
+    /// prefix and `Secure`, without which browsers would not keep it, and every page says so. Default: off.
     pub insecure_http: bool,
     /// Proxies whose `X-Forwarded-For` is believed. Default: none.
     pub trusted_proxies: Vec<IpNet>,

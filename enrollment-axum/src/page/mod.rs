@@ -20,9 +20,9 @@ pub use assets::assets_router;
 pub(crate) use branding::{Branding, KnownBranding};
 pub(crate) use engine::{Page, TemplateFile, answer};
 pub(crate) use form::{Field, Form, FormProblem};
-pub(crate) use problem::{Asker, as_page, wants_page};
+pub(crate) use problem::{Asker, as_page, asker};
 #[cfg(test)]
-pub(crate) use tests::Sample;
+pub(crate) use tests::{HOSTILE, Sample};
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};

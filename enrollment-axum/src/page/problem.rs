@@ -37,9 +37,9 @@ pub(crate) enum Asker {
     Administrator,
 }
 
-/// Whether a refusal of this request is shown to a person: a browser asks for HTML by name, programs do not; below
-/// `/api` there are no pages.
-pub(crate) fn wants_page(method: &Method, uri: &Uri, headers: &HeaderMap) -> Asker {
+/// Who hears a refusal of this request: a browser asks for HTML by name, programs do not; below `/api` there are no
+/// pages.
+pub(crate) fn asker(method: &Method, uri: &Uri, headers: &HeaderMap) -> Asker {
     let pages = matches!(*method, Method::GET | Method::HEAD | Method::POST);
     let html = headers.get_all(header::ACCEPT).iter().any(|value| {
         value.to_str().is_ok_and(|value| value.split([',', ';']).any(|media| media.trim() == "text/html"))
@@ -64,9 +64,13 @@ pub(crate) fn as_page(
 impl ProblemPage {
     pub(super) fn new(document: &ProblemDocument, asker: Asker) -> Self {
         let code = &*document.code;
+        let title = title(code).map_or_else(|| document.title.to_string(), str::to_owned);
+        let detail = detail(code).unwrap_or(&document.detail);
+        // The heading has said so.
+        let detail = detail.strip_prefix(&format!("{title}. ")).unwrap_or(detail);
         Self {
-            title: title(code).map_or_else(|| document.title.to_string(), str::to_owned),
-            detail: detail(code).map_or_else(|| document.detail.to_string(), str::to_owned),
+            detail: detail.to_owned(),
+            title,
             request_id: document.request_id.clone().filter(|_| document.status >= 500),
             retry_after: document.retry_after,
             way_on: if asker == Asker::Administrator { at_administration(code) } else { at_enrollment(code) },

@@ -169,7 +169,7 @@ impl From<Contact> for ContactView {
 }
 
 /// Whole minutes, rounded down so that nobody is promised more than there is; seconds in the last one.
-fn roughly(left: Duration) -> String {
+pub(super) fn roughly(left: Duration) -> String {
     let seconds = left.as_secs();
     in_words(Duration::from_secs(if seconds < 60 { seconds } else { seconds - seconds % 60 }))
 }

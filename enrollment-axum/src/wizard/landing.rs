@@ -12,6 +12,7 @@ use enrollment_core::template::durations::{at, in_words};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use super::journey::roughly;
 use crate::client::Client;
 use crate::page::{Branding, Page, answer};
 use crate::problem::Answer;
@@ -21,6 +22,8 @@ use crate::state::EnrollmentState;
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct EnterPage {
     pub(super) nonce: String,
+    /// How long a session lasts.
+    pub(super) session_words: String,
 }
 
 impl Page for EnterPage {
@@ -37,6 +40,8 @@ pub(super) struct LandingPage {
     pub(super) expires: String,
     pub(super) expires_words: String,
     pub(super) left_words: String,
+    /// How long a session lasts.
+    pub(super) session_words: String,
     /// Whoever holds it, not the address of this page, begins.
     pub(super) token: String,
     pub(super) nonce: String,
@@ -50,14 +55,19 @@ impl Page for LandingPage {
 
 /// `GET /enroll`
 pub(super) async fn enter(State(state): State<EnrollmentState>) -> Answer<Response> {
-    let Welcome { organization, product, support_contact } = state.service().enrollee().welcome().await?;
+    let Welcome { organization, product, support_contact, session_validity } =
+        state.service().enrollee().welcome().await?;
     let text = |label: enrollment_core::domain::text::Label| String::from(label);
     state.branding().seen(Branding {
         organization: text(organization),
         product: text(product),
         support_contact: text(support_contact),
     });
-    Ok(answer(&state, StatusCode::OK, &EnterPage { nonce: nonce(&state) }))
+    Ok(answer(
+        &state,
+        StatusCode::OK,
+        &EnterPage { nonce: nonce(&state), session_words: in_words(session_validity.duration()) },
+    ))
 }
 
 /// `GET /enroll/{token}`: looks, and changes nothing, however often. A mistyped token is refused without a read.
@@ -70,7 +80,16 @@ pub(super) async fn look(
     let typed = Zeroizing::new(token);
     let token = Token::parse(&typed).map_err(|_| Rejection::InvalidToken)?;
     let look = state.service().enrollee().look(&token).await?;
-    let Look { purpose, organization, product, instance_url: _, support_contact, expires_at, front_end } = look;
+    let Look {
+        purpose,
+        organization,
+        product,
+        instance_url: _,
+        support_contact,
+        expires_at,
+        front_end,
+        session_validity,
+    } = look;
     state.branding().seen(Branding {
         organization: organization.to_string(),
         product: product.to_string(),
@@ -81,19 +100,13 @@ pub(super) async fn look(
         organization: organization.into(),
         expires: expires_at.to_string(),
         expires_words: at(expires_at),
-        left_words: whole(expires_at.since(state.service().now())),
+        left_words: roughly(expires_at.since(state.service().now())),
+        session_words: in_words(session_validity.duration()),
         token: token.expose().to_owned(),
         nonce: nonce(&state),
         desktop_only: front_end == FrontEnd::Desktop && purpose != Purpose::Factor,
     };
     Ok(answer(&state, StatusCode::OK, &page))
-}
-
-/// Hours when there are some, minutes otherwise, rounded down.
-fn whole(left: std::time::Duration) -> String {
-    let seconds = left.as_secs();
-    let unit = if seconds >= 3600 { 3600 } else { 60 };
-    in_words(std::time::Duration::from_secs(seconds - seconds % unit))
 }
 
 /// What makes one visit to the page one begin, however often its button is pressed: 160 random bits.

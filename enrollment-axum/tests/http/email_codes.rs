@@ -9,7 +9,7 @@ use crate::client::Answer;
 use crate::world::{PUBLIC_KEY, World, world, world_with_mail};
 
 /// The code in the mail that came last.
-fn mailed_code(world: &World) -> String {
+pub(crate) fn mailed_code(world: &World) -> String {
     let text = world.relay.arrived().pop().expect("a mail").text;
     let (_, rest) = text.split_once("Your code: ").expect("a code");
     rest.chars().take_while(char::is_ascii_digit).collect()

@@ -16,4 +16,5 @@ mod mail;
 mod openapi;
 mod pages;
 mod tokens;
+mod wizard;
 mod world;

@@ -101,20 +101,6 @@ async fn looking_changes_nothing_however_often() {
     assert_eq!(state["completed"], false);
 }
 
-/// TOK-4: the page knows nothing of the token, so there is nothing to leak and nothing to start.
-#[tokio::test]
-async fn the_page_of_a_link_is_constant_and_asks_no_store() {
-    let world = world();
-    let (_, token) = world.invite("alex").await;
-    world.writes();
-    let page = send(&world.public, request(Method::GET, &format!("/enroll/{token}"))).await;
-    let other = send(&world.public, request(Method::GET, "/enroll/anything")).await;
-    assert_eq!(page.bytes, other.bytes);
-    assert!(page.text().contains("You have been invited") && !page.text().contains("<script"));
-    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
-    assert!(world.store.take().is_empty());
-}
-
 /// Guesses are bounded per source, with Retry-After, and time makes good.
 #[tokio::test]
 async fn tokens_shown_too_often_are_refused_for_a_while() {

@@ -34,7 +34,8 @@ async function offer(form) {
   const input = form.elements.public_key;
   const show = () => {
     const pasting = form.elements.way.value === "paste";
-    paste.hidden = !pasting;
+    // What is wrong with it must be seen.
+    paste.hidden = !pasting && !input.hasAttribute("aria-invalid");
     input.required = pasting;
   };
   form.addEventListener("change", show);

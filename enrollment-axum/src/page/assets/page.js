@@ -4,15 +4,15 @@ const each = (selector, act) => document.querySelectorAll(selector).forEach(act)
 
 // Parts that only make sense with a script.
 each("[data-script]", (part) => (part.hidden = false));
-each("[data-no-script]", (part) => (part.hidden = true));
 
 // The same instant, in the words of the reader's place.
 const local = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 each("time[data-local]", (time) => {
   const at = new Date(time.dateTime);
   if (!Number.isNaN(at.valueOf())) {
     time.title = time.textContent;
-    time.textContent = local.format(at);
+    time.textContent = (time.dataset.local === "time" ? clock : local).format(at);
   }
 });
 
@@ -33,7 +33,7 @@ each("[data-left]", (place) => {
   show();
 });
 
-// A second click sends nothing. The form works again when its page comes back from the history.
+// A second click sends nothing, for a while: whoever stopped waiting may send again.
 each("form", (form) => {
   form.addEventListener("submit", (event) => {
     if (form.dataset.sent) {
@@ -42,14 +42,19 @@ each("form", (form) => {
     }
     form.dataset.sent = "yes";
     form.setAttribute("aria-busy", "true");
+    setTimeout(() => {
+      delete form.dataset.sent;
+      form.removeAttribute("aria-busy");
+    }, 10_000);
   });
 });
-addEventListener("pageshow", () =>
-  each("form", (form) => {
-    delete form.dataset.sent;
-    form.removeAttribute("aria-busy");
-  }),
-);
+
+// A page out of the history may show what is no longer so, or what was to be shown once: it is asked for anew.
+addEventListener("pageshow", (event) => {
+  if (event.persisted) {
+    location.replace(location.href);
+  }
+});
 
 each("[data-print]", (button) => button.addEventListener("click", () => print()));
 

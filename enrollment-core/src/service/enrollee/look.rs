@@ -9,7 +9,7 @@ use crate::domain::token_opens;
 use crate::record::{Stored, UniqueKey, UniqueName};
 use crate::secret::{KeyError, Token};
 use crate::service::{Answer, Failure};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// What everybody with the token may know before they begin: nothing about people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub struct Look {
     pub expires_at: Timestamp,
     /// Which front end it leads to.
     pub front_end: FrontEnd,
+    /// How long a session lasts that begins now.
+    pub session_validity: Span,
 }
 
 impl Enrollee<'_> {
@@ -56,6 +58,7 @@ impl Enrollee<'_> {
             support_contact: settings.support_contact,
             expires_at: enrollment.expires,
             front_end: settings.front_end,
+            session_validity: settings.session_validity,
         })
     }
 

@@ -8,7 +8,8 @@ use crate::domain::text::Label;
 use crate::record::TemplateText;
 use crate::secret::SessionSecret;
 use crate::service::texts::ONBOARDING;
-use crate::service::{Answer, Origin};
+use crate::service::{Answer, Failure, Origin};
+use crate::time::Span;
 
 /// What everybody may know who finds the front door.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub struct Welcome {
     pub product: Label,
     /// Whom to ask for help.
     pub support_contact: Label,
+    /// How long a session lasts that begins now.
+    pub session_validity: Span,
 }
 
 impl Enrollee<'_> {
@@ -29,8 +32,12 @@ impl Enrollee<'_> {
     pub fn welcome(&self) -> Answer<'_, Welcome> {
         Box::pin(async move {
             let settings = self.service.settings().await?;
-            let (organization, product) = (settings.organization, settings.product);
-            Ok(Welcome { organization, product, support_contact: settings.support_contact })
+            Ok(Welcome {
+                organization: settings.organization,
+                product: settings.product,
+                support_contact: settings.support_contact,
+                session_validity: settings.session_validity,
+            })
         })
     }
 
@@ -50,13 +57,21 @@ impl Enrollee<'_> {
     /// What [`Enrollee::complete`] answered; `None` while the enrollment is not complete. Until the session's deadline.
     ///
     /// # Errors
-    /// When the session is not the one that completed it, or its time is over.
+    /// When the session is not the one in force, or its time is over; of a completed enrollment that is
+    /// [`Rejection::TokenCompleted`], since the link opens nothing more.
     pub fn outcome<'a>(&'a self, session: &'a SessionSecret, origin: Origin) -> Answer<'a, Option<Completion>> {
         Box::pin(async move {
             let found = self.by_session(session.digest(), origin, None).await?;
             let open = self.open_found(found, origin, None, &[TemplateText::key(ONBOARDING)]).await?;
-            self.readable(&open, session.digest(), self.service.now(), None).await?;
-            match &open.stored.record.phase {
+            let phase = &open.stored.record.phase;
+            match (self.readable(&open, session.digest(), self.service.now(), None).await, phase) {
+                (Ok(()), _) => {}
+                (Err(Failure::Rejected(Rejection::SessionExpired)), Phase::Completed(_)) => {
+                    return Err(Rejection::TokenCompleted.into());
+                }
+                (Err(failure), _) => return Err(failure),
+            }
+            match phase {
                 Phase::Completed(_) => self.completed(session, &open).await.map(Some),
                 Phase::InSession(_) => Ok(None),
                 Phase::Invited | Phase::Closed(_) => Err(Rejection::InvalidSession.into()),

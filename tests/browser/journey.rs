@@ -1,0 +1,183 @@
+//! From an Owner's link to a colleague's device.
+
+use crate::driver::{Browser, DESKTOP, Look};
+use crate::stage::{Stage, code, public_of, setting, strip};
+
+const PASSWORD: &str = "seven green umbrellas dance";
+
+/// Lets somebody in up to the page of the device. Where a network asks for it, a second factor comes before the password.
+pub(crate) fn up_to_the_device(browser: &Browser, link: &str, picture: impl Fn(&str)) {
+    browser.open(link);
+    assert!(browser.text("main").contains("no time is running"));
+    picture("1-landing");
+    browser.go_on();
+    assert_eq!(browser.path(), "/enroll/profile", "the token is not in the address any more");
+    browser.fill("#phone", "+49 30 123456");
+    picture("2-profile");
+    browser.go_on();
+    set_up_an_app(browser, &picture);
+    assert_eq!(browser.path(), "/enroll/password");
+    picture("6-password");
+    browser.fill("#password", PASSWORD);
+    browser.fill("#again", PASSWORD);
+    browser.go_on();
+    assert_eq!(browser.path(), "/enroll/device");
+}
+
+fn set_up_an_app(browser: &Browser, picture: &impl Fn(&str)) {
+    assert_eq!(browser.path(), "/enroll/second-factor");
+    picture("3-factor");
+    browser.follow("form[action$='second-factor/app'] button");
+    let secret = browser.content("#secret");
+    picture("4-app");
+    browser.fill("#code", "12 34");
+    browser.go_on();
+    assert_eq!(browser.text(".error"), "Six digits.");
+    browser.fill("#code", &code(&secret));
+    browser.go_on();
+    assert_eq!(browser.heading(), "Keep these recovery codes");
+    picture("5-codes");
+    assert_eq!(browser.content(".codes").split_whitespace().count(), 8);
+    browser.click("a[download]");
+    assert_eq!(browser.downloaded("recovery-codes.txt").lines().filter(|line| !line.is_empty()).count(), 9);
+    browser.go_on();
+}
+
+/// SYS-5: nothing was asked of another host, and no page did what its policy forbids.
+pub(crate) fn kept_to_itself(stage: &Stage, browser: &Browser) {
+    let (asked, complaints) = browser.asked_and_complained();
+    assert!(asked.len() > 5, "{asked:?}");
+    let own = format!("http://localhost:{}/", stage.server.public.port());
+    assert!(asked.iter().all(|url| url.starts_with(&own)), "{asked:?}");
+    let serious: Vec<_> = complaints.iter().filter(|complaint| !complaint.contains("status of 4")).collect();
+    assert!(serious.is_empty(), "{serious:?}");
+}
+
+/// ADM-11, REQ-7, REQ-8, DEV-3: Owner, network, colleague. The key is made in the page and never leaves it.
+#[test]
+fn a_colleague_gets_from_the_link_to_a_device_in_force() {
+    let stage = Stage::new("");
+    let owner = stage.browser(DESKTOP);
+    owner.open(&Stage::path_of(&stage.command(&["owner-link"])));
+    owner.go_on();
+    owner.go_on();
+    // Without a network there is no device to add, and a second factor may be left out.
+    assert_eq!(owner.path(), "/enroll/password");
+    owner.fill("#password", PASSWORD);
+    owner.fill("#again", PASSWORD);
+    owner.go_on();
+    assert_eq!(owner.path(), "/enroll/second-factor");
+    owner.follow("main a[href$='finish']");
+    owner.go_on();
+    assert_eq!((owner.path(), owner.heading()), ("/enroll/done".to_owned(), "You are in".to_owned()));
+
+    stage.add_network("office", "internal");
+    stage.add_network("lab", "disabled");
+    let name = ["--first-name", "Anna", "--last-name", "Kowalska", "--email", "anna@example.com"];
+    let link = stage.invite("anna", &[name.as_slice(), &["--as", "owner"]].concat());
+    let anna = stage.browser(DESKTOP);
+    up_to_the_device(&anna, &link, |page| anna.picture(&format!("desktop-{page}")));
+    anna.wait_for("[data-make]:not([hidden])");
+    anna.fill("#name", "laptop");
+    anna.picture("desktop-7-device");
+    anna.go_on();
+    assert_eq!(anna.path(), "/enroll/finish");
+    anna.picture("desktop-8-finish");
+    anna.go_on();
+    assert_eq!(anna.path(), "/enroll/done");
+    anna.wait_for("[data-qr] svg");
+    anna.picture("desktop-9-done");
+
+    assert_eq!(anna.text("[data-config] h3"), "lab");
+    assert!(anna.is_shown("[data-qr]") && !anna.is_shown("[data-unfilled]"));
+    anna.click("[data-config]:nth-of-type(2) a[download]");
+    let file = anna.downloaded("office.conf");
+    let public = public_of(setting(&file, "PrivateKey"));
+    let stripped = strip(&file);
+    assert!(stripped.contains("Endpoint = vpn.example.com:51820"), "{stripped}");
+    let gateway = stage.gateway_with(&public);
+    assert!(gateway.contains(setting(&file, "Address").split('/').next().expect("an address")), "{gateway}");
+    kept_to_itself(&stage, &anna);
+    anna.follow("[data-forget]");
+    anna.wait_for("[data-unfilled]:not([hidden])");
+    assert!(anna.content("pre").contains("YOUR_PRIVATE_KEY"));
+    anna.open(&link);
+    assert_eq!(anna.heading(), "You have done this already");
+}
+
+/// REQ-7, REQ-8: without JavaScript a public key is pasted, and the file has one marked line.
+#[test]
+fn without_javascript_a_public_key_is_pasted() {
+    let stage = Stage::new("");
+    stage.add_network("office", "internal");
+    let link = stage.invite("ben", &[]);
+    let ben = stage.browser(Look { script: false, phone: true, ..DESKTOP });
+    up_to_the_device(&ben, &link, |page| ben.picture(&format!("phone-{page}")));
+    assert!(!ben.is_shown("[data-make]"));
+    ben.fill("#name", "phone");
+    ben.fill("#public_key", "not a key");
+    ben.go_on();
+    assert_eq!(
+        (ben.path(), ben.property("#public_key", "value")),
+        ("/enroll/device".to_owned(), "not a key".to_owned())
+    );
+    assert!(ben.has("#public_key-error") && ben.property("#name", "value") == "phone");
+    ben.picture("phone-7-device");
+    let private = "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=";
+    let public = public_of(private);
+    ben.fill("#public_key", &public);
+    ben.go_on();
+    ben.go_on();
+    assert_eq!(ben.path(), "/enroll/done");
+    ben.picture("phone-9-done");
+    ben.click("a[download]");
+    let file = ben.downloaded("office.conf");
+    assert_eq!(file.matches("YOUR_PRIVATE_KEY").count(), 1);
+    strip(&file.replace("YOUR_PRIVATE_KEY", private));
+    assert!(!ben.is_shown("[data-qr]"), "there is nothing whole to scan");
+    stage.gateway_with(&public);
+    kept_to_itself(&stage, &ben);
+}
+
+/// REQ-8: where the policy allows it the server makes the pair: whole file and QR code, also without JavaScript.
+#[test]
+fn the_server_makes_the_key_where_its_policy_allows_it() {
+    let stage = Stage::new("[policy]\nserver_made_keys = true\n");
+    stage.add_network("office", "disabled");
+    let link = stage.invite("cleo", &[]);
+    let cleo = stage.browser(Look { script: false, dark: true, phone: false });
+    cleo.open(&link);
+    cleo.picture("dark-1-landing");
+    cleo.go_on();
+    cleo.go_on();
+    cleo.fill("#password", "too short");
+    cleo.fill("#again", "too short");
+    cleo.go_on();
+    // Long enough only beside a second factor, which is offered.
+    assert_eq!(cleo.path(), "/enroll/second-factor");
+    cleo.picture("dark-3-factor");
+    cleo.open("/enroll/password");
+    assert!(cleo.text("[role=alert]").contains("too short to stand alone"));
+    cleo.fill("#password", "one thing");
+    cleo.fill("#again", "another thing");
+    cleo.go_on();
+    assert!(cleo.text(".error").contains("not the same") && cleo.property("#password", "value").is_empty());
+    cleo.picture("dark-6-password");
+    cleo.fill("#password", PASSWORD);
+    cleo.fill("#again", PASSWORD);
+    cleo.go_on();
+    cleo.follow("main a[href$='device']");
+    cleo.fill("#name", "tablet");
+    cleo.click("#way-server");
+    cleo.picture("dark-7-device");
+    cleo.go_on();
+    cleo.go_on();
+    assert_eq!(cleo.path(), "/enroll/done");
+    assert!(cleo.is_shown(".qr svg"));
+    cleo.picture("dark-9-done");
+    let file = cleo.content("pre");
+    strip(&file);
+    stage.gateway_with(&public_of(setting(&file, "PrivateKey")));
+    cleo.reload();
+    assert_eq!(cleo.content("pre"), file, "the answer survives a reload");
+}

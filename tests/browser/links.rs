@@ -1,0 +1,63 @@
+//! Links that open nothing (TOK-7), and sessions that are over: what is wrong, and what to do next.
+
+use crate::driver::{Browser, DESKTOP, Look};
+use crate::stage::Stage;
+
+fn says(browser: &Browser, heading: &str, text: &str) {
+    assert_eq!(browser.heading(), heading);
+    assert!(browser.text("main").contains(text), "{}", browser.text("main"));
+}
+
+#[test]
+fn every_dead_link_says_what_it_is_and_what_to_do() {
+    let stage = Stage::new("");
+    let browser = stage.browser(Look { phone: true, ..DESKTOP });
+    browser.open("/enroll");
+    browser.picture("phone-0-enter");
+    browser.fill("#token", "enr_nonsense");
+    browser.go_on();
+    says(&browser, "This link is not valid", "ask your administrator");
+    browser.picture("phone-0-invalid");
+    browser.go_on();
+    assert_eq!(browser.path(), "/enroll");
+
+    let link = stage.invite("gina", &[]);
+    stage.command(&["invite", "gina"]);
+    browser.open(&link);
+    says(&browser, "There is a newer link", "Use that one");
+
+    let link = stage.invite("hugo", &[]);
+    browser.open(&link);
+    browser.go_on();
+    let other = stage.browser(DESKTOP);
+    other.open(&link);
+    other.go_on();
+    browser.open("/enroll/profile");
+    says(&browser, "Your link was opened elsewhere", "tell your administrator");
+    other.open(&link.replace("/enroll/", "/report/"));
+    other.picture("desktop-0-report");
+    other.follow("main button");
+    says(&other, "The invitation is withdrawn", "whoever sent it is told");
+    other.open(&link);
+    says(&other, "This invitation was withdrawn", "Ask your administrator");
+
+    let stranger = stage.browser(DESKTOP);
+    stranger.open("/enroll/profile");
+    says(&stranger, "Please open your link again", "Open the link from your invitation again");
+    stranger.open("/nothing/here");
+    says(&stranger, "There is nothing here", "nothing at this address");
+    stranger.picture("desktop-0-nothing");
+}
+
+/// TOK-2: what a person pastes may be the token or the whole link.
+#[test]
+fn a_pasted_link_begins() {
+    let stage = Stage::new("");
+    let link = stage.invite("ida", &[]);
+    let ida = stage.browser(DESKTOP);
+    ida.open("/enroll");
+    ida.picture("desktop-0-enter");
+    ida.fill("#token", &format!("http://localhost:8080{link}"));
+    ida.go_on();
+    assert_eq!(ida.path(), "/enroll/profile");
+}

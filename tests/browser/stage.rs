@@ -1,0 +1,113 @@
+//! A server with an Owner, a network and people to be invited.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use data_encoding::BASE32_NOPAD;
+use enrollment::core::port::{Clock as _, SystemClock};
+use tempfile::TempDir;
+
+use crate::driver::{Browser, Look};
+use crate::server::{Server, command};
+
+/// A server on an empty folder.
+pub(crate) struct Stage {
+    folder: TempDir,
+    pub(crate) server: Server,
+}
+
+impl Stage {
+    pub(crate) fn new(configuration: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = folder.path().join("data");
+        std::fs::create_dir(&data).expect("a new folder");
+        std::fs::write(data.join("server.toml"), configuration).expect("the configuration");
+        let server = Server::start(&data, "info");
+        Self { folder, server }
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Runs a command of the server and tells what it prints.
+    pub(crate) fn command(&self, arguments: &[&str]) -> String {
+        command(&self.data(), arguments).0
+    }
+
+    /// Browsers keep `__Host-` cookies over plain http for this name alone.
+    fn site(&self) -> String {
+        format!("http://localhost:{}", self.server.public.port())
+    }
+
+    pub(crate) fn browser(&self, look: Look) -> Browser {
+        Browser::start(&self.site(), look)
+    }
+
+    /// The path of a link that the server printed.
+    pub(crate) fn path_of(link: &str) -> String {
+        link.strip_prefix("http://localhost:8080").expect("a link of the public URL").to_owned()
+    }
+
+    pub(crate) fn add_network(&self, name: &str, mfa: &str) {
+        let (v4, v6) = ("10.1.0.0/16", "fd00:1::/64");
+        let options = ["--endpoint", "vpn.example.com:51820", "--pool", v4, "--pool", v6, "--mfa", mfa];
+        self.command(&[&["location", "add", name], options.as_slice()].concat());
+    }
+
+    /// Adds somebody and invites them. Returns the path of their link.
+    pub(crate) fn invite(&self, username: &str, more: &[&str]) -> String {
+        let invited = self.command(&[&["user", "add", username, "--invite"], more].concat());
+        let link = invited.split_whitespace().find(|word| word.starts_with("http://")).expect("a link");
+        Self::path_of(link)
+    }
+
+    /// The gateway's file, once it has this peer.
+    pub(crate) fn gateway_with(&self, public_key: &str) -> String {
+        let folder = self.data().join("wireguard");
+        let look = || {
+            let files = std::fs::read_dir(&folder).ok()?;
+            let texts = files.filter_map(|file| std::fs::read_to_string(file.ok()?.path()).ok());
+            texts.into_iter().find(|text| text.contains(public_key))
+        };
+        // A command takes as long as a moment's sleep, and needs none.
+        (0..200).find_map(|_| look().or_else(|| (self.command(&["pending"]), None).1)).expect("the peer appears")
+    }
+}
+
+/// The code that an authenticator app shows now.
+pub(crate) fn code(secret: &str) -> String {
+    let letters: String = secret.chars().filter(|c| !c.is_whitespace()).collect();
+    let secret = BASE32_NOPAD.decode(letters.as_bytes()).expect("Base32");
+    let totp = totp_rs::Builder::new().with_secret(secret).with_skew(0).build().expect("a secret of 160 bits");
+    totp.generate(u64::try_from(SystemClock.now().seconds()).expect("after 1970")).to_string()
+}
+
+/// What `wg-quick` makes of a configuration, which it must take.
+pub(crate) fn strip(configuration: &str) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("office.conf");
+    std::fs::write(&path, configuration).expect("the folder is writable");
+    output(Command::new("wg-quick").arg("strip").arg(&path), Path::new("/dev/null"))
+}
+
+/// The public half of a private key, as WireGuard's own tool sees it.
+pub(crate) fn public_of(private_key: &str) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("key");
+    std::fs::write(&path, private_key).expect("the folder is writable");
+    output(Command::new("wg").arg("pubkey"), &path).trim().to_owned()
+}
+
+fn output(command: &mut Command, input: &Path) -> String {
+    let input = std::fs::File::open(input).expect("it is there");
+    let output = command.stdin(Stdio::from(input)).output().expect("wireguard-tools");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// One setting of a configuration.
+pub(crate) fn setting<'a>(configuration: &'a str, name: &str) -> &'a str {
+    let line = configuration.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(" = "));
+    line.expect("the setting is there")
+}
