@@ -73,7 +73,7 @@ fn keep(file: &Path, issued: Option<&Issued>) -> Result<(), Error> {
 fn welcome(config: &Config, issued: &Issued) {
     println!(
         "\nWelcome. Nobody is enrolled yet. This link makes you the first Owner; it is valid until {}:\n\n  {}\n\n\
-         Enrollment: {}    Administration: http://{}/api/admin/v1    Stop: Ctrl-C\n",
+         Enrollment: {}    Administration: http://{}/admin    Stop: Ctrl-C\n",
         issued.expires_at,
         issued.url.expose(),
         config.public_url,

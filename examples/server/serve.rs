@@ -30,6 +30,7 @@ pub(crate) async fn serve(config: Config) -> Result<(), Error> {
     tracing::info!(
         public = %public.local_addr()?,
         internal = %internal.local_addr()?,
+        administration = format_args!("http://{}/admin", internal.local_addr()?),
         url = config.public_url,
         data = %config.data.display(),
         "serving"

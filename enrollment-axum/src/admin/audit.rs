@@ -29,7 +29,7 @@ pub(super) struct EntryDto {
     /// When (RFC 3339, UTC).
     #[schema(format = DateTime)]
     at: String,
-    /// Who: `kind` is `user`, `api_key`, `enrollee`, `command_line` or `system`.
+    /// Who: `kind` is `user`, `api_key`, `enrollee`, `visitor` (signing in), `command_line` or `system`.
     #[schema(value_type = Object)]
     actor: Actor,
     /// Upon what: the kind of record.

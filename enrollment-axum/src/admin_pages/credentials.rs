@@ -5,7 +5,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use enrollment_core::domain::rejection::Rejection;
-use enrollment_core::secret::{AdminSessionSecret, Password};
+use enrollment_core::secret::Password;
+use enrollment_core::service::enrollee::TotpOffer;
 use enrollment_core::service::sign_in::{FactorAnswer, NewRecoveryCodes, Proof, SignedIn};
 use serde::Serialize;
 
@@ -30,6 +31,14 @@ pub(super) struct AppPage {
 
 impl Page for AppPage {
     const TEMPLATE: &'static str = "account_app.html";
+}
+
+impl AppPage {
+    fn new(me: Me, offer: &TotpOffer, form: Shown) -> Self {
+        // In groups, as people read it to themselves; apps ignore spaces.
+        let groups: Vec<_> = offer.secret.as_bytes().chunks(4).map(String::from_utf8_lossy).collect();
+        Self { me, secret: groups.join(" "), uri: offer.uri.to_string(), qr_svg: offer.qr_svg.to_string(), form }
+    }
 }
 
 /// Recovery codes, shown this once.
@@ -106,13 +115,7 @@ pub(super) async fn offer_app(
     .await;
     match offered {
         Ok(offer) => {
-            let page = AppPage {
-                me: desk.me,
-                secret: offer.secret.to_string(),
-                uri: offer.uri.to_string(),
-                qr_svg: offer.qr_svg.to_string(),
-                form: Shown::empty(&["code"]),
-            };
+            let page = AppPage::new(desk.me, &offer, Shown::empty(&["code"]));
             Ok(answer(&state, StatusCode::OK, &page))
         }
         Err(problem) => {
@@ -137,23 +140,11 @@ pub(super) async fn confirm_app(
         Err(problem) => {
             let status = problem.status();
             let form = Shown::empty(&["code"]).refused(problem, &[])?;
-            let offer = offered(&state, &session).await?;
-            let page = AppPage { me: desk.me, form, ..offer };
+            let offer = state.service().sign_in().offered_totp(&session).await?;
+            let page = AppPage::new(desk.me, &offer, form);
             Ok(answer(&state, status, &page))
         }
     }
-}
-
-/// The app that is being set up, once more.
-async fn offered(state: &EnrollmentState, session: &AdminSessionSecret) -> Answer<AppPage> {
-    let offer = state.service().sign_in().offered_totp(session).await?;
-    Ok(AppPage {
-        me: Me::default(),
-        secret: offer.secret.to_string(),
-        uri: offer.uri.to_string(),
-        qr_svg: offer.qr_svg.to_string(),
-        form: Shown::default(),
-    })
 }
 
 /// `POST /admin/account/codes`

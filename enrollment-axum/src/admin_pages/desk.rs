@@ -11,6 +11,7 @@ use enrollment_core::time::Timestamp;
 use serde::Serialize;
 
 use super::session::OwnSignIn;
+use super::users::role_words;
 use crate::page::see_other;
 use crate::problem::Problem;
 use crate::state::EnrollmentState;
@@ -73,7 +74,7 @@ impl Me {
         let may = |permission| by.demand(permission).is_ok();
         Self {
             username: signed_in.map(|signed_in| signed_in.account.username.clone()).unwrap_or_default(),
-            role: by.role.map_or("", |role| role.as_str()).replace('_', " "),
+            role: by.role.map(role_words).unwrap_or_default(),
             own_sign_in: signed_in.is_some(),
             may: May {
                 read_users: may(Permission::ReadUsers),

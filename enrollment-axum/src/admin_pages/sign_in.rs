@@ -1,7 +1,7 @@
 //! Signing in, in two steps, and out.
 
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use enrollment_core::domain::rejection::Rejection;
 use enrollment_core::secret::{Password, RecoveryCode};
@@ -68,6 +68,7 @@ pub(super) async fn begin(
     headers: HeaderMap,
     mut posted: Posted,
 ) -> Answer<Response> {
+    state.limits().tokens.admit(origin.source)?;
     let typed = posted.take("password");
     let refusal = match request(&posted, typed, &headers, &state) {
         Err(refusal) => refusal.into(),
@@ -79,12 +80,13 @@ pub(super) async fn begin(
             Err(failure) => failure,
         },
     };
-    let wait = wait(&refusal);
+    let wait = seconds(&refusal);
     let guessed_at = wait.is_some() || matches!(refusal, Failure::Rejected(Rejection::SignInStopped));
     let problem = Problem::from(refusal);
     let status = problem.status();
     let form = Shown::typed(&["username", "password", "recovery"], &posted).refused(problem, &[])?;
-    Ok(page(&state, status, &SignInPage { form, wait, guessed_at, done: None }))
+    let shown = SignInPage { form, wait: wait.map(words), guessed_at, done: None };
+    Ok(retry_after(page(&state, status, &shown), wait))
 }
 
 fn request(
@@ -121,6 +123,7 @@ pub(super) async fn answer(
     posted: Posted,
 ) -> Answer<Response> {
     let Some(half) = half_way(&headers, state.options()) else { return Ok(see_other(&state, "/admin/sign-in")) };
+    state.limits().tokens.admit(origin.source)?;
     let refusal = match FactorAnswer::parse(posted.get("code")) {
         Err(refusal) => refusal.into(),
         Ok(code) => match state.service().sign_in().answer(&half, &code, origin).await {
@@ -128,14 +131,14 @@ pub(super) async fn answer(
             Err(failure) => failure,
         },
     };
-    let wait = wait(&refusal);
+    let wait = seconds(&refusal);
     let problem = Problem::from(refusal);
     let status = problem.status();
     if problem.document().code == "not_signed_in" {
         return Err(problem);
     }
     let form = Shown::empty(&["code"]).refused(problem, &[("sign_in_refused", "code")])?;
-    Ok(page(&state, status, &CodePage { form, wait }))
+    Ok(retry_after(page(&state, status, &CodePage { form, wait: wait.map(words) }), wait))
 }
 
 /// `POST /admin/sign-out`
@@ -149,9 +152,21 @@ pub(super) async fn sign_out(
     Ok(forget(see_other(&state, "/admin/sign-in?done=signed_out"), state.options()))
 }
 
-fn wait(failure: &Failure) -> Option<String> {
+/// For how long to wait, where it is that.
+fn seconds(failure: &Failure) -> Option<u64> {
     let Failure::Rejected(Rejection::TooMany { retry_after }) = failure else { return None };
-    let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+    Some((retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0)).max(1))
+}
+
+fn words(seconds: u64) -> String {
     let (count, unit) = if seconds <= 90 { (seconds, "second") } else { (seconds.div_ceil(60), "minute") };
-    Some(format!("{count} {unit}{}", if count == 1 { "" } else { "s" }))
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+}
+
+/// Says for how long to wait to programs as well (SYS-3).
+fn retry_after(mut response: Response, wait: Option<u64>) -> Response {
+    if let Some(seconds) = wait {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
 }

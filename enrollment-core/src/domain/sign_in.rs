@@ -2,7 +2,7 @@
 //!
 //! A wrong answer is counted for the user, the factor and the *place* it came from. A browser that its user has signed
 //! in with before is a place of its own; all others are one place together. So whoever guesses from elsewhere is slowed
-//! and stopped, and never stops the browser of the person they guess about (`docs/adr/0016-signing-in.md`).
+//! and stopped, and never stops the browser of the person they guess about (`docs/adr/0018-signing-in.md`).
 
 use std::net::IpAddr;
 use std::time::Duration;

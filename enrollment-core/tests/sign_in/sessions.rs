@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use enrollment_core::domain::event::Event;
 use enrollment_core::domain::role::Role;
+use enrollment_core::domain::sign_in::{AdminSession, Place};
 use enrollment_core::domain::user::UserStatus;
 use enrollment_core::record::IndexName;
 use enrollment_core::service::administrator::UserPatch;
@@ -123,4 +124,25 @@ async fn whoever_signs_out_is_out_and_may_end_their_other_sessions() {
     assert!(opens(&bench.service, &theirs).await);
     let ended = bench.audit().await.into_iter().filter(|entry| entry.event == Event::SignedOut).count();
     assert_eq!(ended, 2);
+}
+
+/// I12: neither secret stands in a record or in the log.
+#[tokio::test]
+async fn no_record_holds_what_opens_a_session_or_tells_a_browser() {
+    let bench = Bench::new();
+    let olga = with_app(&bench, "olga", Role::Owner).await;
+    let half = super::person::half_way(&bench.service, &olga).await;
+    let opened = sign_in(&bench, &olga).await;
+    let user = olga.id.to_string();
+    let sessions: Vec<AdminSession> = bench.all(IndexName::AdminSessionsByUser, &user).await;
+    let places: Vec<Place> = bench.all(IndexName::SignInPlacesByUser, &user).await;
+    assert_eq!((sessions.len(), places.len()), (2, 2));
+    let kept =
+        serde_json::to_string(&(sessions, places, bench.audit().await, bench.stored_user(olga.id).await)).unwrap();
+    let browser = opened.browser.unwrap();
+    for secret in [half.expose(), opened.session.expose(), browser.expose(), &olga.codes[0]] {
+        for part in secret.as_bytes()[4..].windows(8) {
+            assert!(!kept.contains(std::str::from_utf8(part).unwrap()));
+        }
+    }
 }
