@@ -8,7 +8,7 @@ use enrollment::axum::{
 use enrollment::core::service::Service;
 
 use super::config::Config;
-use super::metrics::{self, ClockOffset, Face, Metrics, counted};
+use super::metrics::{self, ClockOffset, Metrics, counted};
 
 /// What both faces share.
 pub(crate) fn state(config: &Config, service: &Service, readiness: Readiness) -> EnrollmentState {
@@ -25,7 +25,7 @@ pub(crate) fn state(config: &Config, service: &Service, readiness: Readiness) ->
 /// Enrollees only.
 pub(crate) fn public(state: &EnrollmentState, metrics: &Metrics) -> Router {
     let routes = Router::new().merge(enroll_router()).merge(health_router());
-    counted(public_layers(routes.with_state(state.clone()), state), metrics, Face::public)
+    counted(public_layers(routes.with_state(state.clone()), state), metrics, "public")
 }
 
 /// Administration and metrics only. Whoever calls the API shows an API key; metrics say nothing of anybody.
@@ -33,5 +33,5 @@ pub(crate) fn internal(state: &EnrollmentState, metrics: &Metrics, offset: Clock
     let routes = Router::new().merge(admin_router()).merge(health_router()).merge(openapi_router());
     let routes = api_key_auth(routes.with_state(state.clone()), state);
     let routes = routes.merge(metrics::router(metrics.clone(), state.service().clone(), offset));
-    counted(internal_layers(routes, state), metrics, Face::internal)
+    counted(internal_layers(routes, state), metrics, "internal")
 }
