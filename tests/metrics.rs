@@ -104,6 +104,21 @@ fn metrics_count_what_happened() {
     server.stop();
 }
 
+/// SYS-6: whoever reads the log finds which enrollment it was, and why it was refused.
+#[test]
+fn the_log_names_the_enrollment_and_the_code_of_a_refusal() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (server, internal) = after_some_work(folder.path());
+    let (key, _) = command(folder.path(), &["api-key", "create", "--role", "owner"]);
+    let pending = internal.get(&format!("{ADMIN}/enrollments?q=anna"), &key).ok();
+    let said = String::from_utf8(server.stop()).expect("text");
+    let answered: Vec<&str> = said.lines().filter(|line| line.contains("answered")).collect();
+    let tells = |route: &str, what: &str| answered.iter().any(|line| line.contains(route) && line.contains(what));
+    let id = text(&pending["items"][0], "id");
+    assert!(tells("/session/profile", id), "{answered:#?}");
+    assert!(tells("/inspect", "code=\"invalid_token\""), "{answered:#?}");
+}
+
 /// SYS-1, SYS-6: nobody on the public face reads them.
 #[test]
 fn metrics_are_on_the_internal_face_only() {

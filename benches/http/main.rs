@@ -14,6 +14,7 @@ mod truth;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use clap::Parser as _;
 use client::Client;
 use measure::{Measured, closed_loop};
 use options::Options;
@@ -27,7 +28,7 @@ const IN_FLIGHT: [usize; 3] = [1, 16, 160];
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(&Options::read()).await {
+    match run(&Options::parse()).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => {
             println!("\nThe clients believe something else than the database says.");

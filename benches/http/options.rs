@@ -2,37 +2,36 @@
 
 use std::path::PathBuf;
 
-/// How much of everything.
+use clap::Parser;
+
+use super::Error;
+
+/// Load over HTTP on the reference server. Prints tables for docs/benchmarks.md.
+#[derive(Debug, Parser)]
 pub(crate) struct Options {
-    /// The reference server.
-    pub(crate) server: PathBuf,
-    /// The address of a PostgreSQL database; a SQLite file without one.
+    /// The reference server [default: the one beside this program]
+    #[arg(long)]
+    server: Option<PathBuf>,
+    /// The address of an empty PostgreSQL database; a SQLite file without one
+    #[arg(long)]
     pub(crate) database: Option<String>,
-    /// Begins at each number of requests in flight.
+    /// Begins at each number of requests in flight
+    #[arg(long, default_value_t = 5_000)]
     pub(crate) begins: usize,
-    /// Completions at each number of requests in flight.
+    /// Completions at each number of requests in flight
+    #[arg(long, default_value_t = 500)]
     pub(crate) completions: usize,
-    /// Devices in the end.
+    /// Devices in the end
+    #[arg(long, default_value_t = 100_000)]
     pub(crate) devices: usize,
 }
 
 impl Options {
-    /// From the command line: `--database URL`, `--begins N`, `--completions N`, `--devices N`. Anything else is
-    /// ignored, since Cargo adds words of its own.
-    pub(crate) fn read() -> Self {
-        let arguments: Vec<String> = std::env::args().collect();
-        let given = |name: &str| {
-            let at = arguments.iter().position(|argument| argument == name)?;
-            arguments.get(at + 1).cloned()
-        };
-        let number = |name, usual| given(name).and_then(|text| text.parse().ok()).unwrap_or(usual);
-        let beside = std::env::current_exe().ok().and_then(|path| Some(path.parent()?.join("server")));
-        Self {
-            server: given("--server").map(PathBuf::from).or(beside).unwrap_or_else(|| PathBuf::from("server")),
-            database: given("--database"),
-            begins: number("--begins", 5_000),
-            completions: number("--completions", 500),
-            devices: number("--devices", 100_000),
+    /// Where the reference server lies.
+    pub(crate) fn server(&self) -> Result<PathBuf, Error> {
+        match &self.server {
+            Some(server) => Ok(server.clone()),
+            None => Ok(std::env::current_exe()?.with_file_name("server")),
         }
     }
 }

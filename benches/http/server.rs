@@ -43,10 +43,11 @@ impl Server {
     /// A server on an empty database, with a location that everybody reaches.
     pub(crate) async fn prepared(options: &Options) -> Result<Self, Error> {
         // Beside the build: a folder for temporary files may lie in memory, where nothing waits for a disk.
-        let beside = options.server.parent().ok_or("the server lies in a folder")?;
+        let program = options.server()?;
+        let beside = program.parent().ok_or("the server lies in a folder")?;
         let folder = tempfile::tempdir_in(beside)?;
         fs::write(folder.path().join("server.toml"), CONFIGURATION)?;
-        let mut server = Self::start(options.server.clone(), options.database.clone(), folder).await?;
+        let mut server = Self::start(program, options.database.clone(), folder).await?;
         let made = server.command(&["api-key", "create", "--role", "owner"]).output()?;
         server.api_key = String::from_utf8(made.stdout)?.trim().to_owned();
         let mut client = Client::new(server.internal);

@@ -9,7 +9,7 @@ use enrollment::axum::{
 use enrollment::core::service::Service;
 
 use super::config::Config;
-use super::metrics::{self, ClockOffset, Face, Metrics, counted};
+use super::metrics::{self, ClockOffset, Metrics, counted};
 
 /// What both faces share.
 pub(crate) fn state(config: &Config, service: &Service, readiness: Readiness) -> EnrollmentState {
@@ -31,7 +31,7 @@ pub(crate) fn public(state: &EnrollmentState, metrics: &Metrics) -> Router {
         .merge(defguard::router())
         .merge(assets_router())
         .merge(health_router());
-    counted(public_layers(routes.with_state(state.clone()), state), metrics, Face::public)
+    counted(public_layers(routes.with_state(state.clone()), state), metrics, "public")
 }
 
 /// Administration and metrics only. Programs show an API key, people sign in; metrics say nothing of anybody.
@@ -42,5 +42,5 @@ pub(crate) fn internal(state: &EnrollmentState, metrics: &Metrics, offset: Clock
     let rest = Router::new().merge(assets_router()).merge(health_router()).merge(openapi_router());
     let measured = metrics::router(metrics.clone(), state.service().clone(), offset);
     let routes = programs.merge(people).merge(rest.with_state(state.clone())).merge(measured);
-    counted(internal_layers(routes, state), metrics, Face::internal)
+    counted(internal_layers(routes, state), metrics, "internal")
 }

@@ -18,7 +18,7 @@ fn lists_are_tables() {
         &["template", "list"],
         &["mail", "queue"],
         &["mail", "dead"],
-        &["audit", "list", "--limit", "3"],
+        &["audit", "list", "--limit", "1"],
     ];
     let shown: String = lists.iter().map(|list| format!("$ {}\n{}\n", list.join(" "), terminal.shown(list))).collect();
     assert_snapshot!("lists", shown);

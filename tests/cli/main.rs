@@ -16,4 +16,7 @@ mod relay;
 #[allow(dead_code, reason = "shared with another test")]
 #[path = "../common/server.rs"]
 mod server;
+#[allow(dead_code, reason = "its own tests are run here, since those of an example are not")]
+#[path = "../../examples/server/command/table.rs"]
+mod table;
 mod terminal;

@@ -6,7 +6,7 @@ use enrollment::core::domain::username::Username;
 use uuid::Uuid;
 
 use super::api::{List, Members};
-use super::screen::{Column, plain};
+use super::table::{Column, plain};
 use super::{At, ROLES, find};
 use crate::Error;
 

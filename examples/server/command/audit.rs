@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::At;
 use super::api::{Members, escaped};
-use super::screen::{Column, Table, plain};
+use super::table::{Column, Table, plain};
 use crate::Error;
 
 /// The audit log

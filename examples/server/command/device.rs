@@ -7,7 +7,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::api::{List, Members};
-use super::screen::{Column, plain};
+use super::table::{Column, plain};
 use super::{At, find};
 use crate::Error;
 

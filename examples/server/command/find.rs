@@ -61,16 +61,3 @@ fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> 
     let hint = best.map(|(_, known)| format!("; did you mean {known}?")).unwrap_or_default();
     Refusal::not_found(format!("there is no {what} {name}{hint}")).into()
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_mistyped_name_is_answered_with_the_one_that_was_meant() {
-        let known = ["anna", "annika", "berta"];
-        let said = |name| unknown("user", name, known.into_iter()).to_string();
-        assert_eq!(said("ana"), "there is no user ana; did you mean anna? (not_found)");
-        assert_eq!(said("zoe"), "there is no user zoe (not_found)");
-    }
-}

@@ -9,7 +9,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::api::{List, Members};
-use super::screen::{Column, details, plain};
+use super::table::{Column, details, plain};
 use super::{At, find, texts};
 use crate::Error;
 

@@ -9,7 +9,7 @@ use enrollment::core::service::administrator::{DeadLink, KeyReport, KeyView, Pag
 use serde_json::{Value, json};
 
 use super::At;
-use super::screen::{Column, Table, plain};
+use super::table::{Column, Table, plain};
 use crate::Error;
 use crate::keys::hold_against_the_database;
 

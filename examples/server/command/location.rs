@@ -2,12 +2,11 @@
 
 use axum::http::Method;
 use clap::{Args, Subcommand};
-use enrollment::core::service::Principal;
 use serde_json::{Value, json};
 
 use super::api::{List, Members};
 use super::refusal::Unclear;
-use super::screen::{Column, Table, details, plain};
+use super::table::{Column, Table, details, plain};
 use super::{At, find};
 use crate::{Error, gateway};
 
@@ -186,7 +185,7 @@ async fn add(at: &mut At<'_>, new: Add) -> Result<(), Error> {
     let file = gateway::file(at.config).path(id);
     let mut text = format!("Added {}. Its peers stand in {}\n", plain(&created["name"]), file.display());
     if let Some(key) = created["private_key"].as_str() {
-        let location = at.opened.service.administrator().location(&Principal::command_line(), id).await?;
+        let location = at.opened.service.administrator().location(&at.by, id).await?;
         gateway::write_interface(&file, &gateway::interface(&location, key))?;
         text += &format!("The gateway's key pair was made here; bring it up with: wg-quick up {}\n", file.display());
     }

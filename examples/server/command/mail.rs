@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::At;
 use super::api::{List, Members};
-use super::screen::{Column, details, plain};
+use super::table::{Column, details, plain};
 use crate::Error;
 
 /// Mail

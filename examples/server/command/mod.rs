@@ -13,6 +13,7 @@ mod reference;
 mod refusal;
 mod screen;
 mod settings;
+mod table;
 mod template;
 mod texts;
 mod user;

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use super::At;
 use super::api::Members;
 use super::refusal::Unclear;
-use super::screen::details;
+use super::table::details;
 use crate::Error;
 
 /// Settings

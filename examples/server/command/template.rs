@@ -7,7 +7,7 @@ use clap::Subcommand;
 use serde_json::Value;
 
 use super::api::{List, Members, escaped};
-use super::screen::{Column, plain};
+use super::table::{Column, plain};
 use super::{At, find, texts};
 use crate::Error;
 

@@ -7,7 +7,7 @@ use enrollment::core::domain::username::Username;
 use super::api::{List, Members, escaped};
 use super::invitation::shown_once;
 use super::refusal::Unclear;
-use super::screen::{Column, details, plain};
+use super::table::{Column, details, plain};
 use super::{At, ROLES, find};
 use crate::Error;
 

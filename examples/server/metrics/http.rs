@@ -5,7 +5,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use enrollment::axum::problem_code;
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
@@ -14,19 +14,9 @@ use tokio::time::Instant;
 
 use super::{Metrics, SECONDS};
 
-/// Which face was asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
-#[allow(non_camel_case_types, reason = "the variants are the words of the label")]
-pub(crate) enum Face {
-    /// Enrollees.
-    public,
-    /// Administration.
-    internal,
-}
-
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Answered {
-    face: Face,
+    face: &'static str,
     method: &'static str,
     route: String,
     status: u16,
@@ -34,13 +24,13 @@ struct Answered {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Asked {
-    face: Face,
+    face: &'static str,
     route: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Refused {
-    face: Face,
+    face: &'static str,
     code: String,
 }
 
@@ -66,11 +56,11 @@ impl HttpMetrics {
 }
 
 /// Counts the requests of a face, after all other layers.
-pub(crate) fn counted(router: Router, metrics: &Metrics, face: Face) -> Router {
+pub(crate) fn counted(router: Router, metrics: &Metrics, face: &'static str) -> Router {
     router.layer(middleware::from_fn_with_state((metrics.http.clone(), face), count))
 }
 
-async fn count(State((metrics, face)): State<(HttpMetrics, Face)>, request: Request, next: Next) -> Response {
+async fn count(State((metrics, face)): State<(HttpMetrics, &'static str)>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     // The template, never the path, in which tokens stand.
     let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned();

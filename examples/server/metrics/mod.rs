@@ -16,7 +16,7 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
-pub(crate) use self::http::{Face, counted};
+pub(crate) use self::http::counted;
 pub(crate) use self::now::{ClockOffset, router};
 pub(crate) use self::peers::CountedPeers;
 
