@@ -90,7 +90,7 @@ impl From<Issued> for IssuedDto {
             token: shown(token.expose()),
             url: shown(url.expose()),
             deep_link: deep_link.as_ref().map(Link::expose).and_then(shown),
-            client_qr_svg: client_code.as_ref().and_then(|code| qr_svg(&code).ok()),
+            client_qr_svg: client_code.as_ref().and_then(|code| qr_svg(code).ok()),
             client_code,
             mail: mail.map(OutboxId::uuid),
             expires_at: expires_at.to_string(),

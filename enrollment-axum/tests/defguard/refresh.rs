@@ -80,3 +80,13 @@ async fn a_polling_token_follows_its_device_and_dies_with_it() {
         assert_eq!(poll(&world, "enp_00000").await, (403, refused), "what was never one is answered alike");
     }
 }
+
+/// SYS-9: an erased user leaves no token that opens anything.
+#[tokio::test]
+async fn a_polling_token_goes_with_its_user() {
+    for world in worlds().await {
+        let (alice, _, token) = with_a_laptop(&world).await;
+        world.service.administrator().erase_user(&operator(), alice).await.expect("erased");
+        assert_eq!(poll(&world, &token).await.0, 403);
+    }
+}
