@@ -10,10 +10,12 @@ use crate::problem::Problem;
 use enrollment_core::domain::rejection::Rejection;
 use enrollment_core::service::Failure;
 
+type Render = Box<dyn Fn(&Frame) -> Result<String, minijinja::Error>>;
+
 /// A page with one of its samples: its template, and what it renders to inside a frame.
 pub(crate) struct Sample {
     template: &'static str,
-    render: Box<dyn Fn(&Frame) -> Result<String, minijinja::Error>>,
+    render: Render,
 }
 
 impl Sample {
