@@ -68,8 +68,8 @@ pub struct KeyUses(pub BTreeMap<KeyId, KeyUse>);
 /// Records read at once.
 const PAGE: u32 = 256;
 
-/// Says what each key is needed for, by reading every record that names one: open enrollments, users, locations and
-/// the seals of the audit log, 256 at a time. It takes as long as they are many, and memory for one page.
+/// Says what each key is needed for, by reading every record that names one: open enrollments, sessions of
+/// administrators, users, locations and the seals of the audit log, 256 at a time. It takes as long as they are many, and memory for one page.
 ///
 /// It is no snapshot. What moves from an enrollment to its user meanwhile is seen at least once; what is made
 /// meanwhile may be missed. A record that cannot be read is reported in the log and needs nothing.
