@@ -50,7 +50,8 @@ pub(super) async fn inspect(
     state.limits().tokens.admit(origin.source)?;
     let token = parse(&request.token)?;
     let look = state.service().enrollee().look(&token).await?;
-    let Look { purpose, organization, product: _, instance_url, support_contact, expires_at, front_end } = look;
+    let Look { purpose, organization, product: _, instance_url, support_contact, expires_at, session: _, front_end } =
+        look;
     Ok(axum::Json(InspectAnswer {
         valid: true,
         purpose: purpose.as_str(),

@@ -21,6 +21,8 @@ use crate::state::EnrollmentState;
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct EnterPage {
     pub(super) nonce: String,
+    /// How long a session lasts that begins now.
+    pub(super) session_words: String,
 }
 
 impl Page for EnterPage {
@@ -37,6 +39,8 @@ pub(super) struct LandingPage {
     pub(super) expires: String,
     pub(super) expires_words: String,
     pub(super) left_words: String,
+    /// How long its sessions last.
+    pub(super) session_words: String,
     /// Whoever holds it, not the address of this page, begins.
     pub(super) token: String,
     pub(super) nonce: String,
@@ -50,14 +54,15 @@ impl Page for LandingPage {
 
 /// `GET /enroll`
 pub(super) async fn enter(State(state): State<EnrollmentState>) -> Answer<Response> {
-    let Welcome { organization, product, support_contact } = state.service().enrollee().welcome().await?;
+    let Welcome { organization, product, support_contact, session } = state.service().enrollee().welcome().await?;
     let text = |label: enrollment_core::domain::text::Label| String::from(label);
     state.branding().seen(Branding {
         organization: text(organization),
         product: text(product),
         support_contact: text(support_contact),
     });
-    Ok(answer(&state, StatusCode::OK, &EnterPage { nonce: nonce(&state) }))
+    let page = EnterPage { nonce: nonce(&state), session_words: in_words(session.duration()) };
+    Ok(answer(&state, StatusCode::OK, &page))
 }
 
 /// `GET /enroll/{token}`: looks, and changes nothing, however often. A mistyped token is refused without a read.
@@ -70,7 +75,8 @@ pub(super) async fn look(
     let typed = Zeroizing::new(token);
     let token = Token::parse(&typed).map_err(|_| Rejection::InvalidToken)?;
     let look = state.service().enrollee().look(&token).await?;
-    let Look { purpose, organization, product, instance_url: _, support_contact, expires_at, front_end } = look;
+    let Look { purpose, organization, product, instance_url: _, support_contact, expires_at, session, front_end } =
+        look;
     state.branding().seen(Branding {
         organization: organization.to_string(),
         product: product.to_string(),
@@ -82,6 +88,7 @@ pub(super) async fn look(
         expires: expires_at.to_string(),
         expires_words: at(expires_at),
         left_words: whole(expires_at.since(state.service().now())),
+        session_words: in_words(session.duration()),
         token: token.expose().to_owned(),
         nonce: nonce(&state),
         desktop_only: front_end == FrontEnd::Desktop && purpose != Purpose::Factor,

@@ -61,7 +61,7 @@ fn wrong() -> Field {
 
 pub(crate) fn samples() -> Vec<Sample> {
     let mut samples = vec![
-        Sample::of(EnterPage { nonce: "00".repeat(20) }),
+        Sample::of(EnterPage { nonce: "00".repeat(20), session_words: "10 minutes".to_owned() }),
         Sample::of(ReportPage {}),
         Sample::of(ReportedPage { withdrawn: true }),
         Sample::of(ReportedPage { withdrawn: false }),
@@ -74,6 +74,7 @@ pub(crate) fn samples() -> Vec<Sample> {
                 expires: "2026-01-02T00:00:00Z".to_owned(),
                 expires_words: "2 January 2026, 00:00 UTC".to_owned(),
                 left_words: "23 hours".to_owned(),
+                session_words: "10 minutes".to_owned(),
                 token: "enr_x".to_owned(),
                 nonce: "00".repeat(20),
                 desktop_only: organization.is_empty(),
@@ -140,6 +141,7 @@ fn steps(field: &Field, above: Option<&String>) -> Vec<Sample> {
                 app,
                 email,
                 offer,
+                recovery_codes: if verified { 1 } else { 8 },
                 code: field.clone(),
                 above: above.clone(),
             }));

@@ -9,7 +9,7 @@ use crate::domain::token_opens;
 use crate::record::{Stored, UniqueKey, UniqueName};
 use crate::secret::{KeyError, Token};
 use crate::service::{Answer, Failure};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// What everybody with the token may know before they begin: nothing about people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub struct Look {
     pub support_contact: Label,
     /// The first instant at which the token opens nothing.
     pub expires_at: Timestamp,
+    /// How long a session lasts from its own start (TOK-1).
+    pub session: Span,
     /// Which front end it leads to.
     pub front_end: FrontEnd,
 }
@@ -55,6 +57,7 @@ impl Enrollee<'_> {
             instance_url: self.service.instance().url.clone(),
             support_contact: settings.support_contact,
             expires_at: enrollment.expires,
+            session: enrollment.terms.session,
             front_end: settings.front_end,
         })
     }

@@ -4,11 +4,13 @@ use super::{Completion, Enrollee, TotpOffer};
 use crate::domain::enrollment::Phase;
 use crate::domain::rejection::Rejection;
 use crate::domain::session_opens;
+use crate::domain::settings::Settings;
 use crate::domain::text::Label;
 use crate::record::TemplateText;
 use crate::secret::SessionSecret;
 use crate::service::texts::ONBOARDING;
 use crate::service::{Answer, Origin};
+use crate::time::Span;
 
 /// What everybody may know who finds the front door.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +21,8 @@ pub struct Welcome {
     pub product: Label,
     /// Whom to ask for help.
     pub support_contact: Label,
+    /// How long a session lasts of an enrollment that is started now.
+    pub session: Span,
 }
 
 impl Enrollee<'_> {
@@ -29,8 +33,8 @@ impl Enrollee<'_> {
     pub fn welcome(&self) -> Answer<'_, Welcome> {
         Box::pin(async move {
             let settings = self.service.settings().await?;
-            let (organization, product) = (settings.organization, settings.product);
-            Ok(Welcome { organization, product, support_contact: settings.support_contact })
+            let Settings { organization, product, support_contact, session_validity, .. } = settings;
+            Ok(Welcome { organization, product, support_contact, session: session_validity })
         })
     }
 
