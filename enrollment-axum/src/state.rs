@@ -55,14 +55,6 @@ impl EnrollmentState {
         &self.shared.branding
     }
 
-    /// The path of the public URL, without a slash at its end: before every path of ours that a page names. A browser
-    /// puts scheme and host before it that it has, so no header of a request is believed for that.
-    pub(crate) fn base_path(&self) -> &str {
-        let url = &self.service.instance().url;
-        let host = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
-        host.find('/').map_or("", |slash| host[slash..].trim_end_matches('/'))
-    }
-
     /// Whether people reach the public face over TLS.
     pub(crate) fn is_https(&self) -> bool {
         self.service.instance().url.starts_with("https://")

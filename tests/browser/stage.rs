@@ -62,16 +62,21 @@ impl Stage {
         Self::path_of(link)
     }
 
-    /// The gateway's file, once it has this peer.
-    pub(crate) fn gateway_with(&self, public_key: &str) -> String {
+    /// Waits until a gateway's file says all of this: a peer's key, an address.
+    pub(crate) fn gateway_with(&self, all: &[&str]) {
         let folder = self.data().join("wireguard");
-        let look = || {
-            let files = std::fs::read_dir(&folder).ok()?;
-            let texts = files.filter_map(|file| std::fs::read_to_string(file.ok()?.path()).ok());
-            texts.into_iter().find(|text| text.contains(public_key))
+        let says_so = || {
+            let mut files = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+            files.any(|file| std::fs::read_to_string(file.path()).is_ok_and(|text| all.iter().all(|it| text.contains(it))))
         };
-        // A command takes as long as a moment's sleep, and needs none.
-        (0..200).find_map(|_| look().or_else(|| (self.command(&["pending"]), None).1)).expect("the peer appears")
+        for _ in 0..200 {
+            if says_so() {
+                return;
+            }
+            // A command takes as long as a moment's sleep, and needs none.
+            self.command(&["pending"]);
+        }
+        panic!("the peer appears");
     }
 }
 

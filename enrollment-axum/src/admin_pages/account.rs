@@ -101,5 +101,5 @@ pub(super) async fn end_session(
     _: Posted,
 ) -> Result<Response, Problem> {
     state.service().sign_in().end_session(&session, other, origin).await?;
-    Ok(see_other(&state, "/admin/account?done=ended"))
+    Ok(see_other("/admin/account?done=ended"))
 }

@@ -93,7 +93,7 @@ pub(super) async fn change_password(
         changed.map_err(|failure| beside_new(failure.into()))
     }
     .await;
-    let Err(problem) = changed else { return Ok(see_other(&state, "/admin/account?done=password")) };
+    let Err(problem) = changed else { return Ok(see_other("/admin/account?done=password")) };
     let status = problem.status();
     let form = Shown::empty(&["password", "code", "new_password", "again"]).refused(problem, BESIDE)?;
     shown(&state, status, &desk, &session, &signed_in, |page| page.password = form).await

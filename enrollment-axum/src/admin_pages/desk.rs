@@ -1,6 +1,6 @@
 //! Who reads a page, and what it shows around its content.
 
-use axum::extract::{FromRef, FromRequestParts};
+use axum::extract::FromRequestParts;
 use axum::http::Method;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
@@ -14,7 +14,6 @@ use super::session::OwnSignIn;
 use super::users::role_words;
 use crate::page::see_other;
 use crate::problem::Problem;
-use crate::state::EnrollmentState;
 
 /// Whoever asks for a page.
 pub(super) struct Desk {
@@ -23,18 +22,14 @@ pub(super) struct Desk {
 }
 
 /// A browser without a principal is led to the sign-in where it is ours, and refused where the host has another.
-impl<S> FromRequestParts<S> for Desk
-where
-    EnrollmentState: FromRef<S>,
-    S: Send + Sync,
-{
+impl<S: Sync> FromRequestParts<S> for Desk {
     type Rejection = Response;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
         match parts.extensions.get::<Principal>() {
             Some(by) => Ok(Self { by: *by, me: Me::new(by, parts.extensions.get::<SignedIn>()) }),
             None if parts.extensions.get::<OwnSignIn>().is_some() && parts.method == Method::GET => {
-                Err(see_other(&EnrollmentState::from_ref(state), "/admin/sign-in"))
+                Err(see_other("/admin/sign-in"))
             }
             None => Err(Problem::unauthorized().into_response()),
         }

@@ -52,7 +52,7 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let shared = EnrollmentState::from_ref(state);
-        demand_own_page(request.headers())?;
+        demand_own_page(request.headers(), shared.options().insecure_http)?;
         let read = axum::extract::Form::<BTreeMap<String, String>>::from_request(request, state);
         match within_time(&shared, read).await? {
             Ok(axum::extract::Form(fields)) => Ok(Self(fields)),
@@ -67,10 +67,14 @@ const UNREADABLE: &str = "The form did not arrive whole. Load the page again.";
 /// Refuses what a page of another site makes a browser post (OWASP CSRF cheat sheet: fetch metadata, then the origin).
 /// The internal face has no configured address, so the origin is held against the host that the browser asked; for a page
 /// of another site the two differ. Cookies are `SameSite=Strict` besides.
-fn demand_own_page(headers: &HeaderMap) -> Result<(), Problem> {
+///
+/// Over plain HTTP the second is all there is: our own pages, too, then send no fetch metadata and `Origin: null`, as
+/// [`demand_same_site`](crate::extract::demand_same_site) says.
+fn demand_own_page(headers: &HeaderMap, insecure_http: bool) -> Result<(), Problem> {
     let value = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let own = match (value("sec-fetch-site"), value(header::ORIGIN.as_str())) {
         (Some(site), _) => matches!(site, "same-origin" | "none"),
+        (None, Some("null")) => insecure_http,
         (None, Some(origin)) => {
             let host = origin.split_once("://").map(|(_, host)| host);
             host.is_some() && host == value(header::HOST.as_str())
@@ -131,27 +135,33 @@ impl Shown {
 mod tests {
     use super::*;
 
-    fn judged(pairs: &[(&'static str, &'static str)]) -> bool {
+    fn judged(insecure_http: bool, pairs: &[(&'static str, &'static str)]) -> bool {
         let mut headers = HeaderMap::new();
         for (name, value) in pairs {
             headers.insert(*name, value.parse().expect("a header"));
         }
-        demand_own_page(&headers).is_ok()
+        demand_own_page(&headers, insecure_http).is_ok()
     }
 
     /// SYS-5
     #[test]
     fn only_our_own_pages_post() {
-        assert!(judged(&[("sec-fetch-site", "same-origin"), ("origin", "http://x"), ("host", "y")]));
-        assert!(judged(&[("origin", "http://10.0.0.5:8081"), ("host", "10.0.0.5:8081")]));
-        for other in [
-            &[("sec-fetch-site", "cross-site")][..],
-            &[("sec-fetch-site", "same-site")],
-            &[("origin", "http://evil.example"), ("host", "10.0.0.5:8081")],
-            &[("origin", "null"), ("host", "10.0.0.5:8081")],
-            &[("host", "10.0.0.5:8081")],
-        ] {
-            assert!(!judged(other), "{other:?}");
+        for insecure_http in [false, true] {
+            let judged = |pairs| judged(insecure_http, pairs);
+            assert!(judged(&[("sec-fetch-site", "same-origin"), ("origin", "null"), ("host", "vpn-admin.lan")]));
+            // A browser that knows no fetch metadata, and not yet that our policy hides the origin.
+            assert!(judged(&[("origin", "https://vpn-admin.lan"), ("host", "vpn-admin.lan")]));
+            for other in [
+                &[("sec-fetch-site", "cross-site"), ("origin", "null")][..],
+                &[("sec-fetch-site", "same-site"), ("origin", "null")],
+                &[("origin", "http://evil.example"), ("host", "10.0.0.5:8081")],
+                &[("host", "10.0.0.5:8081")],
+            ] {
+                assert!(!judged(other), "{other:?}");
+            }
         }
+        // What a browser sends from our own page over plain HTTP.
+        let plain = &[("origin", "null"), ("host", "10.0.0.5:8081")];
+        assert!(judged(true, plain) && !judged(false, plain));
     }
 }

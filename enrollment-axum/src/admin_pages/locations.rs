@@ -146,7 +146,7 @@ pub(super) async fn add(State(state): State<EnrollmentState>, desk: Desk, posted
             };
             Ok(answer(&state, StatusCode::CREATED, &page))
         }
-        Ok(_) => Ok(see_other(&state, "/admin/locations?done=saved")),
+        Ok(_) => Ok(see_other("/admin/locations?done=saved")),
         Err(problem) => {
             let status = problem.status();
             let form = Shown::typed(FIELDS, &posted).refused(problem, &[("location_name_taken", "name")])?;
@@ -190,7 +190,7 @@ pub(super) async fn change(
         Ok(administrator.change_location(&desk.by, id, patch).await?)
     }
     .await;
-    let Err(problem) = changed else { return Ok(see_other(&state, "/admin/locations?done=saved")) };
+    let Err(problem) = changed else { return Ok(see_other("/admin/locations?done=saved")) };
     let status = problem.status();
     let form = Shown::typed(FIELDS, &posted).refused(problem, &[("location_name_taken", "name")])?;
     let location = administrator.location(&desk.by, id).await?;

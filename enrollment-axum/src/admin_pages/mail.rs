@@ -98,5 +98,5 @@ pub(super) async fn revive(
     _: Posted,
 ) -> Answer<Response> {
     state.service().administrator().revive_mail(&desk.by, id).await?;
-    Ok(see_other(&state, "/admin/mail?done=revived"))
+    Ok(see_other("/admin/mail?done=revived"))
 }

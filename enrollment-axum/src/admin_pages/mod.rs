@@ -20,7 +20,7 @@ mod sign_in;
 mod users;
 
 use axum::Router;
-use axum::extract::{FromRef, State};
+use axum::extract::FromRef;
 use axum::response::Response;
 use axum::routing::{get, post};
 
@@ -82,8 +82,8 @@ where
 }
 
 /// `GET /admin`: wherever there is something for this person.
-async fn start(State(state): State<EnrollmentState>, desk: Desk) -> Response {
-    see_other(&state, desk.me.home())
+async fn start(desk: Desk) -> Response {
+    see_other(desk.me.home())
 }
 
 /// The templates of these pages.

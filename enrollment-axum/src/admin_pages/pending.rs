@@ -124,7 +124,7 @@ pub(super) async fn resend(
     _: Posted,
 ) -> Answer<Response> {
     state.service().administrator().resend(&desk.by, id, None).await?;
-    Ok(see_other(&state, "/admin/pending?done=sent"))
+    Ok(see_other("/admin/pending?done=sent"))
 }
 
 /// `POST /admin/pending/{id}/rotate`: a new link in place of the old one, shown here.
@@ -149,5 +149,5 @@ pub(super) async fn delete(
     _: Posted,
 ) -> Answer<Response> {
     state.service().administrator().revoke(&desk.by, id).await?;
-    Ok(see_other(&state, "/admin/pending?done=deleted"))
+    Ok(see_other("/admin/pending?done=deleted"))
 }

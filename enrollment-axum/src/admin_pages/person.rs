@@ -108,7 +108,7 @@ pub(super) async fn set_status(
     let patch = UserPatch { status: Some(STATUSES.read("status", word)?), ..UserPatch::default() };
     state.service().administrator().change_user(&desk.by, id, patch).await?;
     let done = if word == "disabled" { "disabled" } else { "enabled" };
-    Ok(see_other(&state, &format!("/admin/users/{id}?done={done}")))
+    Ok(see_other(&format!("/admin/users/{id}?done={done}")))
 }
 
 /// `POST /admin/users/{id}/role`
@@ -121,5 +121,5 @@ pub(super) async fn set_role(
     let role: Option<Role> = optional("role", posted.given("role"))?;
     let patch = UserPatch { role: Some(role), ..UserPatch::default() };
     state.service().administrator().change_user(&desk.by, id, patch).await?;
-    Ok(see_other(&state, &format!("/admin/users/{id}?done=role")))
+    Ok(see_other(&format!("/admin/users/{id}?done=role")))
 }

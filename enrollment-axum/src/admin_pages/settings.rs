@@ -77,7 +77,7 @@ pub(super) async fn change(State(state): State<EnrollmentState>, desk: Desk, pos
     let problem = match changed {
         Ok(settings) => {
             state.branding().seen((&settings).into());
-            return Ok(see_other(&state, "/admin/settings?done=saved"));
+            return Ok(see_other("/admin/settings?done=saved"));
         }
         Err(problem) => problem,
     };

@@ -74,9 +74,9 @@ pub(super) async fn begin(
         Err(refusal) => refusal.into(),
         Ok(request) => match state.service().sign_in().begin(&request, origin).await {
             Ok(SignInStep::Factor(half)) => {
-                return Ok(keep_half_way(see_other(&state, CODE), &half, state.options()));
+                return Ok(keep_half_way(see_other(CODE), &half, state.options()));
             }
-            Ok(SignInStep::Done(opened)) => return Ok(keep(see_other(&state, "/admin"), &opened, state.options())),
+            Ok(SignInStep::Done(opened)) => return Ok(keep(see_other("/admin"), &opened, state.options())),
             Err(failure) => failure,
         },
     };
@@ -110,7 +110,7 @@ fn request(
 /// `GET /admin/sign-in/code`
 pub(super) async fn show_code(State(state): State<EnrollmentState>, headers: HeaderMap) -> Response {
     if half_way(&headers, state.options()).is_none() {
-        return see_other(&state, "/admin/sign-in");
+        return see_other("/admin/sign-in");
     }
     page(&state, StatusCode::OK, &CodePage { form: Shown::empty(&["code"]), wait: None })
 }
@@ -122,12 +122,12 @@ pub(super) async fn answer(
     headers: HeaderMap,
     posted: Posted,
 ) -> Answer<Response> {
-    let Some(half) = half_way(&headers, state.options()) else { return Ok(see_other(&state, "/admin/sign-in")) };
+    let Some(half) = half_way(&headers, state.options()) else { return Ok(see_other("/admin/sign-in")) };
     state.limits().tokens.admit(origin.source)?;
     let refusal = match FactorAnswer::parse(posted.get("code")) {
         Err(refusal) => refusal.into(),
         Ok(code) => match state.service().sign_in().answer(&half, &code, origin).await {
-            Ok(opened) => return Ok(keep(see_other(&state, "/admin"), &opened, state.options())),
+            Ok(opened) => return Ok(keep(see_other("/admin"), &opened, state.options())),
             Err(failure) => failure,
         },
     };
@@ -149,7 +149,7 @@ pub(super) async fn sign_out(
     _: Posted,
 ) -> Answer<Response> {
     state.service().sign_in().sign_out(&session, origin).await?;
-    Ok(forget(see_other(&state, "/admin/sign-in?done=signed_out"), state.options()))
+    Ok(forget(see_other("/admin/sign-in?done=signed_out"), state.options()))
 }
 
 /// For how long to wait, where it is that.

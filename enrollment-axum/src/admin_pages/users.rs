@@ -159,7 +159,7 @@ pub(super) async fn add(State(state): State<EnrollmentState>, desk: Desk, posted
     .await;
     match added {
         Ok((user, Some(issued))) => issued_page(&state, desk.me, &user, &issued).await,
-        Ok((user, None)) => Ok(see_other(&state, &format!("/admin/users/{}", user.id))),
+        Ok((user, None)) => Ok(see_other(&format!("/admin/users/{}", user.id))),
         Err(problem) => {
             let status = problem.status();
             let beside = [("username_taken", "username"), ("no_email_address", "email")];

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use enrollment_core::domain::contact::Phone;
 use enrollment_core::domain::rejection::Rejection;
 use enrollment_core::secret::Password;
 use enrollment_core::service::Failure;
@@ -21,21 +22,32 @@ pub(super) struct ActivateRequest {
     phone_number: Option<String>,
 }
 
-/// The last call of a client, which does not look at the answer. Refused, the session lives on, the pending list shows
-/// why, and the user gets a mail that says what is missing (REQ-10).
+/// The last call of a client, which does not look at the answer. Refused, be it for what a field holds, the session lives
+/// on, the pending list shows what is missing, and the user gets a mail that says so (REQ-10).
 pub(super) async fn activate(
     State(state): State<EnrollmentState>,
     Client(origin): Client,
     ClientSession(session): ClientSession,
     Json(ActivateRequest { password, phone_number }): Json<ActivateRequest>,
 ) -> Answer<Response> {
-    // Clients send an empty field where nobody typed a number.
-    let phone = optional("phone_number", phone_number.as_deref().filter(|phone| !phone.trim().is_empty()))?;
-    let password = Password::parse(password.into_string()).map_err(Rejection::Password)?;
-    state.service().enrollee().activate(&session, password, phone, origin).await.map_err(refused)?;
+    let enrollee = state.service().enrollee();
+    let (password, phone) = match read(password, phone_number.as_deref()) {
+        Ok(read) => read,
+        Err(problem) => {
+            enrollee.activation_refused(&session, origin).await?;
+            return Err(problem);
+        }
+    };
+    enrollee.activate(&session, password, phone, origin).await.map_err(refused)?;
     let mut response = StatusCode::OK.into_response();
     response.headers_mut().extend(cookie::removed(&state).map(|cookie| (header::SET_COOKIE, cookie)));
     Ok(response)
+}
+
+fn read(password: SecretText, phone: Option<&str>) -> Answer<(Password, Option<Phone>)> {
+    // Clients send an empty field where nobody typed a number.
+    let phone = optional("phone_number", phone.filter(|phone| !phone.trim().is_empty()))?;
+    Ok((Password::parse(password.into_string()).map_err(Rejection::Password)?, phone))
 }
 
 /// Who completed before, and did not hear of it, reads that they did.

@@ -16,17 +16,15 @@ pub(crate) struct Frame {
     pub(crate) support_email: bool,
     /// Everybody on the way can read along, and the page says so (`--insecure-http`).
     pub(crate) insecure: bool,
-    /// The path of the public URL, before every path of ours.
-    pub(crate) base: String,
 }
 
 impl Frame {
     /// The frame of this instance, with the branding that was seen last.
     pub(super) fn of(state: &EnrollmentState) -> Self {
-        Self::new(&state.branding().get(), state.options().insecure_http, state.base_path())
+        Self::new(&state.branding().get(), state.options().insecure_http)
     }
 
-    pub(super) fn new(branding: &Branding, insecure: bool, base: &str) -> Self {
+    pub(super) fn new(branding: &Branding, insecure: bool) -> Self {
         let Branding { organization, product, support_contact } = branding;
         let name = [organization, product].into_iter().find(|name| !name.is_empty());
         Self {
@@ -34,7 +32,6 @@ impl Frame {
             support_contact: support_contact.clone(),
             support_email: support_contact.parse::<enrollment_core::domain::contact::Email>().is_ok(),
             insecure,
-            base: base.to_owned(),
         }
     }
 }

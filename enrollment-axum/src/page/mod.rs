@@ -27,12 +27,11 @@ pub(crate) use tests::{HOSTILE, Sample};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use crate::state::EnrollmentState;
-
 /// Leads to another of our pages after a form was posted: the browser asks for it with a GET, so that reloading and going
 /// back post nothing again (RFC 9110, section 15.4.4).
 ///
-/// `path` begins with a slash and is one of ours; the path of the configured public URL is put before it.
-pub(crate) fn see_other(state: &EnrollmentState, path: &str) -> Response {
-    (StatusCode::SEE_OTHER, [(header::LOCATION, format!("{}{path}", state.base_path()))]).into_response()
+/// `path` begins with a slash and is one of ours. A browser puts scheme and host before it that it has, so no header of a
+/// request is believed for that.
+pub(crate) fn see_other(path: &str) -> Response {
+    (StatusCode::SEE_OTHER, [(header::LOCATION, path)]).into_response()
 }

@@ -39,7 +39,7 @@ pub(super) async fn begin(
     let begun = service.enrollee().begin(&BeginRequest { token, nonce, resume }, origin).await?;
     let Begun { session, state: stands } = begun;
     state.branding().seen(Branding::from(&stands.settings));
-    let mut response = see_other(&state, journey::next(&stands, None));
+    let mut response = see_other(journey::next(&stands, None));
     if let Some(cookie) = cookie::set(&session, stands.deadline.since(service.now()), state.options()) {
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }

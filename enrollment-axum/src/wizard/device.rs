@@ -8,7 +8,7 @@ use enrollment_core::service::Origin;
 use enrollment_core::service::enrollee::{DeviceKey, DeviceRequest};
 use serde::{Deserialize, Serialize};
 
-use super::journey::{self, DONE, Journey, Step};
+use super::journey::{self, CONTINUE, DONE, Journey, Step};
 use super::session::{elsewhere, page_of, stands};
 use crate::client::Client;
 use crate::extract::{CurrentSession, field};
@@ -100,11 +100,13 @@ pub(super) async fn add(
     };
     let problem = match added {
         Ok(()) => {
-            let path = match stands(&state, &session, origin).await? {
-                Some(stands) => journey::next(&stands, Some(Step::Device)),
-                None => DONE,
+            let path = match stands(&state, &session, origin).await {
+                Ok(Some(stands)) => journey::next(&stands, Some(Step::Device)),
+                Ok(None) => DONE,
+                // The device is there: "nothing happened", which a read may say of itself, would be wrong here.
+                Err(_) => CONTINUE,
             };
-            return Ok(see_other(&state, path));
+            return Ok(see_other(path));
         }
         Err(problem) => problem,
     };
@@ -134,7 +136,7 @@ pub(super) async fn add(
             };
             shown(&state, &session, origin, status, above).await
         }
-        FormProblem::Elsewhere(problem) => elsewhere(&state, problem),
+        FormProblem::Elsewhere(problem) => elsewhere(problem),
     }
 }
 

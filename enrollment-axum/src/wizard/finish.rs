@@ -13,7 +13,7 @@ use enrollment_core::service::enrollee::{Completion, DeviceConfig};
 use enrollment_core::template::durations::at;
 use serde::{Deserialize, Serialize};
 
-use super::journey::{DONE, Journey, Step};
+use super::journey::{CONTINUE, DONE, Journey, Step};
 use super::session::{elsewhere, page_of};
 use crate::client::Client;
 use crate::extract::CurrentSession;
@@ -142,12 +142,12 @@ pub(super) async fn complete(
     Form(Pressed {}): Form<Pressed>,
 ) -> Answer<Response> {
     let problem = match state.service().enrollee().complete(&session, origin).await {
-        Ok(_) => return Ok(see_other(&state, DONE)),
+        Ok(_) => return Ok(see_other(DONE)),
         Err(failure) => Problem::from(failure),
     };
     match &*problem.document().code {
         "requirements_missing" => shown(&state, &session, origin, problem.status()).await,
-        _ => elsewhere(&state, problem),
+        _ => elsewhere(problem),
     }
 }
 
@@ -158,7 +158,7 @@ pub(super) async fn done(
     CurrentSession(session): CurrentSession,
 ) -> Answer<Response> {
     let Some(completion) = state.service().enrollee().outcome(&session, origin).await? else {
-        return Ok(see_other(&state, "/enroll/continue"));
+        return Ok(see_other(CONTINUE));
     };
     let Completion { state: stands, onboarding, configs, private_key, repeated: _ } = completion;
     state.branding().seen(Branding::from(&stands.settings));

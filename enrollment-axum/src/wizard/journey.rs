@@ -15,6 +15,8 @@ pub(super) const PASSWORD: &str = "/enroll/password";
 pub(super) const DEVICE: &str = "/enroll/device";
 pub(super) const FINISH: &str = "/enroll/finish";
 pub(super) const DONE: &str = "/enroll/done";
+/// Leads to where the person stands.
+pub(super) const CONTINUE: &str = "/enroll/continue";
 
 /// A page of the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

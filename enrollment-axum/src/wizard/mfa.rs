@@ -25,6 +25,8 @@ pub(super) struct FactorPage {
     /// Where codes by e-mail would go, if they count.
     pub(super) email: Option<String>,
     pub(super) offer: Option<OfferView>,
+    /// How many recovery codes come with a factor.
+    pub(super) recovery_codes: u32,
     pub(super) code: Field,
     pub(super) above: Option<String>,
 }
@@ -110,6 +112,7 @@ async fn shown(
         app: stands.factors.contains(&FactorKind::Totp),
         email: stands.user.email.filter(|_| by_email).map(Into::into),
         offer: offer.map(OfferView::from),
+        recovery_codes: state.service().policy().recovery_codes,
         code: Field::default(),
         above: None,
     };
@@ -134,7 +137,7 @@ pub(super) async fn offer_app(
     Form(Pressed {}): Form<Pressed>,
 ) -> Answer<Response> {
     match state.service().enrollee().offer_totp(&session, origin).await {
-        Ok(_) => Ok(see_other(&state, FACTOR)),
+        Ok(_) => Ok(see_other(FACTOR)),
         Err(failure) => refused(&state, &session, origin, failure).await,
     }
 }
@@ -165,7 +168,7 @@ async fn refused(
             shown(state, session, origin, status, |page| page.code = Field::default().refused(text)).await
         }
         FormProblem::Above(text) => shown(state, session, origin, status, |page| page.above = Some(text)).await,
-        FormProblem::Elsewhere(problem) => elsewhere(state, problem),
+        FormProblem::Elsewhere(problem) => elsewhere(problem),
     }
 }
 
@@ -173,7 +176,7 @@ async fn refused(
 /// the page of the factor says so, and offers new ones.
 fn verified(state: &EnrollmentState, codes: RecoveryCodes) -> Response {
     let RecoveryCodes { codes, already_verified: _, state: stands } = codes;
-    let Some(codes) = codes else { return see_other(state, FACTOR) };
+    let Some(codes) = codes else { return see_other(FACTOR) };
     let codes: Vec<String> = codes.iter().map(|code| code.expose().to_owned()).collect();
     let page = CodesPage {
         journey: Journey::new(&stands, Step::Factor, state.service().now()),
@@ -204,7 +207,7 @@ async fn shown_email(
         Err(elsewhere) => return Ok(elsewhere),
     };
     let by_email = stands.factors.contains(&FactorKind::Email) && !stands.mfa_verified;
-    let Some(email) = stands.user.email.filter(|_| by_email) else { return Ok(see_other(state, FACTOR)) };
+    let Some(email) = stands.user.email.filter(|_| by_email) else { return Ok(see_other(FACTOR)) };
     let mut page = EmailCodePage { journey, email: email.into(), code: Field::default(), above: None };
     change(&mut page);
     Ok(answer(state, status, &page))
@@ -218,7 +221,7 @@ pub(super) async fn send_email(
     Form(Pressed {}): Form<Pressed>,
 ) -> Answer<Response> {
     match state.service().enrollee().send_email_code(&session, origin).await {
-        Ok(_) => Ok(see_other(&state, "/enroll/second-factor/email")),
+        Ok(_) => Ok(see_other("/enroll/second-factor/email")),
         Err(failure) => refused_email(&state, &session, origin, failure).await,
     }
 }
@@ -249,7 +252,7 @@ async fn refused_email(
             shown_email(state, session, origin, status, |page| page.code = Field::default().refused(text)).await
         }
         FormProblem::Above(text) => shown_email(state, session, origin, status, |page| page.above = Some(text)).await,
-        FormProblem::Elsewhere(problem) => elsewhere(state, problem),
+        FormProblem::Elsewhere(problem) => elsewhere(problem),
     }
 }
 

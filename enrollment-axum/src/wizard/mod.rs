@@ -17,8 +17,7 @@ mod samples;
 mod session;
 
 use axum::Router;
-use axum::extract::{FromRef, State};
-use axum::response::Response;
+use axum::extract::FromRef;
 use axum::routing::{get, post};
 
 use crate::page::{TemplateFile, see_other};
@@ -38,13 +37,12 @@ where
     S: Clone + Send + Sync + 'static,
 {
     // A page that was answered to a POST has no address of its own; whoever asks for that address is led to one.
-    let only_posted =
-        |path: &'static str| get(move |State(state): State<EnrollmentState>| async move { lead(&state, path) });
+    let only_posted = |path: &'static str| get(move || async move { see_other(path) });
     Router::new()
         .route("/enroll", get(landing::enter))
         .route("/enroll/{token}", get(landing::look))
         .route("/enroll/begin", only_posted("/enroll").post(begin::begin))
-        .route("/enroll/continue", get(session::go_on))
+        .route(journey::CONTINUE, get(session::go_on))
         .route(journey::PROFILE, get(profile::show).post(profile::confirm))
         .route(journey::FACTOR, get(mfa::show))
         .route("/enroll/second-factor/app", only_posted(journey::FACTOR).post(mfa::offer_app))
@@ -57,10 +55,6 @@ where
         .route(journey::FINISH, get(finish::show).post(finish::complete))
         .route(journey::DONE, get(finish::done))
         .route("/report/{token}", get(report::ask).merge(post(report::report)))
-}
-
-fn lead(state: &EnrollmentState, path: &str) -> Response {
-    see_other(state, path)
 }
 
 /// The templates of these pages.

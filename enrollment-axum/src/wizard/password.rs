@@ -111,7 +111,7 @@ pub(super) async fn choose(
         Ok(stands) if stands.missing.contains(&Requirement::PasswordLength) && !journey::has(&stands, Step::Factor) => {
             return shown(&state, &session, origin, StatusCode::UNPROCESSABLE_ENTITY, |_| {}).await;
         }
-        Ok(stands) => return Ok(onward(&state, &stands, Step::Password)),
+        Ok(stands) => return Ok(onward(&stands, Step::Password)),
         Err(problem) => problem,
     };
     let status = problem.status();
@@ -121,6 +121,6 @@ pub(super) async fn choose(
             shown(&state, &session, origin, status, |page| page.password = password).await
         }
         FormProblem::Above(text) => shown(&state, &session, origin, status, |page| page.above = Some(text)).await,
-        FormProblem::Elsewhere(problem) => elsewhere(&state, problem),
+        FormProblem::Elsewhere(problem) => elsewhere(problem),
     }
 }

@@ -86,7 +86,7 @@ pub(super) async fn confirm(
         Err(problem) => Err(problem),
     };
     let problem = match confirmed {
-        Ok(stands) => return Ok(onward(&state, &stands, Step::Profile)),
+        Ok(stands) => return Ok(onward(&stands, Step::Profile)),
         Err(problem) => problem,
     };
     let status = problem.status();
@@ -96,6 +96,6 @@ pub(super) async fn confirm(
             shown(&state, &session, origin, status, |page| page.phone = phone).await
         }
         FormProblem::Above(text) => shown(&state, &session, origin, status, |page| page.above = Some(text)).await,
-        FormProblem::Elsewhere(problem) => elsewhere(&state, problem),
+        FormProblem::Elsewhere(problem) => elsewhere(problem),
     }
 }

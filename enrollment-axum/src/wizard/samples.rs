@@ -139,6 +139,7 @@ fn steps(field: &Field, above: Option<&String>) -> Vec<Sample> {
                 app,
                 email,
                 offer,
+                recovery_codes: if verified { 1 } else { 8 },
                 code: field.clone(),
                 above: above.clone(),
             }));

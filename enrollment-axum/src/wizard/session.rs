@@ -31,23 +31,23 @@ pub(super) async fn page_of(
     origin: Origin,
     step: Step,
 ) -> Answer<Result<(SessionState, Journey), Response>> {
-    let Some(stands) = stands(state, session, origin).await? else { return Ok(Err(see_other(state, DONE))) };
+    let Some(stands) = stands(state, session, origin).await? else { return Ok(Err(see_other(DONE))) };
     if !journey::has(&stands, step) {
-        return Ok(Err(see_other(state, journey::next(&stands, None))));
+        return Ok(Err(see_other(journey::next(&stands, None))));
     }
     let journey = Journey::new(&stands, step, state.service().now());
     Ok(Ok((stands, journey)))
 }
 
 /// On to the next page, once a step is done.
-pub(super) fn onward(state: &EnrollmentState, stands: &SessionState, step: Step) -> Response {
-    see_other(state, journey::next(stands, Some(step)))
+pub(super) fn onward(stands: &SessionState, step: Step) -> Response {
+    see_other(journey::next(stands, Some(step)))
 }
 
 /// A refusal that no form can put right. Whoever comes too late to a completed enrollment sees how it ended.
-pub(super) fn elsewhere(state: &EnrollmentState, problem: Problem) -> Answer<Response> {
+pub(super) fn elsewhere(problem: Problem) -> Answer<Response> {
     match &*problem.document().code {
-        "already_completed" => Ok(see_other(state, DONE)),
+        "already_completed" => Ok(see_other(DONE)),
         _ => Err(problem),
     }
 }
@@ -62,5 +62,5 @@ pub(super) async fn go_on(
         Some(stands) => journey::next(&stands, None),
         None => DONE,
     };
-    Ok(see_other(&state, path))
+    Ok(see_other(path))
 }

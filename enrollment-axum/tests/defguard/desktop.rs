@@ -100,6 +100,76 @@ async fn an_activation_without_the_mandatory_factor_is_refused_and_told_of() {
     }
 }
 
+/// REQ-10: the same when what was typed is refused before anything is completed.
+#[tokio::test]
+async fn an_activation_with_something_refused_is_told_of_too() {
+    for world in worlds().await {
+        for (username, body, opening) in [
+            ("alice.tester", json!({ "password": "alice.tester" }), "password not strong enough"),
+            ("bob", json!({ "password": "password1" }), "password not strong enough"),
+            ("carl", json!({ "password": "a tab\tis no character to type" }), "password not strong enough"),
+            ("dora", json!({ "password": PASSWORD, "phone_number": "no number" }), "invalid phone number"),
+        ] {
+            let invited = world.invite(username).await;
+            let cookie = world.start(&invited.token).await;
+            let refused = world.call("/enrollment/activate_user", Some(&cookie), &body).await;
+            assert_eq!(refused.status, 400);
+            assert!(error(&refused).starts_with(opening), "the first refusal: {}", refused.text());
+            let pending = world.enrollment(invited.enrollment).await;
+            let missing = pending.last_refusal.expect("the pending list shows it").missing;
+            assert!(missing.contains(&"password".to_owned()), "{missing:?}");
+            let before = world.relay.arrived().len();
+            world.wait(601).await;
+            let mails = world.relay.arrived();
+            let told = mails[before..].iter().find(|mail| mail.subject.contains("not finished"));
+            assert!(told.is_some_and(|mail| mail.text.contains("Choose a password.")), "a mail that says so");
+        }
+    }
+}
+
+/// Refused is refused: what was chosen before is not put in force by the way.
+#[tokio::test]
+async fn a_refused_password_completes_nothing_with_the_one_before() {
+    for world in worlds().await {
+        world.location("office", "internal").await;
+        let alice = world.invite("alice").await;
+        let cookie = world.start(&alice.token).await;
+        world.replay("create-device-ok", Some(&cookie), &[("pubkey", &world.key())]).await;
+        let activate = async |password: &str| {
+            let answer = world.call("/enrollment/activate_user", Some(&cookie), &json!({ "password": password })).await;
+            answer.status.as_u16()
+        };
+        assert_eq!(activate(PASSWORD).await, 400, "the factor is missing");
+        factor(&world, &cookie).await;
+        assert_eq!(activate("password1").await, 400);
+        assert_eq!(world.enrollment(alice.enrollment).await.progress.stage, Stage::InSession);
+        assert_eq!(activate(PASSWORD).await, 200);
+    }
+}
+
+/// TOK-6: the session after the first finds the device, and gets a token that works.
+#[tokio::test]
+async fn a_client_that_continues_in_another_session_gets_a_polling_token() {
+    for world in worlds().await {
+        world.location("office", "disabled").await;
+        let alice = world.invite("alice").await;
+        let first = world.start(&alice.token).await;
+        let key = world.key();
+        let before = world.replay("create-device-ok", Some(&first), &[("pubkey", &key)]).await.json();
+        world.clock.advance(std::time::Duration::from_secs(601));
+        let again = world.call("/enrollment/start", Some(&first), &json!({ "token": alice.token })).await;
+        let cookie = again.header("set-cookie").expect("a cookie").to_owned();
+        assert_ne!(cookie, first);
+        let made = world.replay("create-device-ok", Some(&cookie), &[("pubkey", &key)]).await.json();
+        assert_eq!(made["device"], before["device"], "it is the one that was there");
+        let token = made["token"].as_str().expect("a token");
+        assert_eq!(world.replay("create-device-ok", Some(&cookie), &[("pubkey", &key)]).await.json(), made);
+        let activate = json!({ "password": PASSWORD });
+        assert_eq!(world.call("/enrollment/activate_user", Some(&cookie), &activate).await.status, 200);
+        world.call("/poll", None, &json!({ "token": token })).await.ok();
+    }
+}
+
 /// REQ-9, INV-9: an enrolled user only names the device, and it is a peer at once.
 #[tokio::test]
 async fn an_enrolled_user_adds_a_device_at_once() {

@@ -49,6 +49,29 @@ async fn a_known_instance_is_refreshed_and_nothing_is_consumed() {
     }
 }
 
+/// REQ-9: neither a session about a factor nor one that is done takes the token of a device that it did not make.
+#[tokio::test]
+async fn the_token_of_a_device_is_replaced_only_where_devices_are_the_matter() {
+    for world in worlds().await {
+        let (alice, key, token) = with_a_laptop(&world).await;
+        let info = async |cookie: &str, key: &str| {
+            world.call("/enrollment/network_info", Some(cookie), &json!({ "pubkey": key })).await
+        };
+        let factor = world.start(&world.invite_again(alice, Purpose::Factor).await.token).await;
+        assert_eq!(info(&factor, &key).await.status, 400);
+        assert_eq!(poll(&world, &token).await.0, 200);
+
+        let cookie = world.start(&world.invite_again(alice, Purpose::Device).await.token).await;
+        let second = json!({ "name": "second", "pubkey": world.key() });
+        let made = world.call("/enrollment/create_device", Some(&cookie), &second).await.ok();
+        let known = info(&cookie, &key).await.ok();
+        assert_eq!((&known["device"]["name"], &known["token"]), (&json!("laptop"), &Value::Null));
+        assert_eq!(poll(&world, &token).await.0, 200, "its own client still reads");
+        let own = info(&cookie, second["pubkey"].as_str().expect("a key")).await.ok();
+        assert_eq!(own["token"], made["token"]);
+    }
+}
+
 /// A polling token follows its device for as long as that is a peer, and opens nothing else.
 #[tokio::test]
 async fn a_polling_token_follows_its_device_and_dies_with_it() {

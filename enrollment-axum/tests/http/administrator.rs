@@ -138,7 +138,8 @@ impl<'a> Browser<'a> {
     }
 }
 
-fn encoded(text: &str) -> String {
+/// A value as forms send it.
+pub(crate) fn encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 

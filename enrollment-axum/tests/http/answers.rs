@@ -1,6 +1,7 @@
 //! What every answer has, and what layers answer by themselves.
 
 use axum::Router;
+use axum::body::Body;
 use axum::http::Method;
 use axum::routing::get;
 use enrollment_axum::{EnrollmentState, HttpOptions, Readiness, public_layers};
@@ -10,6 +11,7 @@ use enrollment_core::port::StoreErrorKind;
 use enrollment_testkit::fake::{Moment, Trouble};
 use serde_json::json;
 
+use crate::administrator::{encoded, location};
 use crate::client::{Answer, bearing, request, send, with, with_json};
 use crate::openapi::operations;
 use crate::world::{World, world, world_with};
@@ -95,8 +97,7 @@ async fn what_takes_too_long_has_an_unknown_outcome() {
 async fn a_body_that_does_not_arrive_is_not_waited_for() {
     let world = world();
     let mut request = with_json(Method::POST, "/api/enroll/v1/inspect", &json!({}));
-    *request.body_mut() =
-        axum::body::Body::from_stream(futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>());
+    *request.body_mut() = Body::from_stream(futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>());
     let answer = send(&world.public, request).await;
     assert_eq!((answer.status.as_u16(), answer.code().as_str()), (408, "request_timeout"));
 }
@@ -166,4 +167,31 @@ async fn an_unknown_outcome_is_told_by_the_same_request_again() {
     world.writes();
     world.post("/sessions", &begin).await.ok();
     assert_eq!(world.writes(), [""; 0], "it had happened");
+}
+
+/// Alice's of RFC 7748, section 6.1.
+const DEVICE_KEY: &str = "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=";
+
+/// SYS-3: a device that was added is not said to be none because the next page could not be read.
+#[tokio::test]
+async fn a_device_that_was_added_leads_on_whatever_the_next_read_does() {
+    let mut calls = 0;
+    for (fails, leads_to) in [(false, "/enroll/profile"), (true, "/enroll/continue")] {
+        let world = world();
+        world.location(&world.key(Role::Owner).await, "office").await;
+        let (_, token) = world.invite("alex").await;
+        let session = world.begin(&token).await;
+        world.faults.revive();
+        if fails {
+            world.faults.die_at(calls, Moment::Before);
+        }
+        let form = "application/x-www-form-urlencoded";
+        let mut add = with(request(Method::POST, "/enroll/device"), "content-type", form);
+        add = with(add, "cookie", &format!("__Host-enrollment={session}"));
+        *add.body_mut() = Body::from(format!("name=laptop&way=paste&public_key={}", encoded(DEVICE_KEY)));
+        assert_eq!(location(&send(&world.public, add).await), leads_to);
+        calls = world.faults.calls();
+        world.faults.revive();
+        assert_eq!(world.get("/session", &session).await.ok()["device"]["name"], "laptop");
+    }
 }

@@ -46,6 +46,27 @@ async fn over_plain_http_the_cookie_has_no_prefix() {
     send(&world.public, confirm(pair(&set))).await.ok();
 }
 
+/// SYS-5: over plain HTTP a browser says of our own pages, which pass no address on, `Origin: null` and nothing else.
+#[tokio::test]
+async fn a_form_without_an_origin_is_taken_only_over_plain_http() {
+    let options = HttpOptions { insecure_http: true, ..HttpOptions::default() };
+    for (world, status) in [(world_with(options, "http://vpn.lan", Policy::standard()), 303), (world(), 403)] {
+        let (_, token) = world.invite("alex").await;
+        let begin = || {
+            let form = "application/x-www-form-urlencoded";
+            let mut begin = with(request(Method::POST, "/enroll/begin"), "content-type", form);
+            *begin.body_mut() = Body::from(format!("token={token}"));
+            begin
+        };
+        for site in ["cross-site", "same-site"] {
+            let foreign = with(with(begin(), "origin", "null"), "sec-fetch-site", site);
+            assert_eq!(send(&world.public, foreign).await.status, 403, "{site}");
+        }
+        assert_eq!(send(&world.public, with(begin(), "origin", "http://evil.example")).await.status, 403);
+        assert_eq!(send(&world.public, with(begin(), "origin", "null")).await.status, status);
+    }
+}
+
 /// SYS-5: what another site makes a browser send is refused; a Bearer token is sent by nobody by accident.
 #[tokio::test]
 async fn posts_of_other_sites_are_refused_with_a_cookie_and_not_with_a_bearer_token() {

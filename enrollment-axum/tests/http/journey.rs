@@ -7,7 +7,7 @@ use enrollment_core::domain::role::Role;
 use enrollment_core::port::Clock;
 use serde_json::{Value, json};
 
-use crate::client::{request, send};
+use crate::client::{request, send, with};
 use crate::world::{PUBLIC_KEY, World, world, world_with};
 
 /// The code of the moment for a secret in Base32.
@@ -162,4 +162,31 @@ async fn the_server_makes_a_key_pair_only_where_its_policy_allows_it() {
         let unsafe_key = json!({ "name": "laptop", "public_key": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=" });
         assert_eq!(device(unsafe_key).await.code(), "invalid_field");
     }
+}
+
+/// TOK-1, MFA-3: pages promise what is in force, not what usually is.
+#[tokio::test]
+async fn pages_name_the_time_and_the_codes_that_are_in_force() {
+    let policy = Policy { recovery_codes: 3, ..Policy::standard() };
+    let world = world_with(HttpOptions { rates: None, ..HttpOptions::default() }, "https://vpn.example.com", policy);
+    let owner = world.key(Role::Owner).await;
+    let shows = async |path: &str, words: &str| {
+        let text = send(&world.public, request(Method::GET, path)).await.text();
+        assert!(text.contains(words), "{path}: {text}");
+    };
+    let (_, earlier) = world.invite("alex").await;
+    world.admin(Method::PATCH, "/settings", &owner, &json!({ "session_validity": "25m" })).await.ok();
+    let (_, later) = world.invite("bea").await;
+    shows("/enroll", "Once you begin you have 25 minutes.").await;
+    shows(&format!("/enroll/{earlier}"), "Once you begin you have 10 minutes.").await;
+    shows(&format!("/enroll/{later}"), "Once you begin you have 25 minutes.").await;
+
+    let session = world.begin(&later).await;
+    let offer = world.step(Method::POST, "/session/mfa/totp", &session, &json!({})).await.ok();
+    let right = json!({ "code": code(&world, offer["secret"].as_str().expect("a secret")) });
+    world.step(Method::POST, "/session/mfa/totp/confirm", &session, &right).await.ok();
+    let cookie = format!("__Host-enrollment={session}");
+    let factor = with(request(Method::GET, "/enroll/second-factor"), "cookie", &cookie);
+    let text = send(&world.public, factor).await.text();
+    assert!(text.contains("You were shown 3 codes, once."), "{text}");
 }

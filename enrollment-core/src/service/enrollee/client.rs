@@ -11,6 +11,7 @@ use super::{
 use crate::domain::attachment::Attachment;
 use crate::domain::contact::Phone;
 use crate::domain::device::{Device, PublicKey};
+use crate::domain::enrollment::{Phase, Purpose};
 use crate::domain::event::Event;
 use crate::domain::mobile_key::MobileKey;
 use crate::domain::rejection::Rejection;
@@ -95,7 +96,7 @@ impl Enrollee<'_> {
     ///
     /// # Errors
     /// As [`Enrollee::choose_password`], [`Enrollee::confirm_profile`] and [`Enrollee::complete`]. What was chosen before
-    /// the refusal stands, and the session lives on.
+    /// the refusal stands, and the session lives on. A refusal is told of as [`Enrollee::activation_refused`] does.
     pub fn activate<'a>(
         &'a self,
         session: &'a SessionSecret,
@@ -104,10 +105,47 @@ impl Enrollee<'_> {
         origin: Origin,
     ) -> Answer<'a, Completion> {
         Box::pin(async move {
-            // First what can be refused or overloaded before anything changed.
-            self.choose_password(session, password, origin).await?;
-            self.confirm_profile(session, phone, origin).await.map_err(Failure::after_the_change)?;
-            self.complete(session, origin).await.map_err(Failure::after_the_change)
+            match self.choose(session, password, phone, origin).await {
+                Ok(()) => self.complete(session, origin).await.map_err(Failure::after_the_change),
+                Err(Failure::Rejected(first)) => {
+                    self.activation_refused(session, origin).await.map_err(Failure::after_the_change)?;
+                    Err(first.into())
+                }
+                Err(failure) => Err(failure),
+            }
+        })
+    }
+
+    async fn choose(
+        &self,
+        session: &SessionSecret,
+        password: Password,
+        phone: Option<Phone>,
+        origin: Origin,
+    ) -> Result<(), Failure> {
+        // First what can be refused or overloaded before anything changed.
+        self.choose_password(session, password, origin).await?;
+        self.confirm_profile(session, phone, origin).await.map_err(Failure::after_the_change)?;
+        Ok(())
+    }
+
+    /// Puts down that [`Enrollee::activate`] was refused, or could not even be asked, while its client shows that all is
+    /// done: what the session lacks is written down and told as a refused completion is (REQ-10). A session that lacks
+    /// nothing is left as it is: completing would put an earlier choice in force just when a later one was refused.
+    ///
+    /// # Errors
+    /// When it cannot be written. A session that is not in force is none: nobody waits for it.
+    pub fn activation_refused<'a>(&'a self, session: &'a SessionSecret, origin: Origin) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let refused = match self.session(session, origin).await {
+                Ok(state) if state.missing.is_empty() => return Ok(()),
+                Ok(_) => self.complete(session, origin).await.map(|_| ()),
+                Err(failure) => Err(failure),
+            };
+            match refused {
+                Err(Failure::Rejected(_)) => Ok(()),
+                other => other,
+            }
         })
     }
 
@@ -155,10 +193,12 @@ impl Enrollee<'_> {
     }
 
     /// The configuration of a device that the session's user has, with a polling token in place of the one before.
-    /// Neither consumes nor completes anything. Repeated in the same session, the answer is the same.
+    /// Neither consumes nor completes anything. Repeated in the same session, the answer is the same. After completion
+    /// only the device that the session made gets a token; of any other the one before stays, and is not shown.
     ///
     /// # Errors
-    /// [`Rejection::NotFound`] for a device that is not the user's, or that another session has staged.
+    /// [`Rejection::StepNotOffered`] for [`Purpose::Factor`], which is about no device (REQ-9); [`Rejection::NotFound`]
+    /// for a device that is not the user's, or that another session has staged.
     pub fn refresh_device<'a>(
         &'a self,
         session: &'a SessionSecret,
@@ -179,18 +219,23 @@ impl Enrollee<'_> {
             let open = self.open(session, origin, Some(OPERATION)).await?;
             let now = self.service.now();
             self.readable(&open, session.digest(), now, Some(OPERATION)).await?;
+            let enrollment = &open.stored.record;
+            if enrollment.purpose == Purpose::Factor {
+                return Err(self.refuse(&open, OPERATION, Rejection::StepNotOffered).await);
+            }
             let Some(stored) = self.own_device(&open, key).await? else {
                 return Err(self.refuse(&open, OPERATION, Rejection::NotFound { what: "device" }).await);
             };
             let configs = self.configs_of(&stored.record, &open.world).await?;
             let view = DeviceView::from(&stored.record);
-            if let Some(token) = self.polling_token(session, &stored.record) {
-                return Ok(ClientDevice::new(view, &open.world, configs, Some(token)));
+            let known = self.polling_token(session, &stored.record);
+            let may_issue =
+                !matches!(enrollment.phase, Phase::Completed(_)) || device_of(enrollment) == Some(stored.record.id);
+            if known.is_some() || !may_issue {
+                return Ok(ClientDevice::new(view, &open.world, configs, known));
             }
-            let token = self.service.ring().polling_tokens(session, key).next();
-            let next = Device { polling: token.as_ref().map(PollingToken::digest), ..stored.record.clone() };
-            if self.write_device((&open, now), &stored, &next, Event::PollingTokenIssued).await? {
-                return Ok(ClientDevice::new(view, &open.world, configs, token));
+            if let Some(token) = self.issue_polling_token((&open, now), session, &stored).await? {
+                return Ok(ClientDevice::new(view, &open.world, configs, Some(token)));
             }
         }
         Err(Failure::Busy)
@@ -282,6 +327,20 @@ impl Enrollee<'_> {
     pub(super) fn polling_token(&self, session: &SessionSecret, device: &Device) -> Option<PollingToken> {
         let ring = self.service.ring();
         ring.polling_tokens(session, &device.public_key).find(|token| device.polling == Some(token.digest()))
+    }
+
+    /// Gives the device a polling token of this session, in place of the one before. `None`: the device, the session or
+    /// its user is no longer as it was read.
+    pub(super) async fn issue_polling_token(
+        &self,
+        at: (&Open, Timestamp),
+        session: &SessionSecret,
+        stored: &Stored<Device>,
+    ) -> Result<Option<PollingToken>, Failure> {
+        let token = self.service.ring().polling_tokens(session, &stored.record.public_key).next();
+        let next = Device { polling: token.as_ref().map(PollingToken::digest), ..stored.record.clone() };
+        let written = self.write_device(at, stored, &next, Event::PollingTokenIssued).await?;
+        Ok(token.filter(|_| written))
     }
 
     /// Writes a device that a session changes, as long as that session and its user stand as they were read. Says

@@ -78,7 +78,8 @@ impl Enrollee<'_> {
         Box::pin(async move { Ok(self.stage_device(session, request, false, origin).await?.new) })
     }
 
-    /// Adds the device, with a polling token where `polls`.
+    /// Adds the device, with a polling token where `polls`. A device that is there already gets one, too, as long as the
+    /// session lives.
     pub(super) async fn stage_device(
         &self,
         session: &SessionSecret,
@@ -97,24 +98,31 @@ impl Enrollee<'_> {
             {
                 return Err(self.refuse(&open, OPERATION, rejection.clone()).await);
             }
-            let present = super::state::device(enrollment, &open.world)?;
-            let pair = match self.pair(session, enrollment.id, request, present.as_ref()) {
+            let present = super::state::stored_device(enrollment, &open.world)?;
+            let present_device = present.as_ref().map(|stored| &stored.record);
+            let pair = match self.pair(session, enrollment.id, request, present_device) {
                 Ok(pair) => pair,
                 Err(rejection) => {
                     return Err(self.refuse(&open, OPERATION, live.err().unwrap_or(rejection)).await);
                 }
             };
-            let replaced = match &present {
+            let replaced = match present_device {
                 None => Vec::new(),
                 Some(device) => self.service.attachments(device.id).await?,
             };
             let replaced: Vec<Attachment> = replaced.into_iter().map(|stored| stored.record).collect();
-            if let Some(device) =
-                present.filter(|device| device.name == request.name && device.public_key == pair.public)
-            {
+            let is_asked = |device: &Device| device.name == request.name && device.public_key == pair.public;
+            if let Some(stored) = present.filter(|present| is_asked(&present.record)) {
                 self.readable(&open, session.digest(), now, Some(OPERATION)).await?;
-                let new = pair.answer(&device, Self::configs(&open.world, &replaced));
-                let polling = self.polling_token(session, &device).filter(|_| polls);
+                let mut polling = self.polling_token(session, &stored.record).filter(|_| polls);
+                // Staged by the session that this one continues, or without a token.
+                if polls && polling.is_none() && live.is_ok() {
+                    polling = self.issue_polling_token((&open, now), session, &stored).await?;
+                    if polling.is_none() {
+                        continue;
+                    }
+                }
+                let new = pair.answer(&stored.record, Self::configs(&open.world, &replaced));
                 return Ok(Staged { new, polling, world: open.world });
             }
             let offered = device_offered(enrollment.purpose, &open.world.circumstances(self.service));

@@ -28,7 +28,7 @@ pub struct Look {
     pub expires_at: Timestamp,
     /// Which front end it leads to.
     pub front_end: FrontEnd,
-    /// How long a session lasts that begins now.
+    /// How long a session lasts from its own start (TOK-1).
     pub session_validity: Span,
 }
 
@@ -58,7 +58,7 @@ impl Enrollee<'_> {
             support_contact: settings.support_contact,
             expires_at: enrollment.expires,
             front_end: settings.front_end,
-            session_validity: settings.session_validity,
+            session_validity: enrollment.terms.session,
         })
     }
 
