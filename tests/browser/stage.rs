@@ -67,7 +67,9 @@ impl Stage {
         let folder = self.data().join("wireguard");
         let says_so = || {
             let mut files = std::fs::read_dir(&folder).into_iter().flatten().flatten();
-            files.any(|file| std::fs::read_to_string(file.path()).is_ok_and(|text| all.iter().all(|it| text.contains(it))))
+            files.any(|file| {
+                std::fs::read_to_string(file.path()).is_ok_and(|text| all.iter().all(|it| text.contains(it)))
+            })
         };
         for _ in 0..200 {
             if says_so() {
