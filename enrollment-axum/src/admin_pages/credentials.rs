@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use enrollment_core::domain::rejection::Rejection;
-use enrollment_core::secret::{AdminSessionSecret, Password};
+use enrollment_core::secret::Password;
 use enrollment_core::service::sign_in::{FactorAnswer, NewRecoveryCodes, Proof, SignedIn};
 use serde::Serialize;
 
@@ -22,10 +22,18 @@ use crate::state::EnrollmentState;
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct AppPage {
     pub(super) me: Me,
+    /// What the app is set up with. It is shown once, behind the proof: with it whoever has nothing but the session would
+    /// put their own app in the place of the user's.
+    pub(super) app: Option<ShownApp>,
+    pub(super) form: Shown,
+}
+
+/// What an app is set up with.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct ShownApp {
     pub(super) secret: String,
     pub(super) uri: String,
     pub(super) qr_svg: String,
-    pub(super) form: Shown,
 }
 
 impl Page for AppPage {
@@ -45,6 +53,7 @@ impl Page for CodesPage {
     const TEMPLATE: &'static str = "account_codes.html";
 }
 
+const START_AGAIN: &str = "Too much time went by, or the code was wrong too often. Nothing changed; start again.";
 const BESIDE: &[(&str, &str)] = &[("sign_in_refused", "password")];
 
 fn proof(posted: &mut Posted) -> Result<Proof, Rejection> {
@@ -85,7 +94,7 @@ pub(super) async fn change_password(
     }
     .await;
     let Err(problem) = changed else { return Ok(see_other(&state, "/admin/account?done=password")) };
-    let status = problem.status();
+    let status = problem.page_status();
     let form = Shown::empty(&["password", "code", "new_password", "again"]).refused(problem, BESIDE)?;
     shown(&state, status, &desk, &session, &signed_in, |page| page.password = form).await
 }
@@ -106,17 +115,16 @@ pub(super) async fn offer_app(
     .await;
     match offered {
         Ok(offer) => {
-            let page = AppPage {
-                me: desk.me,
+            let app = ShownApp {
                 secret: offer.secret.to_string(),
                 uri: offer.uri.to_string(),
                 qr_svg: offer.qr_svg.to_string(),
-                form: Shown::empty(&["code"]),
             };
+            let page = AppPage { me: desk.me, app: Some(app), form: Shown::empty(&["code"]) };
             Ok(answer(&state, StatusCode::OK, &page))
         }
         Err(problem) => {
-            let status = problem.status();
+            let status = problem.page_status();
             let form = Shown::empty(&["password", "code"]).refused(problem, BESIDE)?;
             shown(&state, status, &desk, &session, &signed_in, |page| page.app = form).await
         }
@@ -129,31 +137,32 @@ pub(super) async fn confirm_app(
     Client(origin): Client,
     desk: Desk,
     Held(session): Held,
+    Extension(signed_in): Extension<SignedIn>,
     posted: Posted,
 ) -> Answer<Response> {
     let confirmed = state.service().sign_in().confirm_totp(&session, posted.get("code"), origin).await;
     match confirmed.map_err(Problem::from) {
         Ok(codes) => Ok(codes_page(&state, desk.me, &codes, true)),
+        Err(problem) if problem.document().code == "mfa_not_started" => {
+            let form = Shown::empty(&["password", "code"]).saying(START_AGAIN);
+            shown(&state, problem.page_status(), &desk, &session, &signed_in, |page| page.app = form).await
+        }
         Err(problem) => {
-            let status = problem.status();
+            let status = problem.page_status();
             let form = Shown::empty(&["code"]).refused(problem, &[])?;
-            let offer = offered(&state, &session).await?;
-            let page = AppPage { me: desk.me, form, ..offer };
-            Ok(answer(&state, status, &page))
+            Ok(answer(&state, status, &AppPage { me: desk.me, app: None, form }))
         }
     }
 }
 
-/// The app that is being set up, once more.
-async fn offered(state: &EnrollmentState, session: &AdminSessionSecret) -> Answer<AppPage> {
-    let offer = state.service().sign_in().offered_totp(session).await?;
-    Ok(AppPage {
-        me: Me::default(),
-        secret: offer.secret.to_string(),
-        uri: offer.uri.to_string(),
-        qr_svg: offer.qr_svg.to_string(),
-        form: Shown::default(),
-    })
+/// `POST /admin/account/app/cancel`
+pub(super) async fn cancel_app(
+    State(state): State<EnrollmentState>,
+    Held(session): Held,
+    _: Posted,
+) -> Answer<Response> {
+    state.service().sign_in().drop_offered_totp(&session).await?;
+    Ok(see_other(&state, "/admin/account"))
 }
 
 /// `POST /admin/account/codes`
@@ -173,7 +182,7 @@ pub(super) async fn replace_codes(
     match replaced {
         Ok(codes) => Ok(codes_page(&state, desk.me, &codes, false)),
         Err(problem) => {
-            let status = problem.status();
+            let status = problem.page_status();
             let form = Shown::empty(&["password", "code"]).refused(problem, BESIDE)?;
             shown(&state, status, &desk, &session, &signed_in, |page| page.codes = form).await
         }
