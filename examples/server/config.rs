@@ -225,7 +225,7 @@ impl TryFrom<String> for Keep {
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Hashing {
-    /// KiB of memory per hash. Default: 19456.
+    /// KiB of memory per hash. Default: 19456. A password that was hashed with more than both is not verified any more.
     pub(crate) memory_kib: u32,
     /// Passes over the memory. Default: 2.
     pub(crate) passes: u32,

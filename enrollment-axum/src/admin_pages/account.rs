@@ -14,7 +14,7 @@ use super::sign_in::DoneQuery;
 use crate::client::Client;
 use crate::extract::{PathId, Query};
 use crate::page::{Page, answer, see_other};
-use crate::problem::{Answer, Problem};
+use crate::problem::{Answer, PageStatus, Problem};
 use crate::state::EnrollmentState;
 
 /// Password, factor, codes and sessions. Each of the three forms asks for password and code again.
@@ -61,7 +61,7 @@ pub(super) async fn show(
 
 pub(super) async fn shown(
     state: &EnrollmentState,
-    status: StatusCode,
+    status: impl Into<PageStatus> + Send,
     desk: &Desk,
     session: &enrollment_core::secret::AdminSessionSecret,
     signed_in: &SignedIn,

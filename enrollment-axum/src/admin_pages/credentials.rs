@@ -23,21 +23,29 @@ use crate::state::EnrollmentState;
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct AppPage {
     pub(super) me: Me,
+    /// What the app is set up with. It is shown once, behind the proof: with it whoever has nothing but the session would
+    /// put their own app in the place of the user's.
+    pub(super) app: Option<ShownApp>,
+    pub(super) form: Shown,
+}
+
+/// What an app is set up with.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct ShownApp {
     pub(super) secret: String,
     pub(super) uri: String,
     pub(super) qr_svg: String,
-    pub(super) form: Shown,
 }
 
 impl Page for AppPage {
     const TEMPLATE: &'static str = "account_app.html";
 }
 
-impl AppPage {
-    fn new(me: Me, offer: &TotpOffer, form: Shown) -> Self {
+impl From<&TotpOffer> for ShownApp {
+    fn from(offer: &TotpOffer) -> Self {
         // In groups, as people read it to themselves; apps ignore spaces.
         let groups: Vec<_> = offer.secret.as_bytes().chunks(4).map(String::from_utf8_lossy).collect();
-        Self { me, secret: groups.join(" "), uri: offer.uri.to_string(), qr_svg: offer.qr_svg.to_string(), form }
+        Self { secret: groups.join(" "), uri: offer.uri.to_string(), qr_svg: offer.qr_svg.to_string() }
     }
 }
 
@@ -54,6 +62,7 @@ impl Page for CodesPage {
     const TEMPLATE: &'static str = "account_codes.html";
 }
 
+const START_AGAIN: &str = "Too much time went by, or the code was wrong too often. Nothing changed; start again.";
 const BESIDE: &[(&str, &str)] = &[("sign_in_refused", "password")];
 
 fn proof(posted: &mut Posted) -> Result<Proof, Rejection> {
@@ -94,7 +103,7 @@ pub(super) async fn change_password(
     }
     .await;
     let Err(problem) = changed else { return Ok(see_other("/admin/account?done=password")) };
-    let status = problem.status();
+    let status = problem.page_status();
     let form = Shown::empty(&["password", "code", "new_password", "again"]).refused(problem, BESIDE)?;
     shown(&state, status, &desk, &session, &signed_in, |page| page.password = form).await
 }
@@ -115,11 +124,11 @@ pub(super) async fn offer_app(
     .await;
     match offered {
         Ok(offer) => {
-            let page = AppPage::new(desk.me, &offer, Shown::empty(&["code"]));
+            let page = AppPage { me: desk.me, app: Some(ShownApp::from(&offer)), form: Shown::empty(&["code"]) };
             Ok(answer(&state, StatusCode::OK, &page))
         }
         Err(problem) => {
-            let status = problem.status();
+            let status = problem.page_status();
             let form = Shown::empty(&["password", "code"]).refused(problem, BESIDE)?;
             shown(&state, status, &desk, &session, &signed_in, |page| page.app = form).await
         }
@@ -132,19 +141,32 @@ pub(super) async fn confirm_app(
     Client(origin): Client,
     desk: Desk,
     Held(session): Held,
+    Extension(signed_in): Extension<SignedIn>,
     posted: Posted,
 ) -> Answer<Response> {
     let confirmed = state.service().sign_in().confirm_totp(&session, posted.get("code"), origin).await;
     match confirmed.map_err(Problem::from) {
         Ok(codes) => Ok(codes_page(&state, desk.me, &codes, true)),
+        Err(problem) if problem.document().code == "mfa_not_started" => {
+            let form = Shown::empty(&["password", "code"]).saying(START_AGAIN);
+            shown(&state, problem.page_status(), &desk, &session, &signed_in, |page| page.app = form).await
+        }
         Err(problem) => {
-            let status = problem.status();
+            let status = problem.page_status();
             let form = Shown::empty(&["code"]).refused(problem, &[])?;
-            let offer = state.service().sign_in().offered_totp(&session).await?;
-            let page = AppPage::new(desk.me, &offer, form);
-            Ok(answer(&state, status, &page))
+            Ok(answer(&state, status, &AppPage { me: desk.me, app: None, form }))
         }
     }
+}
+
+/// `POST /admin/account/app/cancel`
+pub(super) async fn cancel_app(
+    State(state): State<EnrollmentState>,
+    Held(session): Held,
+    _: Posted,
+) -> Answer<Response> {
+    state.service().sign_in().drop_offered_totp(&session).await?;
+    Ok(see_other("/admin/account"))
 }
 
 /// `POST /admin/account/codes`
@@ -164,7 +186,7 @@ pub(super) async fn replace_codes(
     match replaced {
         Ok(codes) => Ok(codes_page(&state, desk.me, &codes, false)),
         Err(problem) => {
-            let status = problem.status();
+            let status = problem.page_status();
             let form = Shown::empty(&["password", "code"]).refused(problem, BESIDE)?;
             shown(&state, status, &desk, &session, &signed_in, |page| page.codes = form).await
         }

@@ -110,6 +110,12 @@ impl Shown {
         Self { fields: names.iter().map(|name| (*name, Field::with(posted.get(name)))).collect(), above: None }
     }
 
+    /// The same with this above all.
+    pub(super) fn saying(mut self, text: &str) -> Self {
+        self.above = Some(text.to_owned());
+        self
+    }
+
     /// The same with a refusal where it belongs: beside its field, or above all.
     ///
     /// # Errors

@@ -59,8 +59,9 @@ pub(super) async fn start(
         wording: None,
     };
     let administrator = state.service().administrator();
-    let issued = administrator.start(&desk.by, id, start).await?;
+    // Before: a read that fails once the link is made would lose it.
     let user = administrator.user(&desk.by, id).await?;
+    let issued = administrator.start(&desk.by, id, start).await?;
     issued_page(&state, desk.me, &user, &issued).await
 }
 

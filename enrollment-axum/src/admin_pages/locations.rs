@@ -13,7 +13,7 @@ use super::form::{Posted, Shown};
 use super::users::ListQuery;
 use crate::extract::{PathId, Query, each, field, optional};
 use crate::page::{Page, answer, see_other};
-use crate::problem::{Answer, Problem};
+use crate::problem::{Answer, PageStatus, Problem};
 use crate::state::EnrollmentState;
 use crate::words::MFA_MODES;
 
@@ -104,7 +104,7 @@ fn groups(access: &Access) -> Vec<String> {
 
 fn shown(
     state: &EnrollmentState,
-    status: StatusCode,
+    status: impl Into<PageStatus>,
     desk: Desk,
     form: Shown,
     mfa: &str,
@@ -148,7 +148,7 @@ pub(super) async fn add(State(state): State<EnrollmentState>, desk: Desk, posted
         }
         Ok(_) => Ok(see_other("/admin/locations?done=saved")),
         Err(problem) => {
-            let status = problem.status();
+            let status = problem.page_status();
             let form = Shown::typed(FIELDS, &posted).refused(problem, &[("location_name_taken", "name")])?;
             Ok(shown(&state, status, desk, form, posted.get("mfa"), None))
         }
@@ -191,7 +191,7 @@ pub(super) async fn change(
     }
     .await;
     let Err(problem) = changed else { return Ok(see_other("/admin/locations?done=saved")) };
-    let status = problem.status();
+    let status = problem.page_status();
     let form = Shown::typed(FIELDS, &posted).refused(problem, &[("location_name_taken", "name")])?;
     let location = administrator.location(&desk.by, id).await?;
     Ok(shown(&state, status, desk, form, posted.get("mfa"), Some(&location)))

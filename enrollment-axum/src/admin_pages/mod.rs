@@ -78,6 +78,7 @@ where
         .route("/admin/account/password", post(credentials::change_password))
         .route("/admin/account/app", post(credentials::offer_app))
         .route("/admin/account/app/confirm", post(credentials::confirm_app))
+        .route("/admin/account/app/cancel", post(credentials::cancel_app))
         .route("/admin/account/codes", post(credentials::replace_codes))
 }
 

@@ -135,9 +135,10 @@ pub(super) async fn rotate(
     _: Posted,
 ) -> Answer<Response> {
     let administrator = state.service().administrator();
-    let issued = administrator.rotate(&desk.by, id).await?;
+    // Before: a read that fails once the link is made would lose it.
     let user = administrator.enrollment(&desk.by, id).await?.user.id;
     let user = administrator.user(&desk.by, user).await?;
+    let issued = administrator.rotate(&desk.by, id).await?;
     issued_page(&state, desk.me, &user, &Issued { delivery: Delivery::Manual, ..issued }).await
 }
 

@@ -3,7 +3,7 @@
 use enrollment_core::time::Timestamp;
 
 use super::account::{AccountPage, SessionRow};
-use super::credentials::{AppPage, CodesPage};
+use super::credentials::{AppPage, CodesPage, ShownApp};
 use super::desk::{May, Me, When, done};
 use super::form::Shown;
 use super::invitation::{IssuedPage, ShownLink};
@@ -194,8 +194,10 @@ fn account(me: &Me) -> Vec<Sample> {
         })
         .collect();
     for form in forms(&["code"]) {
-        let (me, uri) = (me.clone(), "otpauth://totp/x".to_owned());
-        all.push(Sample::of(AppPage { me, secret: text(), uri, qr_svg: "<svg></svg>".to_owned(), form }));
+        let (uri, qr_svg) = ("otpauth://totp/x".to_owned(), "<svg></svg>".to_owned());
+        for app in [None, Some(ShownApp { secret: text(), uri, qr_svg })] {
+            all.push(Sample::of(AppPage { me: me.clone(), app, form: form.clone() }));
+        }
     }
     for with_app in [true, false] {
         all.push(Sample::of(CodesPage { me: me.clone(), codes: vec![text()], with_app }));

@@ -68,7 +68,8 @@ where
     }
 }
 
-fn session(headers: &HeaderMap, options: &HttpOptions) -> Option<AdminSessionSecret> {
+/// The session that the browser holds.
+pub(super) fn session(headers: &HeaderMap, options: &HttpOptions) -> Option<AdminSessionSecret> {
     find(headers, options, SESSION).and_then(|text| AdminSessionSecret::parse(text).ok())
 }
 

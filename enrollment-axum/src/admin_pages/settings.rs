@@ -81,7 +81,7 @@ pub(super) async fn change(State(state): State<EnrollmentState>, desk: Desk, pos
         }
         Err(problem) => problem,
     };
-    let status = problem.status();
+    let status = problem.page_status();
     let page = SettingsPage {
         me: desk.me,
         form: Shown::typed(FIELDS, &posted).refused(problem, &[])?,

@@ -1,17 +1,17 @@
 //! Signing in, in two steps, and out.
 
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use enrollment_core::domain::rejection::Rejection;
-use enrollment_core::secret::{Password, RecoveryCode};
-use enrollment_core::service::Failure;
+use enrollment_core::secret::{AdminSessionSecret, Password, RecoveryCode};
 use enrollment_core::service::sign_in::{FactorAnswer, SignInRequest, SignInStep};
+use enrollment_core::service::{Failure, Origin};
 use serde::{Deserialize, Serialize};
 
 use super::desk::done;
 use super::form::{Posted, Shown};
-use super::session::{Held, browser, forget, half_way, keep, keep_half_way};
+use super::session::{Held, browser, forget, half_way, keep, keep_half_way, session};
 use crate::client::Client;
 use crate::extract::Query;
 use crate::page::{Page, answer as page, see_other};
@@ -69,35 +69,41 @@ pub(super) async fn begin(
     mut posted: Posted,
 ) -> Answer<Response> {
     state.limits().tokens.admit(origin.source)?;
-    let typed = posted.take("password");
-    let refusal = match request(&posted, typed, &headers, &state) {
+    // Neither is shown again.
+    let (typed, recovery) = (posted.take("password"), posted.take("recovery"));
+    let refusal = match request(&posted, typed, &recovery, &headers, &state) {
         Err(refusal) => refusal.into(),
         Ok(request) => match state.service().sign_in().begin(&request, origin).await {
             Ok(SignInStep::Factor(half)) => {
+                end(&state, half_way(&headers, state.options()), origin).await;
                 return Ok(keep_half_way(see_other(CODE), &half, state.options()));
             }
-            Ok(SignInStep::Done(opened)) => return Ok(keep(see_other("/admin"), &opened, state.options())),
+            Ok(SignInStep::Done(opened)) => {
+                end(&state, half_way(&headers, state.options()), origin).await;
+                end(&state, session(&headers, state.options()), origin).await;
+                return Ok(keep(see_other("/admin"), &opened, state.options()));
+            }
             Err(failure) => failure,
         },
     };
-    let wait = seconds(&refusal);
+    let wait = wait(&refusal);
     let guessed_at = wait.is_some() || matches!(refusal, Failure::Rejected(Rejection::SignInStopped));
     let problem = Problem::from(refusal);
-    let status = problem.status();
+    let status = problem.page_status();
     let form = Shown::typed(&["username", "password", "recovery"], &posted).refused(problem, &[])?;
-    let shown = SignInPage { form, wait: wait.map(words), guessed_at, done: None };
-    Ok(retry_after(page(&state, status, &shown), wait))
+    Ok(page(&state, status, &SignInPage { form, wait, guessed_at, done: None }))
 }
 
 fn request(
     posted: &Posted,
     password: String,
+    recovery: &str,
     headers: &HeaderMap,
     state: &EnrollmentState,
 ) -> Result<SignInRequest, Rejection> {
     // What cannot be a password is a wrong one, and not worth a word of its own.
     let password = Password::parse(password).map_err(|_| Rejection::SignInRefused)?;
-    let recovery = posted.given("recovery").map(RecoveryCode::parse).transpose();
+    let recovery = Some(recovery.trim()).filter(|text| !text.is_empty()).map(RecoveryCode::parse).transpose();
     let reason = "sixteen letters and digits, as XXXX-XXXX-XXXX-XXXX".to_owned();
     Ok(SignInRequest {
         username: posted.get("username").trim().to_owned(),
@@ -127,46 +133,49 @@ pub(super) async fn answer(
     let refusal = match FactorAnswer::parse(posted.get("code")) {
         Err(refusal) => refusal.into(),
         Ok(code) => match state.service().sign_in().answer(&half, &code, origin).await {
-            Ok(opened) => return Ok(keep(see_other("/admin"), &opened, state.options())),
+            Ok(opened) => {
+                end(&state, session(&headers, state.options()), origin).await;
+                return Ok(keep(see_other("/admin"), &opened, state.options()));
+            }
             Err(failure) => failure,
         },
     };
-    let wait = seconds(&refusal);
+    let wait = wait(&refusal);
     let problem = Problem::from(refusal);
-    let status = problem.status();
+    let status = problem.page_status();
     if problem.document().code == "not_signed_in" {
         return Err(problem);
     }
     let form = Shown::empty(&["code"]).refused(problem, &[("sign_in_refused", "code")])?;
-    Ok(retry_after(page(&state, status, &CodePage { form, wait: wait.map(words) }), wait))
+    Ok(page(&state, status, &CodePage { form, wait }))
 }
 
 /// `POST /admin/sign-out`
 pub(super) async fn sign_out(
     State(state): State<EnrollmentState>,
     Client(origin): Client,
+    headers: HeaderMap,
     Held(session): Held,
     _: Posted,
 ) -> Answer<Response> {
     state.service().sign_in().sign_out(&session, origin).await?;
+    end(&state, half_way(&headers, state.options()), origin).await;
     Ok(forget(see_other("/admin/sign-in?done=signed_out"), state.options()))
 }
 
-/// For how long to wait, where it is that.
-fn seconds(failure: &Failure) -> Option<u64> {
-    let Failure::Rejected(Rejection::TooMany { retry_after }) = failure else { return None };
-    Some((retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0)).max(1))
-}
-
-fn words(seconds: u64) -> String {
-    let (count, unit) = if seconds <= 90 { (seconds, "second") } else { (seconds.div_ceil(60), "minute") };
-    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
-}
-
-/// Says for how long to wait to programs as well (SYS-3).
-fn retry_after(mut response: Response, wait: Option<u64>) -> Response {
-    if let Some(seconds) = wait {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+/// Ends what the browser held and holds no longer. Where the store cannot do it now, that is no reason to refuse a sign-in
+/// that has succeeded: it ends by itself.
+async fn end(state: &EnrollmentState, replaced: Option<AdminSessionSecret>, origin: Origin) {
+    let Some(replaced) = replaced else { return };
+    if let Err(error) = state.service().sign_in().sign_out(&replaced, origin).await {
+        tracing::warn!(%error, "a session that was replaced could not be ended");
     }
-    response
+}
+
+/// For how long to wait, in words, where it is that.
+fn wait(failure: &Failure) -> Option<String> {
+    let Failure::Rejected(Rejection::TooMany { retry_after }) = failure else { return None };
+    let seconds = (retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0)).max(1);
+    let (count, unit) = if seconds <= 90 { (seconds, "second") } else { (seconds.div_ceil(60), "minute") };
+    Some(format!("{count} {unit}{}", if count == 1 { "" } else { "s" }))
 }

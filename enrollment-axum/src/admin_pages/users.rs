@@ -17,7 +17,7 @@ use super::form::{Posted, Shown};
 use super::invitation::issued_page;
 use crate::extract::{Query, each, field, optional};
 use crate::page::{Page, answer, see_other};
-use crate::problem::{Answer, Problem};
+use crate::problem::{Answer, PageStatus, Problem};
 use crate::state::EnrollmentState;
 use crate::words::DELIVERIES;
 
@@ -138,7 +138,14 @@ pub(super) async fn new(State(state): State<EnrollmentState>, desk: Desk) -> Res
     shown(&state, StatusCode::OK, desk, Shown::empty(FIELDS), delivery, "")
 }
 
-fn shown(state: &EnrollmentState, status: StatusCode, desk: Desk, form: Shown, delivery: &str, role: &str) -> Response {
+fn shown(
+    state: &EnrollmentState,
+    status: impl Into<PageStatus>,
+    desk: Desk,
+    form: Shown,
+    delivery: &str,
+    role: &str,
+) -> Response {
     let page = NewUserPage {
         me: desk.me,
         form,
@@ -161,7 +168,7 @@ pub(super) async fn add(State(state): State<EnrollmentState>, desk: Desk, posted
         Ok((user, Some(issued))) => issued_page(&state, desk.me, &user, &issued).await,
         Ok((user, None)) => Ok(see_other(&format!("/admin/users/{}", user.id))),
         Err(problem) => {
-            let status = problem.status();
+            let status = problem.page_status();
             let beside = [("username_taken", "username"), ("no_email_address", "email")];
             let form = Shown::typed(FIELDS, &posted).refused(problem, &beside)?;
             Ok(shown(&state, status, desk, form, posted.get("delivery"), posted.get("role")))

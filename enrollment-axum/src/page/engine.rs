@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::assets;
 use super::frame::Frame;
-use crate::problem::Problem;
+use crate::problem::{PageStatus, Problem};
 use crate::state::EnrollmentState;
 
 /// A page: its content, and the template that shows it as `page`, with `frame` around it.
@@ -55,10 +55,11 @@ static ENGINE: LazyLock<Environment<'static>> = LazyLock::new(|| {
 
 /// A page, on its way to a browser.
 ///
-/// `status` is what the page says: a form with a mistake is no success.
-pub(crate) fn answer<P: Page>(state: &EnrollmentState, status: StatusCode, page: &P) -> Response {
+/// `status` is what the page says: a form with a mistake is no success. Of a refusal it is the problem's
+/// [`page_status`](Problem::page_status), so that programs, metrics and logs read what the page says in words.
+pub(crate) fn answer<P: Page>(state: &EnrollmentState, status: impl Into<PageStatus>, page: &P) -> Response {
     match render(&Frame::of(state), page) {
-        Ok(html) => html_response(status, html),
+        Ok(html) => status.into().onto(html_response(StatusCode::OK, html)),
         Err(error) => {
             tracing::error!(error = %error, template = P::TEMPLATE, "a page could not be rendered");
             Problem::from_status(StatusCode::INTERNAL_SERVER_ERROR).into_response()

@@ -73,6 +73,11 @@ impl Problem {
         self.status
     }
 
+    /// How a page that says this itself is answered.
+    pub(crate) fn page_status(&self) -> PageStatus {
+        PageStatus { status: self.status, headers: self.headers.clone(), code: Some(self.document.code.clone()) }
+    }
+
     fn with(mut self, change: impl FnOnce(&mut ProblemDocument)) -> Self {
         change(&mut self.document);
         self
@@ -99,11 +104,42 @@ impl IntoResponse for Problem {
     }
 }
 
+/// How a page is answered: its status; where it says a refusal itself, also that one's headers and its code.
+#[derive(Debug)]
+pub(crate) struct PageStatus {
+    status: StatusCode,
+    headers: HeaderMap,
+    code: Option<Cow<'static, str>>,
+}
+
+/// The code of a refusal that a page says itself. A [`Problem`] in its place would be made another page of.
+#[derive(Debug, Clone)]
+struct SaidCode(Cow<'static, str>);
+
+impl From<StatusCode> for PageStatus {
+    fn from(status: StatusCode) -> Self {
+        Self { status, headers: HeaderMap::new(), code: None }
+    }
+}
+
+impl PageStatus {
+    pub(crate) fn onto(self, mut response: Response) -> Response {
+        *response.status_mut() = self.status;
+        response.headers_mut().extend(self.headers);
+        if let Some(code) = self.code {
+            response.extensions_mut().insert(SaidCode(code));
+        }
+        response
+    }
+}
+
 /// The stable code of a refusal, such as `invalid_token`, for a host that counts; `None` of any other response. One of a
 /// known set of words, never anything a client sent.
 #[must_use]
 pub fn problem_code(response: &Response) -> Option<&str> {
-    response.extensions().get::<Problem>().map(|problem| problem.document.code.as_ref())
+    let extensions = response.extensions();
+    let problem = extensions.get::<Problem>().map(|problem| &problem.document.code);
+    problem.or_else(|| extensions.get::<SaidCode>().map(|SaidCode(code)| code)).map(AsRef::as_ref)
 }
 
 /// Writes the request's id into a problem document, and makes one of a bare refusal: that of a route that is not
@@ -142,5 +178,22 @@ pub(crate) fn is_bare(response: &Response) -> bool {
     match response.headers().get(header::CONTENT_TYPE) {
         None => true,
         Some(content_type) => content_type.as_bytes().starts_with(b"text/plain"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// SYS-3: what a page says itself is counted and waited for like a problem document.
+    #[test]
+    fn a_page_that_says_a_refusal_has_its_status_headers_and_code() {
+        let problem = Problem::too_many_requests(Duration::from_secs(5));
+        let page = problem.page_status().onto("a page".into_response());
+        assert_eq!(page.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(page.headers()[header::RETRY_AFTER], "5");
+        assert_eq!(problem_code(&page), Some("too_many_requests"));
+        assert!(page.extensions().get::<Problem>().is_none(), "it stays the page it is");
+        assert_eq!(problem_code(&PageStatus::from(StatusCode::OK).onto("a page".into_response())), None);
     }
 }

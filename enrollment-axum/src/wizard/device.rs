@@ -13,7 +13,7 @@ use super::session::{elsewhere, page_of, stands};
 use crate::client::Client;
 use crate::extract::{CurrentSession, field};
 use crate::page::{Field, Form, FormProblem, Page, answer, see_other};
-use crate::problem::{Answer, Problem};
+use crate::problem::{Answer, PageStatus, Problem};
 use crate::state::EnrollmentState;
 
 #[derive(Debug, Clone, Serialize)]
@@ -63,7 +63,7 @@ async fn shown(
     state: &EnrollmentState,
     session: &SessionSecret,
     origin: Origin,
-    status: StatusCode,
+    status: impl Into<PageStatus> + Send,
     change: impl FnOnce(&mut DevicePage) + Send,
 ) -> Answer<Response> {
     let (stands, journey) = match page_of(state, session, origin, Step::Device).await? {
@@ -110,7 +110,7 @@ pub(super) async fn add(
         }
         Err(problem) => problem,
     };
-    let status = problem.status();
+    let status = problem.page_status();
     let above = ["addresses_exhausted", "no_location", "step_not_offered"];
     let beside =
         [("public_key_taken", "public_key"), ("public_key_needed", "public_key"), ("device_name_taken", "name")];

@@ -18,7 +18,7 @@ use super::session::{elsewhere, page_of};
 use crate::client::Client;
 use crate::extract::CurrentSession;
 use crate::page::{Branding, Form, Page, answer, see_other};
-use crate::problem::{Answer, Problem};
+use crate::problem::{Answer, PageStatus, Problem};
 use crate::state::EnrollmentState;
 
 /// Everything is ready, or something is missing.
@@ -119,7 +119,7 @@ async fn shown(
     state: &EnrollmentState,
     session: &SessionSecret,
     origin: Origin,
-    status: StatusCode,
+    status: impl Into<PageStatus> + Send,
 ) -> Answer<Response> {
     let (stands, journey) = match page_of(state, session, origin, Step::Finish).await? {
         Ok(page) => page,
@@ -146,7 +146,7 @@ pub(super) async fn complete(
         Err(failure) => Problem::from(failure),
     };
     match &*problem.document().code {
-        "requirements_missing" => shown(&state, &session, origin, problem.status()).await,
+        "requirements_missing" => shown(&state, &session, origin, problem.page_status()).await,
         _ => elsewhere(problem),
     }
 }

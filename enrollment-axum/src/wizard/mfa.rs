@@ -14,7 +14,7 @@ use super::session::{elsewhere, page_of};
 use crate::client::Client;
 use crate::extract::{CurrentSession, SecretText};
 use crate::page::{Field, Form, FormProblem, Page, answer, see_other};
-use crate::problem::{Answer, Problem};
+use crate::problem::{Answer, PageStatus, Problem};
 use crate::state::EnrollmentState;
 
 /// The choice of a factor, the app to be scanned, or that it is done.
@@ -97,7 +97,7 @@ async fn shown(
     state: &EnrollmentState,
     session: &SessionSecret,
     origin: Origin,
-    status: StatusCode,
+    status: impl Into<PageStatus> + Send,
     change: impl FnOnce(&mut FactorPage) + Send,
 ) -> Answer<Response> {
     let (stands, journey) = match page_of(state, session, origin, Step::Factor).await? {
@@ -162,7 +162,7 @@ async fn refused(
     failure: Failure,
 ) -> Answer<Response> {
     let problem = Problem::from(failure);
-    let status = problem.status();
+    let status = problem.page_status();
     match FormProblem::sort(problem, BESIDE, ABOVE) {
         FormProblem::Beside(_, text) => {
             shown(state, session, origin, status, |page| page.code = Field::default().refused(text)).await
@@ -199,7 +199,7 @@ async fn shown_email(
     state: &EnrollmentState,
     session: &SessionSecret,
     origin: Origin,
-    status: StatusCode,
+    status: impl Into<PageStatus> + Send,
     change: impl FnOnce(&mut EmailCodePage) + Send,
 ) -> Answer<Response> {
     let (stands, journey) = match page_of(state, session, origin, Step::Factor).await? {
@@ -246,7 +246,7 @@ async fn refused_email(
     failure: Failure,
 ) -> Answer<Response> {
     let problem = Problem::from(failure);
-    let status = problem.status();
+    let status = problem.page_status();
     match FormProblem::sort(problem, BESIDE, ABOVE) {
         FormProblem::Beside(_, text) => {
             shown_email(state, session, origin, status, |page| page.code = Field::default().refused(text)).await

@@ -15,7 +15,7 @@ use super::session::{elsewhere, onward, page_of};
 use crate::client::Client;
 use crate::extract::{CurrentSession, SecretText};
 use crate::page::{Field, Form, FormProblem, Page, answer};
-use crate::problem::{Answer, Problem};
+use crate::problem::{Answer, PageStatus, Problem};
 use crate::state::EnrollmentState;
 
 #[derive(Debug, Clone, Serialize)]
@@ -59,7 +59,7 @@ async fn shown(
     state: &EnrollmentState,
     session: &SessionSecret,
     origin: Origin,
-    status: StatusCode,
+    status: impl Into<PageStatus> + Send,
     change: impl FnOnce(&mut PasswordPage) + Send,
 ) -> Answer<Response> {
     let (stands, journey) = match page_of(state, session, origin, Step::Password).await? {
@@ -114,7 +114,7 @@ pub(super) async fn choose(
         Ok(stands) => return Ok(onward(&stands, Step::Password)),
         Err(problem) => problem,
     };
-    let status = problem.status();
+    let status = problem.page_status();
     match FormProblem::sort(problem, &[], &["passwords_exhausted", "step_not_offered"]) {
         FormProblem::Beside(_, text) => {
             let password = Field::default().refused(text);

@@ -13,7 +13,7 @@ use super::session::{elsewhere, onward, page_of};
 use crate::client::Client;
 use crate::extract::{CurrentSession, optional};
 use crate::page::{Field, Form, FormProblem, Page, answer};
-use crate::problem::{Answer, Problem};
+use crate::problem::{Answer, PageStatus, Problem};
 use crate::state::EnrollmentState;
 
 #[derive(Debug, Clone, Serialize)]
@@ -49,7 +49,7 @@ async fn shown(
     state: &EnrollmentState,
     session: &SessionSecret,
     origin: Origin,
-    status: StatusCode,
+    status: impl Into<PageStatus> + Send,
     change: impl FnOnce(&mut ProfilePage) + Send,
 ) -> Answer<Response> {
     let (stands, journey) = match page_of(state, session, origin, Step::Profile).await? {
@@ -89,7 +89,7 @@ pub(super) async fn confirm(
         Ok(stands) => return Ok(onward(&stands, Step::Profile)),
         Err(problem) => problem,
     };
-    let status = problem.status();
+    let status = problem.page_status();
     match FormProblem::sort(problem, &[], &[]) {
         FormProblem::Beside(_, text) => {
             let phone = Field::with(form.phone).refused(text);

@@ -74,7 +74,44 @@ async fn a_wrong_answer_tells_nothing_and_slows_down() {
     assert_eq!(answer.header("retry-after"), Some("30"));
     let waits = page(&answer, StatusCode::TOO_MANY_REQUESTS);
     assert!(waits.contains("Try again in 30 seconds") && waits.contains("Recovery code"), "{waits}");
+    let fields = [("username", "olga"), ("password", PASSWORD), ("recovery", "what I noted")];
+    let typo = page(&stranger.post("/admin/sign-in", &fields).await, StatusCode::BAD_REQUEST);
+    assert!(typo.contains("name=\"recovery\"") && !typo.contains("what I noted"), "nor is a recovery code: {typo}");
     known.sign_in(&olga).await;
+}
+
+/// AUTH-4: whoever signs in again leaves nothing open behind.
+#[tokio::test]
+async fn signing_in_again_ends_the_session_before() {
+    let world = world();
+    let olga = Administrator::enroll(&world, "olga", Role::Owner).await;
+    let mut browser = Browser::new(&world);
+    browser.sign_in(&olga).await;
+    let mut copy = Browser::new(&world);
+    copy.cookies = browser.cookies.clone();
+    assert_eq!(location(&copy.get("/admin").await), "/admin/users");
+    browser.sign_in(&olga).await;
+    assert_eq!(location(&copy.get("/admin").await), "/admin/sign-in");
+    assert_eq!(location(&browser.get("/admin").await), "/admin/users");
+}
+
+/// SYS-3: once a link is made, nothing else can fail before it is shown.
+#[tokio::test]
+async fn nothing_is_read_between_making_a_link_and_showing_it() {
+    let world = world();
+    let olga = Administrator::enroll(&world, "olga", Role::Owner).await;
+    let mut browser = Browser::new(&world);
+    browser.sign_in(&olga).await;
+    let added = [("username", "anna"), ("delivery", "none")];
+    let person = location(&browser.post("/admin/users", &added).await);
+    let _ = world.store.take();
+    page(&browser.post(&format!("{person}/invite"), &[("delivery", "manual")]).await, StatusCode::CREATED);
+    assert_eq!(world.store.take().last().map(|call| call.method), Some("commit"));
+    let pending = page(&browser.get("/admin/pending").await, OK);
+    let id = pending.split("/admin/pending/").nth(1).and_then(|rest| rest.split('/').next()).expect("an invitation");
+    let _ = world.store.take();
+    page(&browser.post(&format!("/admin/pending/{id}/rotate"), &[]).await, StatusCode::CREATED);
+    assert_eq!(world.store.take().last().map(|call| call.method), Some("commit"));
 }
 
 /// AUTH-2
@@ -176,10 +213,18 @@ async fn an_administrator_changes_their_own_credentials() {
 
     world.clock.advance(std::time::Duration::from_secs(30));
     let code = olga.code(&world);
-    let offer = browser.post("/admin/account/app", &[("password", next), ("code", &code)]).await;
-    assert!(page(&offer, OK).contains("Set up your app"));
-    let wrong = browser.post("/admin/account/app/confirm", &[("code", &code)]).await;
-    assert!(page(&wrong, StatusCode::BAD_REQUEST).contains("not the code that the app shows"));
+    let offer = page(&browser.post("/admin/account/app", &[("password", next), ("code", &code)]).await, OK);
+    assert!(offer.contains("Set up your app") && offer.contains("otpauth://"));
+    let secret = offer.split("class=\"secret\">").nth(1).and_then(|rest| rest.split('<').next()).expect("a secret");
+    let confirm = "/admin/account/app/confirm";
+    for _ in 0..2 {
+        let wrong = page(&browser.post(confirm, &[("code", &code)]).await, StatusCode::BAD_REQUEST);
+        assert!(wrong.contains("not the code that the app shows"), "{wrong}");
+        assert!(!wrong.contains(secret) && !wrong.contains("otpauth://"), "the secret is shown once, behind the proof");
+    }
+    let last = page(&browser.post(confirm, &[("code", &code)]).await, StatusCode::CONFLICT);
+    assert!(last.contains("start again") && !last.contains(secret), "{last}");
+    assert_eq!(location(&browser.post("/admin/account/app/cancel", &[]).await), "/admin/account");
     world.clock.advance(std::time::Duration::from_secs(30));
     let proof = [("password", next), ("code", &*olga.code(&world))];
     let codes = page(&browser.post("/admin/account/codes", &proof).await, OK);

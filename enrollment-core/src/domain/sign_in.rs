@@ -37,6 +37,8 @@ pub const USE_NOTED_EVERY: Duration = Duration::from_secs(60);
 pub const KNOWN_FOR: Duration = Duration::from_secs(90 * 86_400);
 /// How long an offered authenticator app may take to be confirmed.
 pub const OFFER: Duration = Duration::from_secs(10 * 60);
+/// With so many wrong codes an offered authenticator app is dropped.
+pub const OFFER_TRIES: u32 = 3;
 
 /// What somebody shows to sign in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -243,6 +245,9 @@ pub struct OfferedTotp {
     pub secret: Sealed,
     /// Until when it can be confirmed.
     pub until: Timestamp,
+    /// Wrong codes for it; fewer than [`OFFER_TRIES`].
+    #[serde(default)]
+    pub failures: u32,
 }
 
 impl AdminSession {

@@ -13,8 +13,9 @@ use super::pool::{Full, Pool};
 pub struct HashingOptions {
     /// What new hashes cost.
     pub params: Argon2Params,
-    /// The most a stored hash may cost to be verified, each value for itself. A costlier one is refused unread, so
-    /// that no row of the database can ask for more memory or time than this. At least `params`.
+    /// The most a stored hash may cost to be verified, each value for itself. A costlier one is refused unread and
+    /// cannot be verified at all, so that no row of the database can ask for more memory or time than this. At least
+    /// `params`.
     pub limit: Argon2Params,
     /// How many hashes are made at once. Each thread keeps `limit.m_kib` of memory, used or not.
     pub threads: usize,
@@ -24,14 +25,16 @@ pub struct HashingOptions {
 
 impl HashingOptions {
     /// As many threads as the machine has cores, but no more than `memory_budget` bytes hold, and at least one; 32
-    /// waiting for each, which is one to three seconds at the default cost. Stored hashes may take as much memory as
-    /// new ones, eight passes and four lanes (or what new ones take, when that is more).
+    /// waiting for each, which is one to three seconds at the default cost. Stored hashes may take the memory of
+    /// [`Argon2Params::default`], eight passes and four lanes (or what new ones take, when that is more): a lower cost
+    /// than before still verifies what was hashed at the default, so that it can be hashed again.
     #[must_use]
     pub fn new(params: Argon2Params, memory_budget: u64) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let affordable = memory_budget / (u64::from(params.m_kib.max(1)) * 1024);
+        let m_kib = params.m_kib.max(Argon2Params::default().m_kib);
+        let affordable = memory_budget / (u64::from(m_kib) * 1024);
         let threads = cores.min(usize::try_from(affordable).unwrap_or(usize::MAX)).max(1);
-        let limit = Argon2Params { m_kib: params.m_kib, t: params.t.max(8), p: params.p.max(4) };
+        let limit = Argon2Params { m_kib, t: params.t.max(8), p: params.p.max(4) };
         Self { params, limit, threads, queue: threads.saturating_mul(32) }
     }
 }
@@ -299,6 +302,16 @@ mod tests {
         }
         let dear = PasswordHash::parse(&stored.replace("m=64,t=1,p=1", "m=128,t=4,p=2")).expect("a hash");
         assert!(pool.verify(password("a fine password"), &dear).await.is_ok(), "the limit itself");
+    }
+
+    /// PWD-3
+    #[tokio::test]
+    async fn a_lower_cost_than_the_default_still_verifies_what_was_hashed_before() {
+        let before = HashingPool::start(HashingOptions { threads: 1, ..HashingOptions::default() }).expect("a pool");
+        let stored = before.hash(password("a fine password"), [1; 16]).await.expect("room");
+        let after = HashingPool::start(HashingOptions::new(CHEAP, 1 << 20)).expect("a pool");
+        let verified = after.verify(password("a fine password"), &stored).await;
+        assert_eq!(verified, Ok(Verified { matches: true, needs_rehash: true }));
     }
 
     #[tokio::test]

@@ -57,11 +57,6 @@ impl Named {
         self.place(b"browser", secret.digest().as_bytes())
     }
 
-    /// Whoever has this recovery code.
-    pub(crate) fn recovery(self, code: &RecoveryCode) -> PlaceId {
-        self.place(b"recovery", code.expose().as_bytes())
-    }
-
     fn place(self, by: &[u8], secret: &[u8]) -> PlaceId {
         let digest = Digest::of(&framed(&[b"sign-in place", self.0.as_bytes(), by, secret]));
         PlaceId::from_uuid(uuid_of(digest.as_bytes()))
@@ -72,9 +67,20 @@ impl KeyRing {
     /// What stands for a name that nobody has. It is derived under the active key, so that nothing at rest tells what
     /// somebody typed, which may have been their password.
     pub(crate) fn nobody(&self, name: &str) -> Named {
+        Named(self.derived_uuid(b"a name that nobody has", &[name.as_bytes()]))
+    }
+
+    /// The place of whoever has this recovery code of theirs. It is derived under the active key, so that nothing at rest
+    /// tells whether a guessed code is right; after a rotation it is another place.
+    pub(crate) fn recovery_place(&self, of: Named, code: &RecoveryCode) -> PlaceId {
+        let fields = [of.0.as_bytes().as_slice(), code.expose().as_bytes()];
+        PlaceId::from_uuid(self.derived_uuid(b"sign-in place by recovery code", &fields))
+    }
+
+    fn derived_uuid(&self, salt: &[u8], fields: &[&[u8]]) -> Uuid {
         let key = self.active();
         let subkey = self.subkey(&key, Purpose::Codes).expect("the active key is in the ring");
-        Named(uuid_of(&derive(subkey.as_slice(), b"a name that nobody has", &[name.as_bytes()])))
+        uuid_of(&derive(subkey.as_slice(), salt, fields))
     }
 }
 
@@ -91,9 +97,9 @@ fn uuid_of(bytes: &[u8; 32]) -> Uuid {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::secret::fixture::{Repeatable, ring};
+    use crate::secret::fixture::{Repeatable, now, ring};
 
-    /// A recovery code has 80 bits, so that not even its digest tells it; places of two users never meet.
+    /// Places of two users never meet.
     #[test]
     fn places_are_told_apart_by_user_and_by_what_was_shown() {
         let entropy = Repeatable::new(1);
@@ -102,12 +108,24 @@ mod tests {
         let named = [1, 2].map(|n| Named::user(UserId::from_uuid(Uuid::from_u128(n))));
         let mut places = Vec::new();
         for named in named.into_iter().chain([ring().nobody("anna"), ring().nobody("berta")]) {
-            places.extend([named.strangers(), named.browser(&browser), named.browser(&other), named.recovery(&code)]);
+            places.extend([named.strangers(), named.browser(&browser), named.browser(&other)]);
+            places.push(ring().recovery_place(named, &code));
         }
         let all = places.len();
         places.sort();
         places.dedup();
         assert_eq!(places.len(), all);
         assert_eq!(ring().nobody("anna").strangers(), ring().nobody("anna").strangers());
+    }
+
+    /// What stands for a recovery code is derived under the ring: without it nothing at rest verifies a code.
+    #[test]
+    fn the_place_of_a_recovery_code_depends_on_the_ring() {
+        let entropy = Repeatable::new(1);
+        let code = RecoveryCode::random(&entropy);
+        let named = Named::user(UserId::from_uuid(Uuid::from_u128(1)));
+        let other = KeyRing::generate(now(), &entropy);
+        assert_eq!(ring().recovery_place(named, &code), ring().recovery_place(named, &code));
+        assert_ne!(ring().recovery_place(named, &code), other.recovery_place(named, &code));
     }
 }

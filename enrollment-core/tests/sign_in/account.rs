@@ -121,3 +121,30 @@ async fn whoever_has_no_factor_sets_one_up() {
     assert!(matches!(step, SignInStep::Factor(_)));
     sign_in(&bench, &pia).await;
 }
+
+/// AUTH-4: whoever has nothing but a session does not guess the code of an app that its user has begun to set up.
+#[tokio::test]
+async fn an_offer_is_dropped_by_three_wrong_codes_and_by_its_user() {
+    let bench = Bench::new();
+    let olga = with_app(&bench, "olga", Role::Owner).await;
+    let mine = sign_in(&bench, &olga).await.session;
+    let desk = bench.service.sign_in();
+    let offer = async || {
+        let offer = desk.offer_totp(&mine, &proof(&bench, &olga), CLI.origin).await.unwrap();
+        next_code(&bench);
+        data_encoding::BASE32_NOPAD.decode(offer.secret.as_bytes()).unwrap()
+    };
+    let confirm = async |text: String| code(desk.confirm_totp(&mine, &text, CLI.origin).await.unwrap_err());
+    let app = offer().await;
+    for why in ["invalid_field", "invalid_field", "mfa_not_started"] {
+        assert_eq!(confirm(olga.code(&bench)).await, why);
+    }
+    assert_eq!(confirm(app_code(&app, &bench)).await, "mfa_not_started", "the right one comes too late");
+
+    let app = offer().await;
+    assert_eq!(confirm(olga.code(&bench)).await, "invalid_field", "counted anew");
+    desk.drop_offered_totp(&mine).await.unwrap();
+    assert_eq!(confirm(app_code(&app, &bench)).await, "mfa_not_started");
+    desk.drop_offered_totp(&mine).await.unwrap();
+    sign_in(&bench, &olga).await;
+}

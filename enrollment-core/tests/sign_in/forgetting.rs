@@ -66,3 +66,17 @@ async fn nothing_of_their_signing_in_is_left_of_an_erased_user() {
     let tried: Vec<_> = tried.filter(|entry| entry.subject.id == anton.id.uuid()).collect();
     assert!(!tried.is_empty() && tried.iter().all(|entry| entry.details.is_none()));
 }
+
+/// SYS-9: a wrong password that comes while its user is erased is counted for nobody.
+#[tokio::test]
+async fn a_guess_that_an_erasing_overtakes_leaves_nothing_of_the_user() {
+    let bench = Bench::new();
+    with_app(&bench, "olga", Role::Owner).await;
+    let anton = with_app(&bench, "anton", Role::Administrator).await;
+    let id = anton.id;
+    let service = bench.raced(|service| async move {
+        service.administrator().erase_user(&CLI, id).await.unwrap();
+    });
+    assert_eq!(refused(&service, &request("anton", "a wrong one")).await, "sign_in_refused");
+    assert!(bench.all::<Place>(IndexName::SignInPlacesByUser, &id.to_string()).await.is_empty());
+}

@@ -148,3 +148,21 @@ async fn parallel_guesses_are_counted_one_by_one() {
     });
     assert_eq!(answered(&service, &other, &olga.code(&bench)).await, "too_many_requests");
 }
+
+/// AUTH-2: a sign-in from a place of the user's own opens the door for strangers again.
+#[tokio::test]
+async fn a_sign_in_from_ones_own_place_resets_what_strangers_guessed() {
+    let bench = Bench::new();
+    let olga = with_app(&bench, "olga", Role::Owner).await;
+    let browser = sign_in(&bench, &olga).await.browser.unwrap();
+    let from_browser = SignInRequest { browser: again(&browser), ..request("olga", PASSWORD) };
+    let with_code = SignInRequest { recovery: Some(olga.recovery(0)), ..request("olga", PASSWORD) };
+    for own in [from_browser, with_code] {
+        while refused(&bench.service, &request("olga", WRONG)).await == "sign_in_refused" {}
+        bench.clock.advance(Duration::from_secs(30));
+        assert_eq!(refused(&bench.service, &request("olga", WRONG)).await, "sign_in_refused");
+        // A minute to wait, of which half goes by with this.
+        finish(&bench, &olga, &own).await;
+        assert_eq!(refused(&bench.service, &request("olga", WRONG)).await, "sign_in_refused", "heard");
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use enrollment_core::domain::enrollment::Purpose;
 use enrollment_core::domain::event::Event;
 use enrollment_core::domain::role::Role;
 use enrollment_core::domain::sign_in::{AdminSession, Place};
@@ -10,7 +11,7 @@ use enrollment_core::record::IndexName;
 use enrollment_core::service::administrator::UserPatch;
 
 use super::bench::{Bench, CLI, code};
-use super::person::{opens, sign_in, with_app, with_password};
+use super::person::{answered, app_code, half_way, opens, sign_in, with_app, with_password};
 
 fn minutes(count: u64) -> Duration {
     Duration::from_secs(60 * count)
@@ -145,4 +146,32 @@ async fn no_record_holds_what_opens_a_session_or_tells_a_browser() {
             assert!(!kept.contains(std::str::from_utf8(part).unwrap()));
         }
     }
+}
+
+/// AUTH-4
+#[tokio::test]
+async fn a_session_that_is_half_way_can_be_ended_too() {
+    let bench = Bench::new();
+    let olga = with_app(&bench, "olga", Role::Owner).await;
+    let half = half_way(&bench.service, &olga).await;
+    bench.service.sign_in().sign_out(&half, CLI.origin).await.unwrap();
+    assert_eq!(answered(&bench.service, &half, &olga.code(&bench)).await, "not_signed_in");
+    assert!(bench.audit().await.iter().all(|entry| entry.event != Event::SignedOut), "nobody was signed in");
+}
+
+/// AUTH-4: a factor that comes by an invitation ends sessions like one that its user sets up.
+#[tokio::test]
+async fn a_factor_that_comes_by_invitation_ends_every_session() {
+    let bench = Bench::new();
+    let pia = with_password(&bench, "pia", Role::Owner).await;
+    let session = sign_in(&bench, &pia).await.session;
+    let issued = bench.start(pia.id, Purpose::Factor).await.unwrap();
+    let steps = bench.begin(&issued.token).await.unwrap();
+    let enrollee = bench.service.enrollee();
+    let offer = enrollee.offer_totp(&steps, CLI.origin).await.unwrap();
+    let app = data_encoding::BASE32_NOPAD.decode(offer.secret.as_bytes()).unwrap();
+    enrollee.confirm_totp(&steps, &app_code(&app, &bench), CLI.origin).await.unwrap();
+    assert!(opens(&bench.service, &session).await);
+    enrollee.complete(&steps, CLI.origin).await.unwrap();
+    assert!(!opens(&bench.service, &session).await);
 }

@@ -79,6 +79,10 @@ fn with_choices(user: &User, state: &Enrollment, session: &Session, now: Timesta
         user.credentials.email |= work.email;
         user.credentials.recovery.clone_from(&work.recovery);
     }
+    if work.password.is_some() || work.has_factor() {
+        // What they sign in with is another: every session from before is over.
+        user.sign_ins.epoch = user.sign_ins.epoch.wrapping_add(1);
+    }
     if state.purpose == Purpose::Onboarding {
         user.enrolled = Some(Enrolled { at: now, by: state.id });
     }

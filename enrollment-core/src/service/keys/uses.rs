@@ -152,7 +152,7 @@ impl KeyUses {
 
     fn admin_session(&mut self, session: &AdminSession, now: Timestamp) {
         let offered = session.offered.as_ref().filter(|offered| now < offered.until);
-        self.authenticator(offered.map(|OfferedTotp { secret, until: _ }| secret));
+        self.authenticator(offered.map(|OfferedTotp { secret, until: _, failures: _ }| secret));
     }
 
     fn location(&mut self, location: &Location) {

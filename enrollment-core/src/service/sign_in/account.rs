@@ -1,12 +1,13 @@
 //! One's own account: password, authenticator app, recovery codes. Each change asks for password and factor again.
 
+use super::reauthenticate::{Asked, NewPassword};
 use super::{Proof, SignIn};
 use crate::domain::audit::Actor;
 use crate::domain::event::Event;
 use crate::domain::rejection::Rejection;
 use crate::domain::role::Role;
-use crate::domain::sign_in::{AdminSession, OFFER, OfferedTotp, Stage};
-use crate::domain::user::{ChosenPassword, TotpFactor, User};
+use crate::domain::sign_in::{AdminSession, OFFER, OFFER_TRIES, OfferedTotp, Stage};
+use crate::domain::user::{TotpFactor, User};
 use crate::id::UserId;
 use crate::secret::{AdminSessionSecret, Password, PasswordRejection, RecoveryCode, TotpSecret};
 use crate::service::enrollee::TotpOffer;
@@ -78,13 +79,10 @@ impl SignIn<'_> {
                 let min = self.service.policy().password.min_alone;
                 return Err(Rejection::Password(PasswordRejection::TooShort { min }).into());
             }
-            let hash = self.service.0.hashing.hash(password, self.service.random()).await?;
-            let chosen = ChosenPassword { hash, long_enough_alone: strength.long_enough_alone };
-            let change = |user: &mut User, session: &mut AdminSession, _: &Draft| {
-                user.credentials.password = Some(chosen.clone());
-                end_others(user, session);
-            };
-            self.proven(session, proof, origin, Event::PasswordChanged, "change_password", change).await?;
+            let new = NewPassword { password, long_enough_alone: strength.long_enough_alone };
+            let asked = Asked { password: Some(new), ..Asked::new(Event::PasswordChanged, "change_password") };
+            let change = |user: &mut User, session: &mut AdminSession, _: &Draft| end_others(user, session);
+            self.proven(session, proof, origin, &asked, change).await?;
             Ok(())
         })
     }
@@ -107,24 +105,34 @@ impl SignIn<'_> {
             let ring = self.service.making_ring()?;
             let sealed = self.service.keyed(ring.seal(&place, secret.expose_bytes(), self.service.entropy()))?;
             let change = |_: &mut User, session: &mut AdminSession, draft: &Draft| {
-                session.offered = Some(OfferedTotp { secret: sealed.clone(), until: draft.now.plus(OFFER) });
+                session.offered =
+                    Some(OfferedTotp { secret: sealed.clone(), until: draft.now.plus(OFFER), failures: 0 });
             };
-            let user = self.proven(session, proof, origin, Event::TotpOffered, "offer_totp", change).await?;
+            let user =
+                self.proven(session, proof, origin, &Asked::new(Event::TotpOffered, "offer_totp"), change).await?;
             TotpOffer::of(&secret, &self.service.settings().await.map_err(Failure::after_the_change)?, &user)
         })
     }
 
-    /// The app that was offered in this session and is not confirmed yet, once more.
+    /// Drops the app that was offered in this session. Where there is none, nothing happens.
     ///
     /// # Errors
-    /// [`Rejection::MfaNotStarted`] when there is none, or it was offered too long ago.
-    pub fn offered_totp<'a>(&'a self, session: &'a AdminSessionSecret) -> Answer<'a, TotpOffer> {
+    /// [`Rejection::NotSignedIn`].
+    pub fn drop_offered_totp<'a>(&'a self, session: &'a AdminSessionSecret) -> Answer<'a, ()> {
         Box::pin(async move {
-            let (session, user, _) = self.of_session(session, |stage| matches!(stage, Stage::Open { .. })).await?;
-            let offered = session.record.offered.filter(|offered| self.service.now() < offered.until);
-            let offered = offered.ok_or(Rejection::MfaNotStarted)?;
-            let secret = self.service.open_totp(user.record.id, &offered.secret)?;
-            TotpOffer::of(&secret, &self.service.settings().await?, &user.record)
+            for _ in 0..TURNS {
+                let (session, user, _) = self.of_session(session, |stage| matches!(stage, Stage::Open { .. })).await?;
+                if session.record.offered.is_none() {
+                    return Ok(());
+                }
+                let mut draft = Draft::new(self.service.now());
+                let after = AdminSession { offered: None, ..session.record.clone() };
+                draft.ops.extend([user.check(), session.put(&after)]);
+                if let Written::Applied = self.service.write(draft).await? {
+                    return Ok(());
+                }
+            }
+            Err(Failure::Busy)
         })
     }
 
@@ -132,8 +140,9 @@ impl SignIn<'_> {
     /// with it, and every other session of the user ends.
     ///
     /// # Errors
-    /// [`Rejection::MfaNotStarted`] when nothing was offered, or too long ago; [`Rejection::InvalidField`] for a wrong
-    /// code, which nobody counts: whoever is asked knows the secret.
+    /// [`Rejection::MfaNotStarted`] when nothing was offered, or too long ago, and with the last of [`OFFER_TRIES`] wrong
+    /// codes, which drops the offer; [`Rejection::InvalidField`] for a wrong code before that. Whoever took over a session
+    /// has not seen the secret and could otherwise guess until they have replaced the app.
     pub fn confirm_totp<'a>(
         &'a self,
         session: &'a AdminSessionSecret,
@@ -158,7 +167,18 @@ impl SignIn<'_> {
             let offered = after.offered.take().filter(|offered| draft.now < offered.until);
             let offered = offered.ok_or(Rejection::MfaNotStarted)?;
             let opened = self.service.open_totp(user.record.id, &offered.secret)?;
-            let last_step = opened.matched_step(&digits, draft.now).ok_or_else(wrong_code)?;
+            let Some(last_step) = opened.matched_step(&digits, draft.now) else {
+                let failures = offered.failures.saturating_add(1);
+                let goes_on = failures < OFFER_TRIES;
+                after.offered = goes_on.then_some(OfferedTotp { failures, ..offered });
+                draft.ops.extend([user.check(), session.put(&after)]);
+                self.log_refusal(&mut draft, Some(&user), origin, "confirm_totp");
+                if let Written::Applied = self.service.write(draft).await? {
+                    let refusal = if goes_on { wrong_code() } else { Rejection::MfaNotStarted };
+                    return Err(refusal.into());
+                }
+                continue;
+            };
             let mut next = user.record.clone();
             next.credentials.totp = Some(TotpFactor { secret: offered.secret, last_step });
             next.credentials.recovery = codes.digests(next.id);
@@ -192,8 +212,8 @@ impl SignIn<'_> {
             let change = |user: &mut User, _: &mut AdminSession, _: &Draft| {
                 user.credentials.recovery = codes.digests(user.id);
             };
-            let event = Event::RecoveryCodesReplaced;
-            self.proven(session, proof, origin, event, "replace_recovery_codes", change).await?;
+            let asked = Asked::new(Event::RecoveryCodesReplaced, "replace_recovery_codes");
+            self.proven(session, proof, origin, &asked, change).await?;
             Ok(NewRecoveryCodes(codes.codes))
         })
     }

@@ -9,7 +9,8 @@ use crate::domain::rejection::Rejection;
 use crate::domain::sign_in::{AdminSession, Means, Stage, Tries, demand};
 use crate::domain::user::{ChosenPassword, User};
 use crate::id::AdminSessionId;
-use crate::record::{Stored, new_row};
+use crate::port::Op;
+use crate::record::{Kind, RowKey, Stored, new_row};
 use crate::secret::{AdminSessionSecret, BrowserSecret, Password, PasswordHash, RecoveryCode};
 use crate::service::password_gate::Pass;
 use crate::service::turn::{Draft, TURNS, Written};
@@ -122,6 +123,11 @@ impl SignIn<'_> {
         let tries = counted.place.password.failed(draft.now);
         let next = counted.place.clone().with(Means::Password, tries, draft.now);
         draft.ops.push(counted.put(&next));
+        // Nothing is counted for somebody who is erased at this instant. A name that nobody has takes the same step.
+        draft.ops.push(match user {
+            Some(user) => user.check(),
+            None => Op::Check { key: RowKey::new(Kind::User, next.id.uuid()), version: None },
+        });
         self.log_refusal(&mut draft, user.as_ref(), origin, OPERATION);
         draft
     }

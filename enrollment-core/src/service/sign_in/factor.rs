@@ -93,6 +93,7 @@ impl SignIn<'_> {
             }
             let answered = match self.judge_factor(&user.record, answer, draft.now)? {
                 Some(next) => {
+                    let counted = self.beside_strangers(user.record.id, counted).await?;
                     draft.ops.push(session.delete());
                     let session = session.record;
                     Ok(self.open(&mut draft, &user, next, &counted, means, &session, origin)?)
@@ -160,7 +161,7 @@ impl SignIn<'_> {
     }
 
     /// Adds an open session to a draft, with what follows from a sign-in: the user's record as it becomes, the count of
-    /// its last means reset, the browser known.
+    /// its last means reset, the browser known. From a place of the user's own, the strangers' counts are reset too.
     #[allow(clippy::too_many_arguments, reason = "what a sign-in is made of; a struct of them would have one user")]
     pub(super) fn open(
         &self,
@@ -177,6 +178,10 @@ impl SignIn<'_> {
         draft.ops.push(user.put(&next));
         let place = counted.place.clone().with(means, Tries::default(), now);
         draft.ops.push(counted.put(&place));
+        draft.ops.extend(counted.strangers.iter().map(|strangers| {
+            let Place { id, user, by, .. } = strangers.record;
+            strangers.put(&Place::new(id, user, by, now))
+        }));
         let browser = (place.by != PlaceBy::Browser).then(|| BrowserSecret::random(self.service.entropy()));
         let known = browser.as_ref().map(|secret| {
             let id = Named::user(user.record.id).browser(secret);

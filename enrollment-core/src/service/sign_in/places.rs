@@ -5,7 +5,7 @@ use super::begin::SignInRequest;
 use crate::domain::sign_in::{Means, Place, PlaceBy};
 use crate::domain::user::User;
 use crate::domain::username::Username;
-use crate::id::PlaceId;
+use crate::id::{PlaceId, UserId};
 use crate::port::Op;
 use crate::record::{Kind, Row, RowKey, Stored, UniqueKey, UniqueName, new_row};
 use crate::secret::{Named, RecoveryCode};
@@ -26,6 +26,8 @@ pub(super) struct Found {
 pub(super) struct Counted {
     pub(super) place: Place,
     stored: Option<Stored<Place>>,
+    /// Beside a place of the user's own: that of the strangers, which a sign-in resets.
+    pub(super) strangers: Option<Stored<Place>>,
 }
 
 impl Counted {
@@ -40,7 +42,7 @@ impl Counted {
 
 impl From<Stored<Place>> for Counted {
     fn from(stored: Stored<Place>) -> Self {
-        Self { place: stored.record.clone(), stored: Some(stored) }
+        Self { place: stored.record.clone(), stored: Some(stored), strangers: None }
     }
 }
 
@@ -60,28 +62,41 @@ impl SignIn<'_> {
         };
         let strangers = named.strangers();
         let browser = request.browser.as_ref().map_or(strangers, |secret| named.browser(secret));
-        let recovery = request.recovery.as_ref().map_or(strangers, |code| named.recovery(code));
+        let recovery =
+            request.recovery.as_ref().map_or(strangers, |code| self.service.ring().recovery_place(named, code));
         let keys = [strangers, browser, recovery].map(|id| RowKey::new(Kind::Place, id.uuid()));
         let rows = self.service.store().get(&keys).await?;
         let [strangers_row, browser_row, recovery_row] = places(rows)?;
 
         let known = |place: &Stored<Place>, by| place.record.by == by && place.record.is_known(Means::Password, now);
         if let Some(place) = browser_row.filter(|place| known(place, PlaceBy::Browser)) {
-            return Ok(Found { user, counted: place.into() });
+            let counted = Counted { strangers: strangers_row, ..place.into() };
+            return Ok(Found { user, counted });
         }
         let of = user.as_ref().map(|user| user.record.id);
-        let new = |id: PlaceId, by| Counted { place: Place::new(id, of, by, now), stored: None };
+        let new = |id: PlaceId, by| Counted { place: Place::new(id, of, by, now), stored: None, strangers: None };
         let shown = match (&user, &request.recovery) {
             (Some(user), Some(code)) => self.recovery_code(&user.record, code)?.is_some(),
             _ => false,
         };
         let counted = match (recovery_row, strangers_row) {
-            (None, _) if shown => new(recovery, PlaceBy::Recovery),
-            (Some(place), _) if shown && known(&place, PlaceBy::Recovery) => place.into(),
+            (None, strangers) if shown => Counted { strangers, ..new(recovery, PlaceBy::Recovery) },
+            (Some(place), strangers) if shown && known(&place, PlaceBy::Recovery) => {
+                Counted { strangers, ..place.into() }
+            }
             (_, Some(place)) => place.into(),
             (_, None) => new(strangers, PlaceBy::Nothing),
         };
         Ok(Found { user, counted })
+    }
+
+    /// The place with that of the strangers beside it, where it is one of the user's own.
+    pub(super) async fn beside_strangers(&self, user: UserId, counted: Counted) -> Result<Counted, Failure> {
+        if counted.place.by == PlaceBy::Nothing {
+            return Ok(counted);
+        }
+        let strangers = self.service.read::<Place>(Named::user(user).strangers().uuid()).await?;
+        Ok(Counted { strangers, ..counted })
     }
 
     /// Which of a user's recovery codes this is.

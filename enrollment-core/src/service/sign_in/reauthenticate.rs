@@ -9,8 +9,8 @@ use crate::domain::audit::Actor;
 use crate::domain::event::Event;
 use crate::domain::rejection::Rejection;
 use crate::domain::sign_in::{AdminSession, Means, Stage, Tries, demand};
-use crate::domain::user::User;
-use crate::secret::{AdminSessionSecret, Password};
+use crate::domain::user::{ChosenPassword, User};
+use crate::secret::{AdminSessionSecret, Password, PasswordHash};
 use crate::service::turn::{Doer, Draft, TURNS, Written};
 use crate::service::{Failure, Origin};
 
@@ -23,24 +23,47 @@ pub struct Proof {
     pub factor: Option<FactorAnswer>,
 }
 
+/// What is asked for behind a proof.
+pub(super) struct Asked {
+    /// What is written down of it.
+    pub(super) event: Event,
+    /// What the audit log calls it when it is refused.
+    pub(super) operation: &'static str,
+    /// A password to put in the place of the one before.
+    pub(super) password: Option<NewPassword>,
+}
+
+/// A password that keeps the rules.
+pub(super) struct NewPassword {
+    pub(super) password: Password,
+    pub(super) long_enough_alone: bool,
+}
+
+impl Asked {
+    pub(super) const fn new(event: Event, operation: &'static str) -> Self {
+        Self { event, operation, password: None }
+    }
+}
+
 impl SignIn<'_> {
     /// Makes a change to the holder's own account behind a proof, and to their session. Wrong answers count as those of a
     /// sign-in from the same place do, and are not heard while those are not.
     ///
-    /// `change` gets user and session as they become by the proof alone.
+    /// `change` gets user and session as they become by the proof and the new password. That one is hashed only once the
+    /// proof was right, and one at a time: a session alone cannot keep the hashing threads busy.
     pub(super) async fn proven(
         &self,
         secret: &AdminSessionSecret,
         proof: &Proof,
         origin: Origin,
-        event: Event,
-        operation: &'static str,
+        asked: &Asked,
         change: impl Fn(&mut User, &mut AdminSession, &Draft) + Send + Sync,
     ) -> Result<User, Failure> {
         let is_open = |stage: &Stage| matches!(stage, Stage::Open { .. });
         let (_, _, counted) = self.of_session(secret, is_open).await?;
         let pass = Arc::new(self.service.0.passwords.enter(counted.place.id.uuid()).await);
         let mut judged: Option<Judged> = None;
+        let mut made: Option<PasswordHash> = None;
         for _ in 0..TURNS {
             let (session, user, counted) = self.of_session(secret, is_open).await?;
             let demand = demand(&user.record).ok_or(Rejection::NotSignedIn)?;
@@ -61,8 +84,16 @@ impl SignIn<'_> {
             };
             let mut draft = Draft::new(self.service.now());
             let wrong = self.first_wrong(&user.record, &known, factor, &draft)?;
+            if let (Ok(_), Some(new), None) = (&wrong, &asked.password, &made) {
+                let (hashing, salt) = (&self.service.0.hashing, self.service.random());
+                made = Some(hashing.hash_holding(Arc::clone(&pass), new.password.again(), salt).await?);
+            }
             let answer = match wrong {
                 Ok(mut next) => {
+                    if let (Some(new), Some(hash)) = (&asked.password, made.clone()) {
+                        let long_enough_alone = new.long_enough_alone;
+                        next.credentials.password = Some(ChosenPassword { hash, long_enough_alone });
+                    }
                     let mut place = counted.place.clone().with(Means::Password, Tries::default(), draft.now);
                     if let Some(factor) = factor {
                         place = place.with(factor.means(), Tries::default(), draft.now);
@@ -72,14 +103,14 @@ impl SignIn<'_> {
                     change(&mut next, &mut after, &draft);
                     draft.ops.extend([user.put(&next), session.put(&after)]);
                     let doer = Doer { actor: Actor::User(user.record.id), origin };
-                    self.service.audit(&mut draft, doer, user.key(), user.version, event.clone());
+                    self.service.audit(&mut draft, doer, user.key(), user.version, asked.event.clone());
                     Ok(next)
                 }
                 Err(means) => {
                     let tries = counted.place.tries(means).failed(draft.now);
                     draft.ops.push(counted.put(&counted.place.clone().with(means, tries, draft.now)));
                     draft.ops.push(user.check());
-                    self.log_refusal(&mut draft, Some(&user), origin, operation);
+                    self.log_refusal(&mut draft, Some(&user), origin, asked.operation);
                     Err(Rejection::SignInRefused)
                 }
             };

@@ -80,14 +80,14 @@ impl SignIn<'_> {
         Err(Failure::Busy)
     }
 
-    /// Ends a session. One that is over already is none.
+    /// Ends a session, one that is half-way too. One that is over already is none.
     ///
     /// # Errors
     /// When the store cannot be asked.
     pub fn sign_out<'a>(&'a self, session: &'a AdminSessionSecret, origin: Origin) -> Answer<'a, ()> {
         Box::pin(async move {
-            match self.open_session(session).await {
-                Ok((session, user)) => self.end(&session, &user, origin).await,
+            match self.of_session(session, |_| true).await {
+                Ok((session, user, _)) => self.end(&session, &user, origin).await,
                 Err(Failure::Rejected(Rejection::NotSignedIn)) => Ok(()),
                 Err(failure) => Err(failure),
             }
@@ -141,8 +141,11 @@ impl SignIn<'_> {
             let Some(present) = session else { return Ok(()) };
             let mut draft = Draft::new(self.service.now());
             draft.ops.push(present.delete());
-            let doer = Doer { actor: Actor::User(user.record.id), origin };
-            self.service.audit(&mut draft, doer, user.key(), user.version, Event::SignedOut);
+            // Half-way, nobody was signed in.
+            if let Stage::Open { .. } = present.record.stage {
+                let doer = Doer { actor: Actor::User(user.record.id), origin };
+                self.service.audit(&mut draft, doer, user.key(), user.version, Event::SignedOut);
+            }
             if let Written::Applied = self.service.write(draft).await? {
                 return Ok(());
             }
