@@ -47,6 +47,8 @@ pub(super) struct LandingPage {
     pub(super) nonce: String,
     /// The invitation leads to the desktop client.
     pub(super) desktop_only: bool,
+    /// What opens that client with everything filled in, where the invitation may lead there.
+    pub(super) deep_link: Option<String>,
 }
 
 impl Page for LandingPage {
@@ -105,6 +107,8 @@ pub(super) async fn look(
         token: token.expose().to_owned(),
         nonce: nonce(&state),
         desktop_only: front_end == FrontEnd::Desktop && purpose != Purpose::Factor,
+        deep_link: (front_end != FrontEnd::Browser && purpose != Purpose::Factor)
+            .then(|| state.service().instance().deep_link(&token).expose().to_owned()),
     };
     Ok(answer(&state, StatusCode::OK, &page))
 }

@@ -76,6 +76,7 @@ pub(crate) fn samples() -> Vec<Sample> {
                 token: "enr_x".to_owned(),
                 nonce: "00".repeat(20),
                 desktop_only: organization.is_empty(),
+                deep_link: organization.is_empty().then(|| "defguard://addinstance?token=enr_x&url=https".to_owned()),
             }));
         }
         for complete in [true, false] {

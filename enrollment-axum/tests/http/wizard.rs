@@ -225,6 +225,22 @@ async fn posts_of_other_sites_reach_no_page() {
     assert_eq!(world.post("/inspect", &json!({ "token": token })).await.ok()["valid"], true);
 }
 
+/// INV-11: where the invitation may lead to the desktop client, its page opens that client; looking begins nothing (TOK-4).
+#[tokio::test]
+async fn a_page_opens_the_desktop_client_where_the_invitation_may_lead_there() {
+    let world = world();
+    let (_, token) = world.invite("anna").await;
+    let deep_link = format!("defguard://addinstance?token={token}&url=");
+    let landing = async || {
+        let answer = Browser::at(&world).get(&format!("/enroll/{token}")).await;
+        answer.page().replace("&#x2f;", "/").replace("&amp;", "&")
+    };
+    assert!(landing().await.contains(&deep_link));
+    let key = world.key(Role::Owner).await;
+    world.admin(Method::PATCH, "/settings", &key, &json!({ "front_end": "browser" })).await.ok();
+    assert!(!landing().await.contains("defguard:"));
+}
+
 /// SYS-5: each page brings the one policy; only what is the same for good is cached.
 #[tokio::test]
 async fn pages_are_guarded_and_only_assets_are_cached() {
