@@ -132,7 +132,7 @@ async fn whoever_signs_out_is_out_and_may_end_their_other_sessions() {
 async fn no_record_holds_what_opens_a_session_or_tells_a_browser() {
     let bench = Bench::new();
     let olga = with_app(&bench, "olga", Role::Owner).await;
-    let half = super::person::half_way(&bench.service, &olga).await;
+    let half = half_way(&bench.service, &olga).await;
     let opened = sign_in(&bench, &olga).await;
     let user = olga.id.to_string();
     let sessions: Vec<AdminSession> = bench.all(IndexName::AdminSessionsByUser, &user).await;
