@@ -110,19 +110,21 @@ async fn completions(
     people: Vec<Person>,
     belief: &Arc<Belief>,
 ) -> Result<(String, Vec<Person>), Error> {
-    let (measured, complete) =
-        closed_loop(server, in_flight, server.public, people, |client: &mut Client, mut person| {
+    let (measured, complete) = closed_loop(server, in_flight, server.public, people, {
+        let belief = Arc::clone(belief);
+        move |client: &mut Client, mut person: Person| {
+            let belief = Arc::clone(&belief);
             Box::pin(async move {
                 person.begin(client).await?;
+                // Whoever is refused later has begun all the same.
+                belief.begun(&person.username);
                 person.do_every_step(client).await?;
                 Ok(person)
             })
-        })
-        .await?;
-    for person in &complete {
-        belief.begun(&person.username);
-        belief.completed(&person.username);
-    }
+        }
+    })
+    .await?;
+    complete.iter().for_each(|person| belief.completed(&person.username));
     Ok((measured.row("completions, 5 requests each", in_flight), complete))
 }
 
