@@ -6,7 +6,6 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use enrollment_core::domain::rejection::Rejection;
 use enrollment_core::secret::Password;
-use enrollment_core::service::enrollee::TotpOffer;
 use enrollment_core::service::sign_in::{FactorAnswer, NewRecoveryCodes, Proof, SignedIn};
 use serde::Serialize;
 
@@ -15,38 +14,22 @@ use super::desk::{Desk, Me};
 use super::form::{Posted, Shown};
 use super::session::Held;
 use crate::client::Client;
-use crate::page::{Page, answer, see_other};
+use crate::page::{OfferView, Page, answer, see_other};
 use crate::problem::{Answer, Problem};
 use crate::state::EnrollmentState;
 
 /// An app that is being set up.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Clone, Serialize)]
 pub(super) struct AppPage {
     pub(super) me: Me,
     /// What the app is set up with. It is shown once, behind the proof: with it whoever has nothing but the session would
     /// put their own app in the place of the user's.
-    pub(super) app: Option<ShownApp>,
+    pub(super) app: Option<OfferView>,
     pub(super) form: Shown,
-}
-
-/// What an app is set up with.
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct ShownApp {
-    pub(super) secret: String,
-    pub(super) uri: String,
-    pub(super) qr_svg: String,
 }
 
 impl Page for AppPage {
     const TEMPLATE: &'static str = "account_app.html";
-}
-
-impl From<&TotpOffer> for ShownApp {
-    fn from(offer: &TotpOffer) -> Self {
-        // In groups, as people read it to themselves; apps ignore spaces.
-        let groups: Vec<_> = offer.secret.as_bytes().chunks(4).map(String::from_utf8_lossy).collect();
-        Self { secret: groups.join(" "), uri: offer.uri.to_string(), qr_svg: offer.qr_svg.to_string() }
-    }
 }
 
 /// Recovery codes, shown this once.
@@ -124,7 +107,7 @@ pub(super) async fn offer_app(
     .await;
     match offered {
         Ok(offer) => {
-            let page = AppPage { me: desk.me, app: Some(ShownApp::from(&offer)), form: Shown::empty(&["code"]) };
+            let page = AppPage { me: desk.me, app: Some(OfferView::from(offer)), form: Shown::empty(&["code"]) };
             Ok(answer(&state, StatusCode::OK, &page))
         }
         Err(problem) => {

@@ -3,7 +3,7 @@
 use enrollment_core::time::Timestamp;
 
 use super::account::{AccountPage, SessionRow};
-use super::credentials::{AppPage, CodesPage, ShownApp};
+use super::credentials::{AppPage, CodesPage};
 use super::desk::{May, Me, When, done};
 use super::form::Shown;
 use super::invitation::{IssuedPage, ShownLink};
@@ -14,7 +14,7 @@ use super::person::{AttachmentRow, DeviceRow, UserPage};
 use super::settings::SettingsPage;
 use super::sign_in::{CodePage, SignInPage};
 use super::users::{NewUserPage, UserRow, UsersPage};
-use crate::page::Sample;
+use crate::page::{OfferView, Sample};
 use crate::problem::Problem;
 
 const HOSTILE: &str = "<script>alert(1)</script>\"'><img src=x onerror=y>";
@@ -195,7 +195,7 @@ fn account(me: &Me) -> Vec<Sample> {
         .collect();
     for form in forms(&["code"]) {
         let (uri, qr_svg) = ("otpauth://totp/x".to_owned(), "<svg></svg>".to_owned());
-        for app in [None, Some(ShownApp { secret: text(), uri, qr_svg })] {
+        for app in [None, Some(OfferView { secret: text(), uri, qr_svg })] {
             all.push(Sample::of(AppPage { me: me.clone(), app, form: form.clone() }));
         }
     }

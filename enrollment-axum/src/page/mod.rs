@@ -11,6 +11,7 @@ mod branding;
 mod engine;
 mod form;
 mod frame;
+mod offer;
 mod problem;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ pub use assets::assets_router;
 pub(crate) use branding::{Branding, KnownBranding};
 pub(crate) use engine::{Page, TemplateFile, answer};
 pub(crate) use form::{Field, Form, FormProblem};
+pub(crate) use offer::OfferView;
 pub(crate) use problem::{Asker, as_page, asker};
 #[cfg(test)]
 pub(crate) use tests::{HOSTILE, Sample};

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use enrollment_core::domain::location::FactorKind;
 use enrollment_core::secret::SessionSecret;
-use enrollment_core::service::enrollee::{RecoveryCodes, TotpOffer};
+use enrollment_core::service::enrollee::RecoveryCodes;
 use enrollment_core::service::{Failure, Origin};
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,7 @@ use super::journey::{FACTOR, Journey, Step};
 use super::session::{elsewhere, page_of};
 use crate::client::Client;
 use crate::extract::{CurrentSession, SecretText};
-use crate::page::{Field, Form, FormProblem, Page, answer, see_other};
+use crate::page::{Field, Form, FormProblem, OfferView, Page, answer, see_other};
 use crate::problem::{Answer, PageStatus, Problem};
 use crate::state::EnrollmentState;
 
@@ -29,15 +29,6 @@ pub(super) struct FactorPage {
     pub(super) recovery_codes: u32,
     pub(super) code: Field,
     pub(super) above: Option<String>,
-}
-
-/// A secret for an authenticator app.
-#[derive(Clone, Serialize)]
-pub(super) struct OfferView {
-    /// In groups of four, as people type it.
-    pub(super) secret: String,
-    pub(super) uri: String,
-    pub(super) qr_svg: String,
 }
 
 impl Page for FactorPage {
@@ -118,15 +109,6 @@ async fn shown(
     };
     change(&mut page);
     Ok(answer(state, status, &page))
-}
-
-impl From<TotpOffer> for OfferView {
-    fn from(offer: TotpOffer) -> Self {
-        let TotpOffer { secret, uri, qr_svg } = offer;
-        let letters: Vec<char> = secret.chars().collect();
-        let groups: Vec<String> = letters.chunks(4).map(|group| group.iter().collect()).collect();
-        Self { secret: groups.join(" "), uri: uri.to_string(), qr_svg: qr_svg.to_string() }
-    }
 }
 
 /// `POST /enroll/second-factor/app`: a secret is made, once; its page shows it.

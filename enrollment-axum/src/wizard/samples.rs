@@ -12,11 +12,11 @@ use super::device::DevicePage;
 use super::finish::{ConfigView, DonePage, FinishPage};
 use super::journey::{Journey, Step, next, plan};
 use super::landing::{EnterPage, LandingPage};
-use super::mfa::{CodesPage, EmailCodePage, FactorPage, OfferView};
+use super::mfa::{CodesPage, EmailCodePage, FactorPage};
 use super::password::PasswordPage;
 use super::profile::ProfilePage;
 use super::report::{ReportPage, ReportedPage};
-use crate::page::{Field, HOSTILE, Sample};
+use crate::page::{Field, HOSTILE, OfferView, Sample};
 
 fn stands(purpose: Purpose, missing: &[Requirement], optional: &[Requirement], verified: bool) -> SessionState {
     SessionState {
