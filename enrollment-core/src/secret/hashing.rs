@@ -8,6 +8,10 @@ use super::password::Password;
 use super::password_hash::{Argon2Params, OUTPUT, PasswordHash};
 use super::pool::{Full, Pool};
 
+/// How many may wait for each thread: a hundred and more people at a time on a small machine wait some seconds, and are not
+/// sent away.
+const WAITING: usize = 96;
+
 /// How a [`HashingPool`] is built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HashingOptions {
@@ -17,15 +21,15 @@ pub struct HashingOptions {
     /// cannot be verified at all, so that no row of the database can ask for more memory or time than this. At least
     /// `params`.
     pub limit: Argon2Params,
-    /// How many hashes are made at once. Each thread keeps `limit.m_kib` of memory, used or not.
+    /// How many hashes are made at once. Each thread reserves `limit.m_kib` of memory.
     pub threads: usize,
     /// How many may wait beyond those.
     pub queue: usize,
 }
 
 impl HashingOptions {
-    /// As many threads as the machine has cores, but no more than `memory_budget` bytes hold, and at least one; 32
-    /// waiting for each, which is one to three seconds at the default cost. Stored hashes may take the memory of
+    /// As many threads as the machine has cores, but no more than `memory_budget` bytes hold, and at least one; 96
+    /// waiting for each, which is two to eight seconds at the default cost. Stored hashes may take the memory of
     /// [`Argon2Params::default`], eight passes and four lanes (or what new ones take, when that is more): a lower cost
     /// than before still verifies what was hashed at the default, so that it can be hashed again.
     #[must_use]
@@ -35,7 +39,7 @@ impl HashingOptions {
         let affordable = memory_budget / (u64::from(m_kib) * 1024);
         let threads = cores.min(usize::try_from(affordable).unwrap_or(usize::MAX)).max(1);
         let limit = Argon2Params { m_kib, t: params.t.max(8), p: params.p.max(4) };
-        Self { params, limit, threads, queue: threads.saturating_mul(32) }
+        Self { params, limit, threads, queue: threads.saturating_mul(WAITING) }
     }
 }
 
@@ -113,20 +117,21 @@ pub struct HashingLoad {
     pub waiting: usize,
 }
 
-/// Makes and verifies password hashes on threads of its own. Memory stays flat: threads × `limit.m_kib`, allocated
-/// once, whatever is asked of it; past a full queue it answers [`HashingError::Overloaded`] at once.
+/// Makes and verifies password hashes on threads of its own. Memory is bounded: threads × `limit.m_kib`, reserved at the
+/// start and each part of it in use from its thread's first hash on, whatever is asked of it; past a full queue it answers
+/// [`HashingError::Overloaded`] at once.
 ///
 /// Work whose caller has gone before it began is skipped. Dropping the pool waits for the hashes being made, no longer
 /// than one takes.
 #[derive(Debug)]
 pub struct HashingPool {
-    pool: Pool<Vec<Block>>,
+    pool: Pool<Memory>,
     params: Argon2Params,
     limit: Argon2Params,
 }
 
 impl HashingPool {
-    /// Starts the threads and allocates their memory.
+    /// Starts the threads and reserves their memory.
     ///
     /// # Errors
     /// When the options contradict themselves, or the machine cannot serve them.
@@ -141,7 +146,7 @@ impl HashingPool {
         if threads == 0 || queue == 0 {
             return Err(StartError::Empty);
         }
-        let memories = (0..threads).map(|_| blocks(limit.m_kib)).collect::<Option<Vec<_>>>();
+        let memories = (0..threads).map(|_| Memory::reserved(limit.m_kib)).collect::<Option<Vec<_>>>();
         let memories = memories.ok_or(StartError::Memory { threads, m_kib: limit.m_kib })?;
         Ok(Self { pool: Pool::start(memories, queue)?, params, limit })
     }
@@ -208,10 +213,10 @@ impl HashingPool {
     async fn run<T: Send + 'static>(
         &self,
         held: impl Send + 'static,
-        work: impl FnOnce(&mut Vec<Block>) -> Result<T, argon2::Error> + Send + 'static,
+        work: impl FnOnce(&mut [Block]) -> Result<T, argon2::Error> + Send + 'static,
     ) -> Result<T, HashingError> {
-        let work = move |memory: &mut _| {
-            let done = work(memory);
+        let work = move |memory: &mut Memory| {
+            let done = work(memory.blocks());
             drop(held);
             done
         };
@@ -228,13 +233,27 @@ impl HashingPool {
     }
 }
 
-/// Memory for a cost of `m_kib`; `None` when there is not so much.
-fn blocks(m_kib: u32) -> Option<Vec<Block>> {
-    let count = usize::try_from(m_kib).ok()?;
-    let mut blocks = Vec::new();
-    blocks.try_reserve_exact(count).ok()?;
-    blocks.resize(count, Block::new());
-    Some(blocks)
+/// The memory of one thread. Reserved at once, so that too little shows at the start; written to only by who hashes, so
+/// that a server starts quickly and one that rarely hashes stays small.
+struct Memory {
+    blocks: Vec<Block>,
+    count: usize,
+}
+
+impl Memory {
+    /// For a cost of `m_kib`; `None` when there is not so much.
+    fn reserved(m_kib: u32) -> Option<Self> {
+        let count = usize::try_from(m_kib).ok()?;
+        let mut blocks = Vec::new();
+        blocks.try_reserve_exact(count).ok()?;
+        Some(Self { blocks, count })
+    }
+
+    fn blocks(&mut self) -> &mut [Block] {
+        // Within what is reserved: nothing is allocated.
+        self.blocks.resize(self.count, Block::new());
+        &mut self.blocks
+    }
 }
 
 #[cfg(test)]
@@ -366,6 +385,6 @@ mod tests {
         assert!(options(2 * 19 * mib).threads <= 2);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         assert_eq!(options(u64::MAX).threads, cores);
-        assert_eq!(options(u64::MAX).queue, cores * 32);
+        assert_eq!(options(u64::MAX).queue, cores * WAITING);
     }
 }

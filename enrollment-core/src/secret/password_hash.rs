@@ -103,7 +103,7 @@ impl PasswordHash {
         password: &Password,
         salt: [u8; SALT],
         cost: Argon2Params,
-        memory: &mut Vec<Block>,
+        memory: &mut [Block],
     ) -> Result<Self, argon2::Error> {
         let mut output = [0; OUTPUT];
         argon2id(password, &salt, &cost, &mut output, memory)?;
@@ -113,7 +113,7 @@ impl PasswordHash {
     }
 
     /// Whether it is the hash of `password`, compared in constant time.
-    pub(super) fn is_of(&self, password: &Password, memory: &mut Vec<Block>) -> Result<bool, argon2::Error> {
+    pub(super) fn is_of(&self, password: &Password, memory: &mut [Block]) -> Result<bool, argon2::Error> {
         let mut output = [0; phc::Output::MAX_LENGTH];
         let output = &mut output[..self.hash.len()];
         argon2id(password, &self.salt, &self.cost, output, memory)?;
@@ -126,7 +126,7 @@ fn argon2id(
     salt: &[u8],
     cost: &Argon2Params,
     output: &mut [u8],
-    memory: &mut Vec<Block>,
+    memory: &mut [Block],
 ) -> Result<(), argon2::Error> {
     Argon2::new(Algorithm::Argon2id, Version::V0x13, cost.for_output(output.len())?).hash_password_into_with_memory(
         password.expose().as_bytes(),
