@@ -20,7 +20,9 @@ use crate::time::Timestamp;
 
 /// Of how many free addresses one is claimed at random. Everybody picking the lowest would meet there again and again.
 const CHOICES: usize = 16;
-/// Rows read at once when looking for a free address.
+/// Rows read at once when looking for a free address: few where there is room, as nearly everywhere, and more for each
+/// further look into a crowded stretch.
+const FIRST_WINDOW: u32 = 16;
 const WINDOW: u32 = 256;
 
 /// A device that a draft makes, with its attachments.
@@ -151,7 +153,7 @@ impl Service {
 
     async fn gaps(&self, search: &Search<'_>, from: IpAddr, until: Option<IpAddr>) -> Result<Vec<Found>, Failure> {
         let Search { now, location, pool, in_place_of } = *search;
-        let mut scan = Scan::all(IndexName::AddressesByPool, Assignment::pool_part(location, pool), WINDOW);
+        let mut scan = Scan::all(IndexName::AddressesByPool, Assignment::pool_part(location, pool), FIRST_WINDOW);
         scan.from = Some(KeyValue::Text(sortable(from)));
         scan.to = until.map(|address| KeyValue::Text(sortable(address)));
         let mut from = from;
@@ -187,6 +189,7 @@ impl Service {
             match (page.next, behind) {
                 (Some(next), Some(behind)) => {
                     scan.after = Some(next);
+                    scan.limit = (scan.limit * 4).min(WINDOW);
                     from = behind;
                 }
                 _ => return Ok(Vec::new()),
