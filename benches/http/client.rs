@@ -1,4 +1,4 @@
-//! One connection, kept alive: a request, its answer, the next request.
+//! One connection to a face, kept alive: a request, its answer, the next request.
 
 use std::net::SocketAddr;
 
@@ -15,13 +15,24 @@ use super::Error;
 pub(crate) struct Client {
     face: SocketAddr,
     connection: Option<SendRequest<Body>>,
-    /// Requests sent.
-    pub(crate) requests: usize,
+    sent: usize,
+    other: Option<Box<Client>>,
 }
 
 impl Client {
     pub(crate) const fn new(face: SocketAddr) -> Self {
-        Self { face, connection: None, requests: 0 }
+        Self { face, connection: None, sent: 0, other: None }
+    }
+
+    /// The connection of the same client to another face. One for each client and not for each person: a face serves so
+    /// many at a time, and who comes after them waits until an idle one is closed.
+    pub(crate) fn at(&mut self, face: SocketAddr) -> &mut Self {
+        self.other.get_or_insert_with(|| Box::new(Self::new(face)))
+    }
+
+    /// Requests sent, to both.
+    pub(crate) fn requests(&self) -> usize {
+        self.sent + self.other.as_ref().map_or(0, |other| other.requests())
     }
 
     /// The JSON of a success; an error otherwise, and when there is no answer.
@@ -52,7 +63,7 @@ impl Client {
             None => self.connect().await?,
         };
         connection.ready().await?;
-        self.requests += 1;
+        self.sent += 1;
         let answer = connection.send_request(request).await?;
         let status = answer.status().as_u16();
         let bytes = to_bytes(Body::new(answer.into_body()), 64 * 1024 * 1024).await?;

@@ -66,7 +66,7 @@ where
                     }
                     measured.took.push(started.elapsed());
                 }
-                measured.requests = client.requests;
+                measured.requests = client.requests();
                 (measured, done)
             })
         })

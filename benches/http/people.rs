@@ -24,8 +24,6 @@ pub(crate) struct Person {
     token: String,
     session: String,
     devices: usize,
-    /// A connection to the internal face, for whoever invites them again.
-    administrator: Option<Client>,
 }
 
 impl Person {
@@ -37,7 +35,7 @@ impl Person {
         });
         let answer = client.ask(Method::POST, &format!("{ADMIN}/users"), key, &new).await?;
         let (id, token) = (text(&answer["user"]["id"])?, text(&answer["enrollment"]["token"])?);
-        Ok(Self { username, id, token, session: String::new(), devices: 0, administrator: None })
+        Ok(Self { username, id, token, session: String::new(), devices: 0 })
     }
 
     pub(crate) async fn begin(&mut self, client: &mut Client) -> Result<(), Error> {
@@ -59,12 +57,9 @@ impl Person {
 
     /// One more device, by an enrollment of its own.
     pub(crate) async fn add_a_device(&mut self, client: &mut Client, face: SocketAddr, key: &str) -> Result<(), Error> {
-        let administrator = self.administrator.get_or_insert_with(|| Client::new(face));
-        let before = administrator.requests;
         let start = json!({"purpose": "device", "delivery": "manual"});
         let path = format!("{ADMIN}/users/{}/enrollments", self.id);
-        let issued = administrator.ask(Method::POST, &path, key, &start).await?;
-        client.requests += administrator.requests - before;
+        let issued = client.at(face).ask(Method::POST, &path, key, &start).await?;
         self.token = text(&issued["token"])?;
         self.begin(client).await?;
         self.stage_a_device(client).await?;
