@@ -99,10 +99,8 @@ pub(super) fn keep_half_way(mut response: Response, secret: &AdminSessionSecret,
     response
 }
 
-/// Takes the session out of the browser, which stays known, and with it the pages it keeps for the way back: some are kept
-/// in spite of `no-store`, and without a script no page finds out that it is over.
+/// Takes the session out of the browser, which stays known.
 pub(super) fn forget(mut response: Response, options: &HttpOptions) -> Response {
-    response.headers_mut().insert("clear-site-data", HeaderValue::from_static("\"cache\""));
     set(&mut response, options, SESSION, "", Duration::ZERO);
     set(&mut response, options, HALF_WAY, "", Duration::ZERO);
     response
