@@ -28,6 +28,7 @@ pub(crate) struct Browser {
     session: String,
     site: String,
     profile: TempDir,
+    look: Look,
 }
 
 impl Browser {
@@ -39,19 +40,32 @@ impl Browser {
         let profile = tempfile::tempdir().expect("a folder");
         let config = Agent::config_builder().http_status_as_error(false).proxy(None);
         let agent = config.timeout_global(Some(Duration::from_secs(60))).build().new_agent();
-        let mut browser =
-            Self { driver, agent, session: format!("http://127.0.0.1:{port}/session"), site: site.to_owned(), profile };
+        let session = format!("http://127.0.0.1:{port}/session");
+        let mut browser = Self { driver, agent, session, site: site.to_owned(), profile, look };
         let begun = browser.post("", &browser.capabilities(look));
         browser.session = format!("{}/{}", browser.session, begun["sessionId"].as_str().expect("a session"));
-        if look.phone {
-            let phone = json!({ "width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": true });
-            browser.tool("Emulation.setDeviceMetricsOverride", &phone);
-        }
-        if look.dark {
-            let dark = json!({ "features": [{ "name": "prefers-color-scheme", "value": "dark" }] });
-            browser.tool("Emulation.setEmulatedMedia", &dark);
-        }
+        browser.wear(look);
         browser
+    }
+
+    /// How it began to look.
+    pub(crate) fn look(&self) -> Look {
+        self.look
+    }
+
+    /// Looks like that from now on; whether there are scripts stays as it is.
+    pub(crate) fn wear(&self, look: Look) {
+        let (width, height, scale) = if look.phone { (390, 844, 2) } else { (1280, 900, 1) };
+        let screen = json!({ "width": width, "height": height, "deviceScaleFactor": scale, "mobile": look.phone });
+        self.tool("Emulation.setDeviceMetricsOverride", &screen);
+        let scheme = if look.dark { "dark" } else { "light" };
+        let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        self.tool("Emulation.setEmulatedMedia", &media);
+    }
+
+    /// What this script answers: a function's body, whose last argument takes the answer.
+    pub(crate) fn run(&self, script: &str) -> Value {
+        self.post("/execute/async", &json!({ "script": script, "args": [] }))
     }
 
     fn capabilities(&self, look: Look) -> Value {
@@ -109,6 +123,11 @@ impl Browser {
     pub(crate) fn open(&self, address: &str) {
         let url = if address.starts_with('/') { format!("{}{address}", self.site) } else { address.to_owned() };
         self.post("/url", &json!({ "url": url }));
+    }
+
+    /// From now on addresses are of this site.
+    pub(crate) fn go_to(&mut self, site: &str) {
+        site.clone_into(&mut self.site);
     }
 
     pub(crate) fn reload(&self) {
@@ -182,8 +201,7 @@ impl Browser {
     }
 
     pub(crate) fn has(&self, css: &str) -> bool {
-        let found = self.post("/elements", &json!({ "using": "css selector", "value": css }));
-        found.as_array().is_some_and(|found| !found.is_empty())
+        self.count(css) > 0
     }
 
     /// The text that is seen there.
@@ -201,6 +219,22 @@ impl Browser {
         value.as_str().expect("a text").to_owned()
     }
 
+    pub(crate) fn attribute(&self, css: &str, name: &str) -> String {
+        let value = self.get(&format!("{}/attribute/{name}", self.element(css)));
+        value.as_str().expect("a text").to_owned()
+    }
+
+    pub(crate) fn count(&self, css: &str) -> usize {
+        let found = self.post("/elements", &json!({ "using": "css selector", "value": css }));
+        found.as_array().map_or(0, Vec::len)
+    }
+
+    /// A picture of this part, as it is on the screen: PNG.
+    pub(crate) fn picture_of(&self, css: &str) -> Vec<u8> {
+        let shot = self.get(&format!("{}/screenshot", self.element(css)));
+        BASE64.decode(shot.as_str().expect("a picture").as_bytes()).expect("Base64")
+    }
+
     pub(crate) fn is_shown(&self, css: &str) -> bool {
         self.get(&format!("{}/displayed", self.element(css))) == json!(true)
     }
@@ -209,11 +243,11 @@ impl Browser {
         self.text("h1")
     }
 
-    /// The path of the page.
+    /// The path of the page, which is one of this site.
     pub(crate) fn path(&self) -> String {
         let url = self.get("/url");
         let url = url.as_str().expect("an address");
-        url.strip_prefix(self.site.as_str()).expect("an address of this site").to_owned()
+        url.strip_prefix(self.site.as_str()).map_or_else(|| url.to_owned(), str::to_owned)
     }
 
     /// Waits until the page has this: asking is what takes time.

@@ -13,11 +13,11 @@ fn every_dead_link_says_what_it_is_and_what_to_do() {
     let stage = Stage::new("");
     let browser = stage.browser(Look { phone: true, ..DESKTOP });
     browser.open("/enroll");
-    browser.picture("phone-0-enter");
+    browser.judge("enroll-0-enter");
     browser.fill("#token", "enr_nonsense");
     browser.go_on();
     says(&browser, "This link is not valid", "ask your administrator");
-    browser.picture("phone-0-invalid");
+    browser.judge("enroll-0-invalid");
     browser.go_on();
     assert_eq!(browser.path(), "/enroll");
 
@@ -35,8 +35,9 @@ fn every_dead_link_says_what_it_is_and_what_to_do() {
     browser.open("/enroll/profile");
     says(&browser, "Your link was opened elsewhere", "tell your administrator");
     other.open(&link.replace("/enroll/", "/report/"));
-    other.picture("desktop-0-report");
+    other.judge("enroll-0-report");
     other.follow("main button");
+    other.judge("enroll-0-reported");
     says(&other, "The invitation is withdrawn", "whoever sent it is told");
     other.open(&link);
     says(&other, "This invitation was withdrawn", "Ask your administrator");
@@ -46,7 +47,7 @@ fn every_dead_link_says_what_it_is_and_what_to_do() {
     says(&stranger, "Please open your link again", "Open the link from your invitation again");
     stranger.open("/nothing/here");
     says(&stranger, "There is nothing here", "nothing at this address");
-    stranger.picture("desktop-0-nothing");
+    stranger.judge("enroll-0-nothing");
 }
 
 /// TOK-2: what a person pastes may be the token or the whole link.
@@ -56,7 +57,6 @@ fn a_pasted_link_begins() {
     let link = stage.invite("ida", &[]);
     let ida = stage.browser(DESKTOP);
     ida.open("/enroll");
-    ida.picture("desktop-0-enter");
     ida.fill("#token", &format!("http://localhost:8080{link}"));
     ida.go_on();
     assert_eq!(ida.path(), "/enroll/profile");

@@ -30,7 +30,7 @@ fn reloading_and_going_back_change_nothing() {
     stage.add_network("office", "internal");
     let link = stage.invite("emil", &[]);
     let emil = stage.browser(DESKTOP);
-    up_to_the_device(&emil, &link, |_| {});
+    up_to_the_device(&emil, &link, |_| ());
     emil.reload();
     emil.wait_for("[data-make]:not([hidden])");
     emil.fill("#name", "laptop");
@@ -68,7 +68,7 @@ fn lost_recovery_codes_are_replaced() {
     stage.add_network("office", "internal");
     let link = stage.invite("fritz", &[]);
     let fritz = stage.browser(DESKTOP);
-    up_to_the_device(&fritz, &link, |_| {});
+    up_to_the_device(&fritz, &link, |_| ());
     fritz.open("/enroll/second-factor");
     assert_eq!(fritz.heading(), "Your second factor is set up");
     fritz.follow("form[action$='codes'] button");

@@ -40,8 +40,19 @@ impl Stage {
         format!("http://localhost:{}", self.server.public.port())
     }
 
+    /// Where administrators are.
+    pub(crate) fn internal_site(&self) -> String {
+        format!("http://localhost:{}", self.server.internal.port())
+    }
+
     pub(crate) fn browser(&self, look: Look) -> Browser {
         Browser::start(&self.site(), look)
+    }
+
+    /// The path of the link that a server without a terminal leaves for the first Owner.
+    pub(crate) fn owner_link(&self) -> String {
+        let link = std::fs::read_to_string(self.data().join("owner-link")).expect("the link lies there");
+        Self::path_of(link.trim_end())
     }
 
     /// The path of a link that the server printed.
@@ -83,12 +94,34 @@ impl Stage {
     }
 }
 
-/// The code that an authenticator app shows now.
-pub(crate) fn code(secret: &str) -> String {
-    let letters: String = secret.chars().filter(|c| !c.is_whitespace()).collect();
-    let secret = BASE32_NOPAD.decode(letters.as_bytes()).expect("Base32");
-    let totp = totp_rs::Builder::new().with_secret(secret).with_skew(0).build().expect("a secret of 160 bits");
-    totp.generate(u64::try_from(SystemClock.now().seconds()).expect("after 1970")).to_string()
+/// An authenticator app whose owner gives no code away twice, since a code counts once (RFC 6238, section 5.2): two of them
+/// are to be had in one step, the second by the clock of a phone that is fast, and nobody waits.
+pub(crate) struct App {
+    totp: totp_rs::Totp,
+    next: u64,
+}
+
+/// RFC 6238, section 5.2.
+const STEP: u64 = 30;
+
+impl App {
+    /// One that has scanned this.
+    pub(crate) fn new(uri: &str) -> Self {
+        let (_, secret) = uri.split_once("secret=").expect("a secret");
+        let secret = secret.split('&').next().unwrap_or_default();
+        let secret = BASE32_NOPAD.decode(secret.as_bytes()).expect("Base32");
+        let totp = totp_rs::Builder::new().with_secret(secret).with_skew(0).build();
+        Self { totp: totp.expect("a secret of 160 bits"), next: 0 }
+    }
+
+    /// A code that was not shown before.
+    pub(crate) fn code(&mut self) -> String {
+        let now = u64::try_from(SystemClock.now().seconds()).expect("after 1970") / STEP;
+        let step = self.next.max(now);
+        assert!(step <= now + 1, "a third code in one step");
+        self.next = step + 1;
+        self.totp.generate(step * STEP).to_string()
+    }
 }
 
 /// What `wg-quick` makes of a configuration, which it must take.

@@ -4,8 +4,12 @@
 //! `cargo test` builds the server with the tests. To run these alone, build it first: `cargo build --example server`.
 
 mod answers;
+#[allow(dead_code, reason = "shared with another test")]
+#[path = "../common/client.rs"]
+mod client;
 mod coverage;
 mod documents;
+mod lockout;
 mod mails;
 mod redact;
 mod reference;

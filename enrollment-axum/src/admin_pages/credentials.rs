@@ -46,7 +46,16 @@ impl Page for CodesPage {
 }
 
 const START_AGAIN: &str = "Too much time went by, or the code was wrong too often. Nothing changed; start again.";
-const BESIDE: &[(&str, &str)] = &[("sign_in_refused", "password")];
+const WRONG_PROOF: &str = "The password or the code is not right, or the code was used before.";
+
+/// A form that asks for password and code again, with what is wrong. Which of the two it is, is not told.
+fn refused(names: &[&'static str], problem: Problem) -> Answer<Shown> {
+    let form = Shown::empty(names);
+    match &*problem.document().code {
+        "sign_in_refused" => Ok(form.wrong("password", WRONG_PROOF)),
+        _ => form.refused(problem, &[]),
+    }
+}
 
 fn proof(posted: &mut Posted) -> Result<Proof, Rejection> {
     let password = Password::parse(posted.take("password")).map_err(|_| Rejection::SignInRefused)?;
@@ -87,7 +96,7 @@ pub(super) async fn change_password(
     .await;
     let Err(problem) = changed else { return Ok(see_other("/admin/account?done=password")) };
     let status = problem.page_status();
-    let form = Shown::empty(&["password", "code", "new_password", "again"]).refused(problem, BESIDE)?;
+    let form = refused(&["password", "code", "new_password", "again"], problem)?;
     shown(&state, status, &desk, &session, &signed_in, |page| page.password = form).await
 }
 
@@ -112,7 +121,7 @@ pub(super) async fn offer_app(
         }
         Err(problem) => {
             let status = problem.page_status();
-            let form = Shown::empty(&["password", "code"]).refused(problem, BESIDE)?;
+            let form = refused(&["password", "code"], problem)?;
             shown(&state, status, &desk, &session, &signed_in, |page| page.app = form).await
         }
     }
@@ -170,7 +179,7 @@ pub(super) async fn replace_codes(
         Ok(codes) => Ok(codes_page(&state, desk.me, &codes, false)),
         Err(problem) => {
             let status = problem.page_status();
-            let form = Shown::empty(&["password", "code"]).refused(problem, BESIDE)?;
+            let form = refused(&["password", "code"], problem)?;
             shown(&state, status, &desk, &session, &signed_in, |page| page.codes = form).await
         }
     }

@@ -116,6 +116,14 @@ impl Shown {
         self
     }
 
+    /// The same with this beside one of its fields.
+    pub(super) fn wrong(mut self, field: &str, text: &str) -> Self {
+        if let Some(shown) = self.fields.get_mut(field) {
+            shown.error = Some(text.to_owned());
+        }
+        self
+    }
+
     /// The same with a refusal where it belongs: beside its field, or above all.
     ///
     /// # Errors

@@ -73,6 +73,7 @@ impl From<EnrollmentView> for PendingRow {
         let mail = view.mail.as_ref().map(|mail| mail.as_str());
         let delivery = match (view.delivery, mail) {
             (Delivery::Manual, None) => "By hand".to_owned(),
+            (_, Some("dead")) => "E-mail failed".to_owned(),
             (_, Some(state)) => format!("E-mail {state}"),
             (_, None) => "E-mail".to_owned(),
         };

@@ -19,6 +19,8 @@ use crate::problem::{Answer, Problem};
 use crate::state::EnrollmentState;
 
 const CODE: &str = "/admin/sign-in/code";
+/// Said as well to whoever was disabled since the first step.
+const WRONG_CODE: &str = "This is not right, or was used before.";
 
 /// The first step.
 #[derive(Debug, Clone, Serialize)]
@@ -146,7 +148,11 @@ pub(super) async fn answer(
     if problem.document().code == "not_signed_in" {
         return Err(problem);
     }
-    let form = Shown::empty(&["code"]).refused(problem, &[("sign_in_refused", "code")])?;
+    let form = Shown::empty(&["code"]);
+    let form = match &*problem.document().code {
+        "sign_in_refused" => form.wrong("code", WRONG_CODE),
+        _ => form.refused(problem, &[])?,
+    };
     Ok(page(&state, status, &CodePage { form, wait }))
 }
 

@@ -74,10 +74,11 @@ each("[data-copy]", (button) => {
 
 each("[data-reveal]", (button) => {
   const fields = button.dataset.reveal.split(" ").map((id) => document.getElementById(id));
+  const label = button.textContent;
   button.addEventListener("click", () => {
     const show = button.getAttribute("aria-pressed") !== "true";
     button.setAttribute("aria-pressed", String(show));
-    button.textContent = show ? "Hide" : "Show";
+    button.textContent = show ? "Hide it again" : label;
     fields.forEach((field) => (field.type = show ? "text" : "password"));
   });
 });
