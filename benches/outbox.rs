@@ -1,5 +1,7 @@
-//! Mails from the queue to settled: one worker, and a notifier that takes everything and does nothing. So this is what
-//! the library and the database cost; the relay comes on top.
+//! Mails from the queue to settled, by one worker and by several in one process, and a notifier that takes everything and
+//! does nothing. So this is what the library and the database cost; the relay comes on top.
+//!
+//! `cargo bench --bench outbox -- PostgreSQL` leaves out the other database.
 
 #![allow(clippy::disallowed_methods, clippy::print_stdout, reason = "a bench takes the time itself and prints it")]
 
@@ -25,12 +27,19 @@ use tokio::task::JoinSet;
 
 const MAILS: usize = 2_000;
 const ROUNDS: usize = 5;
+const WORKERS: [usize; 3] = [1, 2, 4];
 
 fn main() {
     let runtime = Runtime::new().expect("a runtime");
+    let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    let wanted = |name: &str| only.as_ref().is_none_or(|only| only == name);
     runtime.block_on(async {
-        measure("SQLite", Database::file()).await;
-        if let Ok(cluster) = std::env::var("ENROLLMENT_TEST_POSTGRES") {
+        if wanted("SQLite") {
+            measure("SQLite", Database::file()).await;
+        }
+        if let Ok(cluster) = std::env::var("ENROLLMENT_TEST_POSTGRES")
+            && wanted("PostgreSQL")
+        {
             measure("PostgreSQL", Database::on(&cluster).await).await;
         }
     });
@@ -43,33 +52,61 @@ async fn measure(name: &str, queued: Database) {
     queue(&service(store.clone(), &ring)).await;
     store.close().await;
 
-    let mut rates = Vec::new();
-    for _ in 0..ROUNDS {
-        let copy = queued.copy().await;
-        let store = Arc::new(copy.open().await);
-        let worker = OutboxWorker::new(service(store.clone(), &ring), Arc::new(Nowhere));
-        let elapsed = drain(&worker).await;
-        rates.push(MAILS as f64 / elapsed.as_secs_f64());
-        store.close().await;
-        copy.remove().await;
+    for workers in WORKERS {
+        let mut rounds = Vec::new();
+        for _ in 0..ROUNDS {
+            let copy = queued.copy().await;
+            let store = Arc::new(copy.open().await);
+            let worker = OutboxWorker::new(service(store.clone(), &ring), Arc::new(Nowhere));
+            rounds.push(drain(&worker, workers).await);
+            store.close().await;
+            copy.remove().await;
+        }
+        rounds.sort_by_key(|round| round.elapsed);
+        let rate = |round: &Round| MAILS as f64 / round.elapsed.as_secs_f64();
+        let [most, median, least] = [0, ROUNDS / 2, ROUNDS - 1].map(|nth| rate(&rounds[nth]));
+        let cpu = rounds.iter().map(|round| round.cpu).sum::<Duration>().as_secs_f64() * 1e6 / (MAILS * ROUNDS) as f64;
+        println!(
+            "{name}, {workers} at a time: {median:.0} mails/s, median of {ROUNDS} rounds ({least:.0} to {most:.0}), \
+             {cpu:.0} µs of CPU for each in this process"
+        );
     }
     queued.remove().await;
-    rates.sort_by(f64::total_cmp);
-    let (least, median, most) = (rates[0], rates[ROUNDS / 2], rates[ROUNDS - 1]);
-    println!("{name}: {median:.0} mails/s, one worker, median of {ROUNDS} rounds ({least:.0} to {most:.0})");
 }
 
-async fn drain(worker: &OutboxWorker) -> Duration {
-    let begin = Instant::now();
-    let mut settled = 0;
-    loop {
-        match worker.run_once().await.expect("the store answers") {
-            0 => break,
-            some => settled += some,
-        }
+/// What working off the queue once took.
+struct Round {
+    elapsed: Duration,
+    cpu: Duration,
+}
+
+async fn drain(worker: &OutboxWorker, workers: usize) -> Round {
+    let (begin, cpu) = (Instant::now(), cpu());
+    let mut tasks = JoinSet::new();
+    for _ in 0..workers {
+        let worker = worker.clone();
+        tasks.spawn(async move {
+            let mut settled = 0;
+            loop {
+                match worker.run_once().await.expect("the store answers") {
+                    0 => return settled,
+                    some => settled += some,
+                }
+            }
+        });
     }
+    let settled: usize = tasks.join_all().await.into_iter().sum();
+    let round = Round { elapsed: begin.elapsed(), cpu: self::cpu().saturating_sub(cpu) };
     assert_eq!(settled, MAILS, "every mail was settled");
-    begin.elapsed()
+    round
+}
+
+/// What this process has used so far, of any core; in hundredths of a second, as Linux tells it.
+fn cpu() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux");
+    let (_, after_the_name) = stat.rsplit_once(')').expect("a name in parentheses");
+    let ticks: u64 = after_the_name.split(' ').skip(12).take(2).map(|ticks| ticks.parse::<u64>().expect("ticks")).sum();
+    Duration::from_millis(ticks * 10)
 }
 
 /// Takes every mail and drops it.

@@ -183,7 +183,7 @@ fn part(scan: &Scan, found: usize) -> Statement {
 
 fn change(change: &Change, dialect: Dialect, statements: &mut Vec<Statement>) {
     let plain = |text: &str| Statement { text: text.into(), values: Vec::new(), rows: Rows::None };
-    assert!(change.settle.is_none(), "no use case here works under a lease");
+    assert!(change.settle.is_empty(), "no use case here works under a lease");
     statements.push(plain(dialect.begin));
     statements.extend(change.ops.iter().map(|op| match op {
         Op::Put { expect: Expect::Absent, next } => insert(next.key.kind.as_str(), columns(next)),

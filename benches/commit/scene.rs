@@ -178,7 +178,8 @@ async fn invite(store: &SqlxStore, ring: &KeyRing) -> Vec<Arc<str>> {
 
 async fn write(store: &SqlxStore, ops: Vec<Op>) {
     let now = SystemClock.now();
-    let change = Change::new(ChangeId::new(now, &SystemEntropy), now, ops, Vec::new(), None).expect("a valid change");
+    let change =
+        Change::new(ChangeId::new(now, &SystemEntropy), now, ops, Vec::new(), Vec::new()).expect("a valid change");
     assert_eq!(store.commit(&change).await.expect("an outcome"), CommitOutcome::Applied);
 }
 

@@ -98,7 +98,7 @@ impl<'a> Batch<'a> {
         if change.enqueue.iter().any(|entry| self.facts.entries.contains_key(&entry.id) || !entries.insert(entry.id)) {
             return Err(misuse("an outbox entry with this id exists"));
         }
-        if change.settle.is_some_and(|lease| !self.is_current(&lease)) {
+        if !change.settle.iter().all(|lease| self.is_current(lease)) {
             return Ok(CommitOutcome::LeaseLost);
         }
         if !change.ops.iter().all(|op| self.holds(op)) {
@@ -168,8 +168,8 @@ impl<'a> Batch<'a> {
             self.facts.entries.insert(entry.id, None);
             self.enqueued.push(entry);
         }
-        if let Some(lease) = change.settle {
-            self.end_lease(&lease, &Settlement::Done, change.at);
+        for lease in &change.settle {
+            self.end_lease(lease, &Settlement::Done, change.at);
         }
     }
 

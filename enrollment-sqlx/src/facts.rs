@@ -34,7 +34,7 @@ impl<'a> Wanted<'a> {
     pub(crate) fn change(&mut self, change: &'a Change) {
         self.changes.push(change.id);
         self.enqueued.extend(change.enqueue.iter().map(|entry| entry.id));
-        self.settled.extend(change.settle.map(|lease| lease.entry));
+        self.settled.extend(change.settle.iter().map(|lease| lease.entry));
         for op in &change.ops {
             let rows = self.rows.entry(op.key().kind).or_default();
             rows.ids.push(op.key().id);

@@ -68,9 +68,16 @@ pub(crate) struct Changed<'a> {
 
 impl<'a> Settled<'a> {
     pub(crate) fn changed(&self) -> Changed<'a> {
+        Changed::by(self.how, self.now)
+    }
+}
+
+impl<'a> Changed<'a> {
+    /// What settling a lease in this way at this time does to its entry.
+    pub(crate) fn by(how: &'a Settlement, now: Timestamp) -> Self {
         let open = Changed { leased_until: None, due: None, untried: 0, outcome: None, why: None, ended_at: None };
-        let ended = |outcome, why| Changed { outcome: Some(outcome), why, ended_at: Some(self.now.micros()), ..open };
-        match self.how {
+        let ended = |outcome, why| Changed { outcome: Some(outcome), why, ended_at: Some(now.micros()), ..open };
+        match how {
             Settlement::Done => ended("done", None),
             Settlement::Dead { why } => ended("dead", Some(why)),
             Settlement::Obsolete { why } => ended("obsolete", Some(why)),

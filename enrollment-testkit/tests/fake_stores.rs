@@ -53,7 +53,8 @@ fn change(id: u128) -> Change {
         body,
     };
     let ops = vec![Op::Put { expect: Expect::Absent, next }];
-    Change::new(ChangeId::from_uuid(Uuid::from_u128(id)), Timestamp::EPOCH, ops, vec![entry], None).expect("a change")
+    Change::new(ChangeId::from_uuid(Uuid::from_u128(id)), Timestamp::EPOCH, ops, vec![entry], Vec::new())
+        .expect("a change")
 }
 
 async fn stands(store: &impl Store) -> bool {

@@ -117,7 +117,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         body: Document { layout: 1, json: r#"{"hello":"world"}"#.to_owned() },
     };
     let ops = vec![Op::Put { expect: Expect::Absent, next }];
-    let change = Change::new(ChangeId::from_uuid(Uuid::from_u128(2)), Timestamp::EPOCH, ops, Vec::new(), None)?;
+    let change = Change::new(ChangeId::from_uuid(Uuid::from_u128(2)), Timestamp::EPOCH, ops, Vec::new(), Vec::new())?;
     // The second run finds the row there: the same change is answered `Applied` and applies nothing.
     let outcome = store.commit(&change).await?;
     let row = store.find(&UniqueKey::new(UniqueName::Username, "alice")).await?;

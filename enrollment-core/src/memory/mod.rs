@@ -106,7 +106,7 @@ impl State {
         if !self.outbox.is_new(&change.enqueue) {
             return Err(misuse("an outbox entry with this id exists"));
         }
-        if change.settle.is_some_and(|lease| !self.outbox.is_current(&lease)) {
+        if !change.settle.iter().all(|lease| self.outbox.is_current(lease)) {
             return Ok(CommitOutcome::LeaseLost);
         }
         if !change.ops.iter().all(|op| self.rows.holds(op)) {
@@ -117,9 +117,9 @@ impl State {
         }
         self.rows.apply(&change.ops);
         self.outbox.enqueue(&change.enqueue);
-        if let Some(lease) = change.settle {
+        for lease in &change.settle {
             // Found current above, under the same lock.
-            let _settled = self.outbox.settle(&lease, &Settlement::Done, change.at);
+            let _settled = self.outbox.settle(lease, &Settlement::Done, change.at);
         }
         self.applied.insert(change.id, Applied { fingerprint, at: change.at });
         Ok(CommitOutcome::Applied)

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sha2::{Digest, Sha256};
 
 use super::lease::{LeaseRef, OutboxEntry, Stream};
-use crate::id::ChangeId;
+use crate::id::{ChangeId, OutboxId};
 use crate::record::{Document, IndexKey, KeyValue, Row, RowKey, UniqueKey, Version};
 use crate::time::Timestamp;
 
@@ -68,8 +68,9 @@ pub struct Change {
     pub ops: Vec<Op>,
     /// Entries for the outbox, sorted by id.
     pub enqueue: Vec<OutboxEntry>,
-    /// The lease under which this change is made, ended as done by it; when it is lost, nothing is applied.
-    pub settle: Option<LeaseRef>,
+    /// The leases under which this change is made, sorted by entry and ended as done by it; when one of them is lost,
+    /// nothing is applied.
+    pub settle: Vec<LeaseRef>,
 }
 
 /// A change that contradicts itself. Always a fault of the program.
@@ -78,6 +79,9 @@ pub enum InvalidChange {
     /// Two steps about one row.
     #[error("two steps about {0}")]
     TwoSteps(RowKey),
+    /// Two leases of one entry.
+    #[error("two leases of the entry {0}")]
+    TwoLeases(OutboxId),
     /// A row's next version does not follow the expected one.
     #[error("the next version of {0} does not follow the expected one")]
     VersionGap(RowKey),
@@ -90,13 +94,14 @@ impl Change {
     /// A change in its one order, or why it is none.
     ///
     /// # Errors
-    /// When two steps are about one row, a version does not follow, or a key does not belong to its row.
+    /// When two steps are about one row or two leases about one entry, a version does not follow, or a key does not belong
+    /// to its row.
     pub fn new(
         id: ChangeId,
         at: Timestamp,
         mut ops: Vec<Op>,
         mut enqueue: Vec<OutboxEntry>,
-        settle: Option<LeaseRef>,
+        mut settle: Vec<LeaseRef>,
     ) -> Result<Self, InvalidChange> {
         for op in &mut ops {
             if let Op::Put { expect, next } = op {
@@ -110,6 +115,10 @@ impl Change {
             return Err(InvalidChange::TwoSteps(pair[0].key()));
         }
         enqueue.sort_by_key(|entry| entry.id);
+        settle.sort_by_key(|lease| lease.entry);
+        if let Some(pair) = settle.windows(2).find(|pair| pair[0].entry == pair[1].entry) {
+            return Err(InvalidChange::TwoLeases(pair[0].entry));
+        }
         Ok(Self { id, at, ops, enqueue, settle })
     }
 
@@ -126,9 +135,10 @@ impl Change {
         for entry in &self.enqueue {
             content.entry(entry);
         }
-        if let Some(lease) = &self.settle {
-            content.bytes(lease.entry.uuid().as_bytes());
-            content.number(lease.fence);
+        // The last part, and each of one length: how many there are need not be said.
+        for LeaseRef { entry, fence } in &self.settle {
+            content.bytes(entry.uuid().as_bytes());
+            content.number(*fence);
         }
         content.0.finalize().into()
     }
@@ -261,6 +271,6 @@ pub enum CommitOutcome {
     Stale,
     /// Another row holds this key, or would by the same change; nothing was applied.
     Taken(UniqueKey),
-    /// The lease of `settle` is no longer the caller's; nothing was applied.
+    /// A lease of `settle` is no longer the caller's; nothing was applied.
     LeaseLost,
 }

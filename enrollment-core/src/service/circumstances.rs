@@ -27,7 +27,24 @@ pub(crate) struct World {
     more: Vec<Row>,
 }
 
+/// The part of a world that is the same for all users.
+#[derive(Debug, Clone)]
+pub(crate) struct Common {
+    pub(crate) settings: Settings,
+    settings_version: Option<Version>,
+    locations: Arc<[Location]>,
+    locations_version: Option<Version>,
+}
+
 impl World {
+    /// The world of the user and the initiator in these rows.
+    pub(crate) fn of(user: &Row, initiator: Option<&Row>, common: Common, more: Vec<Row>) -> Result<Self, Failure> {
+        let Common { settings, settings_version, locations, locations_version } = common;
+        let initiator = initiator.map(Stored::read).transpose()?.map(|stored| stored.record);
+        let user = Stored::read(user)?;
+        Ok(Self { user, settings, settings_version, locations, locations_version, initiator, more })
+    }
+
     pub(crate) fn circumstances<'a>(&'a self, service: &'a Service) -> Circumstances<'a> {
         Circumstances {
             user: &self.user.record,
@@ -80,22 +97,18 @@ impl Service {
         let mut rows = self.store().get(&keys).await?.into_iter();
         let mut next = || rows.next().flatten();
         let Some(user) = next() else { return Ok(None) };
-        let user = Stored::read(&user)?;
-        let (settings, settings_version) = self.settings_of(next())?;
-        let locations_version = next().map(|row| row.version);
-        let initiator = match (initiator, next()) {
-            (Some(_), Some(row)) => Some(Stored::read(&row)?.record),
-            _ => None,
-        };
-        Ok(Some(World {
-            user,
-            settings,
-            settings_version,
-            locations: self.locations_at(locations_version).await?,
-            locations_version,
-            initiator,
-            more: rows.flatten().collect(),
-        }))
+        let common = self.common_of(next(), next()).await?;
+        let initiator = next().filter(|_| initiator.is_some());
+        let more = rows.flatten().collect();
+        Ok(Some(World::of(&user, initiator.as_ref(), common, more)?))
+    }
+
+    /// What holds for all users alike, from the rows of the settings and of the locations' guard.
+    pub(crate) async fn common_of(&self, settings: Option<Row>, guard: Option<Row>) -> Result<Common, Failure> {
+        let (settings, settings_version) = self.settings_of(settings)?;
+        let locations_version = guard.map(|row| row.version);
+        let locations = self.locations_at(locations_version).await?;
+        Ok(Common { settings, settings_version, locations, locations_version })
     }
 
     /// The settings in force.

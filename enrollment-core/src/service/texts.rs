@@ -5,6 +5,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 
 use super::Service;
 use super::circumstances::World;
+use super::mail::Rows;
 use crate::domain::mail::Wording;
 use crate::record::{Document, Row, RowKey, Stored, TemplateText};
 use crate::template::builtin::MailText;
@@ -69,7 +70,7 @@ impl Service {
     }
 
     /// What a mail says in place of the built-in texts: its own `wording` before what is saved in these rows.
-    pub(crate) fn own_texts(&self, mail: &'static MailText, wording: Option<&Wording>, rows: &[Row]) -> OwnTexts {
+    pub(crate) fn own_texts(&self, mail: &'static MailText, wording: Option<&Wording>, rows: &Rows) -> OwnTexts {
         let subject = wording.and_then(Wording::compiled_subject);
         // Not among the compiled texts that are kept: those are everybody's.
         let body = wording.and_then(Wording::compiled_body).map(Arc::new);
@@ -80,9 +81,8 @@ impl Service {
     }
 
     /// The administrator's own body of a mail. The onboarding mail is the page until it has a text of its own (MSG-1).
-    fn saved_body(&self, name: &'static str, rows: &[Row]) -> Option<Arc<Template>> {
-        let saved =
-            |name| rows.iter().find(|row| row.key == TemplateText::key(name)).map(|row| self.compiled(name, row));
+    fn saved_body(&self, name: &'static str, rows: &Rows) -> Option<Arc<Template>> {
+        let saved = |name| rows.get(&TemplateText::key(name)).map(|row| self.compiled(name, row));
         match saved(name) {
             None if name == ONBOARDING_MAIL => saved(ONBOARDING).flatten(),
             other => other.flatten(),
@@ -90,8 +90,8 @@ impl Service {
     }
 
     /// The administrator's own subject of a mail.
-    fn saved_subject(name: &str, rows: &[Row]) -> Option<Subject> {
-        let row = rows.iter().find(|row| row.key == TemplateText::key(name))?;
+    fn saved_subject(name: &str, rows: &Rows) -> Option<Subject> {
+        let row = rows.get(&TemplateText::key(name))?;
         let stored = Stored::<TemplateText>::read(row).inspect_err(|error| {
             tracing::error!(%error, template = name, "a saved subject cannot be read; the built-in one is used");
         });

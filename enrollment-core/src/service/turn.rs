@@ -27,7 +27,7 @@ pub(crate) struct Draft {
     pub(crate) now: Timestamp,
     pub(crate) ops: Vec<Op>,
     enqueue: Vec<OutboxEntry>,
-    settle: Option<LeaseRef>,
+    settle: Vec<LeaseRef>,
 }
 
 /// What became of a draft.
@@ -40,7 +40,7 @@ pub(crate) enum Written {
     Stale,
     /// Somebody else holds this key.
     Taken(UniqueKey),
-    /// The lease it was made under is gone.
+    /// A lease it was made under is gone.
     LeaseLost,
 }
 
@@ -53,12 +53,12 @@ pub(crate) struct Doer {
 
 impl Draft {
     pub(crate) const fn new(now: Timestamp) -> Self {
-        Self { now, ops: Vec::new(), enqueue: Vec::new(), settle: None }
+        Self { now, ops: Vec::new(), enqueue: Vec::new(), settle: Vec::new() }
     }
 
     /// Ends this lease as done by the change.
-    pub(crate) const fn settling(mut self, lease: LeaseRef) -> Self {
-        self.settle = Some(lease);
+    pub(crate) fn settling(mut self, lease: LeaseRef) -> Self {
+        self.settle.push(lease);
         self
     }
 

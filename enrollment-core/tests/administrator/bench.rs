@@ -189,7 +189,7 @@ impl Bench {
 
     pub(crate) async fn commit(&self, ops: Vec<Op>) {
         let id = ChangeId::new(self.clock.now(), self.entropy());
-        let change = Change::new(id, self.clock.now(), ops, Vec::new(), None).unwrap();
+        let change = Change::new(id, self.clock.now(), ops, Vec::new(), Vec::new()).unwrap();
         assert_eq!(self.store.commit(&change).await.unwrap(), CommitOutcome::Applied);
     }
 

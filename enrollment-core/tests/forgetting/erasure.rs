@@ -208,7 +208,8 @@ async fn an_erasure_passes_an_audit_entry_that_cannot_be_read() {
     row.version = version.next();
     row.body.json = "{}".to_owned();
     let op = Op::Put { expect: Expect::Version(version), next: row };
-    let change = Change::new(ChangeId::from_uuid(damaged.id), world.clock.now(), vec![op], Vec::new(), None).unwrap();
+    let change =
+        Change::new(ChangeId::from_uuid(damaged.id), world.clock.now(), vec![op], Vec::new(), Vec::new()).unwrap();
     assert_eq!(world.store.commit(&change).await.unwrap(), CommitOutcome::Applied);
 
     world.admin().erase_user(&boss, zoe).await.unwrap();

@@ -53,7 +53,7 @@ async fn entries(world: &World) -> Vec<Stored<AuditEntry>> {
 /// Writes past the use cases, as somebody with the database would.
 async fn tamper(world: &World, ops: Vec<Op>) {
     let id = ChangeId::from_uuid(Uuid::from_u128(99));
-    let change = Change::new(id, world.clock.now(), ops, Vec::new(), None).unwrap();
+    let change = Change::new(id, world.clock.now(), ops, Vec::new(), Vec::new()).unwrap();
     assert_eq!(world.store.commit(&change).await.unwrap(), CommitOutcome::Applied);
 }
 

@@ -160,7 +160,8 @@ async fn what_cannot_be_read_or_was_renewed_stays_and_holds_up_nothing() {
         row.body.json = "{}".to_owned();
         let op = enrollment_core::port::Op::Put { expect: enrollment_core::port::Expect::Version(version), next: row };
         let change = enrollment_core::id::ChangeId::from_uuid(id.uuid());
-        let change = enrollment_core::port::Change::new(change, world.clock.now(), vec![op], Vec::new(), None).unwrap();
+        let change =
+            enrollment_core::port::Change::new(change, world.clock.now(), vec![op], Vec::new(), Vec::new()).unwrap();
         let _applied = world.store.commit(&change).await.unwrap();
     }
     world.clock.advance(Span::days(41).duration());

@@ -99,7 +99,8 @@ impl Bed {
     pub(crate) async fn tamper(&self, ops: Vec<Op>) {
         static CHANGES: AtomicU64 = AtomicU64::new(1);
         let id = Uuid::from_u128(u128::from(CHANGES.fetch_add(1, Ordering::SeqCst)));
-        let change = Change::new(ChangeId::from_uuid(id), self.clock.now(), ops, Vec::new(), None).expect("a change");
+        let change =
+            Change::new(ChangeId::from_uuid(id), self.clock.now(), ops, Vec::new(), Vec::new()).expect("a change");
         assert_eq!(self.store.commit(&change).await.expect("an outcome"), CommitOutcome::Applied);
     }
 }

@@ -36,7 +36,7 @@ async fn give_apps(bench: &Bench, count: u8) {
         ops.push(stored.put(&next));
     }
     let id = ChangeId::new(bench.clock.now(), &*bench.entropy);
-    let change = Change::new(id, bench.clock.now(), ops, Vec::new(), None).unwrap();
+    let change = Change::new(id, bench.clock.now(), ops, Vec::new(), Vec::new()).unwrap();
     assert_eq!(bench.store.commit(&change).await.unwrap(), CommitOutcome::Applied);
 }
 

@@ -11,4 +11,5 @@ mod letters;
 mod report;
 mod resend;
 mod secrecy;
+mod together;
 mod worker;

@@ -168,8 +168,13 @@ async fn a_mail_whose_records_are_damaged_waits_and_holds_up_no_other() {
         row.version = row.version.next();
         row.body = Document { layout: 1, json: json.to_owned() };
         let op = enrollment_core::port::Op::Put { expect, next: row };
-        let change =
-            Change::new(ChangeId::new(bench.clock.now(), bench.entropy()), bench.clock.now(), vec![op], vec![], None);
+        let change = Change::new(
+            ChangeId::new(bench.clock.now(), bench.entropy()),
+            bench.clock.now(),
+            vec![op],
+            vec![],
+            Vec::new(),
+        );
         assert_eq!(bench.memory.commit(&change.unwrap()).await.unwrap(), CommitOutcome::Applied);
         whole
     };
@@ -182,8 +187,13 @@ async fn a_mail_whose_records_are_damaged_waits_and_holds_up_no_other() {
         due: bench.clock.now(),
         body: Document { layout: 1, json: "[]".to_owned() },
     };
-    let change =
-        Change::new(ChangeId::new(bench.clock.now(), bench.entropy()), bench.clock.now(), vec![], vec![poison], None);
+    let change = Change::new(
+        ChangeId::new(bench.clock.now(), bench.entropy()),
+        bench.clock.now(),
+        vec![],
+        vec![poison],
+        Vec::new(),
+    );
     assert_eq!(bench.memory.commit(&change.unwrap()).await.unwrap(), CommitOutcome::Applied);
     queued(&bench, "bob").await;
     bench.send().await;

@@ -91,8 +91,8 @@ impl Log {
             let earlier = self.entries.insert(entry.id, (entry.clone(), None));
             assert!(earlier.is_none(), "I8: an effect was enqueued twice");
         }
-        if let Some(lease) = change.settle {
-            self.end(&lease, End::Done);
+        for lease in &change.settle {
+            self.end(lease, End::Done);
         }
         self.changes.push(change.clone());
     }

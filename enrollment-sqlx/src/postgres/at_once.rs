@@ -20,7 +20,7 @@ use super::schema::Schema;
 use super::script::Script;
 use super::write::{self, SAME_KEY, Statement};
 use crate::batch::{Applied, ManyKey};
-use crate::outbox::Settled;
+use crate::outbox::Changed;
 use crate::schema::table;
 
 /// More operations are looked at first: whoever changes that much has more to lose than a round trip.
@@ -56,10 +56,10 @@ fn expectations(schema: &Schema, statement: &mut Statement, change: &Change, loc
         statement.named(&format!("of_{kind}"), |script| lock(schema, script, kind, &expected));
         conditions.push(format!("(select count(*) from of_{kind}) = {}", expected.rows.len()));
     }
-    if let Some(lease) = change.settle {
-        let fence = i64::try_from(lease.fence).ok()?;
-        statement.named("lease", |script| lock_lease(schema, script, &lease, fence));
-        conditions.push("(select count(*) from lease) = 1".to_owned());
+    if !change.settle.is_empty() {
+        let fences = change.settle.iter().map(|lease| i64::try_from(lease.fence).ok()).collect::<Option<Vec<_>>>()?;
+        statement.named("leases", |script| lock_leases(schema, script, &change.settle, &fences));
+        conditions.push(format!("(select count(*) from leases) = {}", change.settle.len()));
     }
     Some(conditions)
 }
@@ -90,23 +90,29 @@ fn expected(change: &Change) -> BTreeMap<Kind, Expected> {
 fn lock(schema: &Schema, script: &mut Script, kind: Kind, expected: &Expected) -> String {
     let place = schema.of(kind);
     let how = if expected.written { "update" } else { "share" };
-    if let [(id, version)] = expected.rows[..] {
-        let (id, version) = (script.bind(id), script.bind(write::signed(version.0)));
-        return format!("select id from {place} where id = {id} and version = {version} for {how}");
-    }
     let (ids, versions): (Vec<_>, Vec<_>) =
         expected.rows.iter().map(|(id, version)| (*id, write::signed(version.0))).unzip();
-    let (ids, versions) = (script.bind(ids), script.bind(versions));
-    format!(
-        "select id from {place} where id = any({ids}::uuid[]) \
-         and version = ({versions}::bigint[])[array_position({ids}::uuid[], id)] order by id for {how}"
-    )
+    let standing = standing(script, "version", &ids, &versions);
+    format!("select id from {place} where {standing} order by id for {how}")
 }
 
-fn lock_lease(schema: &Schema, script: &mut Script, lease: &LeaseRef, fence: i64) -> String {
-    let (id, fence) = (script.bind(lease.entry.uuid()), script.bind(fence));
+/// A condition: the row is one of these, and its column has the number that goes with it.
+fn standing(script: &mut Script, column: &str, ids: &[Uuid], numbers: &[i64]) -> String {
+    if let ([id], [number]) = (ids, numbers) {
+        return format!("id = {} and {column} = {}", script.bind(id), script.bind(number));
+    }
+    let (ids, numbers) = (script.bind(ids), script.bind(numbers));
+    format!("id = any({ids}::uuid[]) and {column} = ({numbers}::bigint[])[array_position({ids}::uuid[], id)]")
+}
+
+fn lock_leases(schema: &Schema, script: &mut Script, leases: &[LeaseRef], fences: &[i64]) -> String {
     let outbox = schema.at("outbox");
-    format!("select id from {outbox} where id = {id} and fence = {fence} and leased_until is not null for update")
+    let standing = standing(script, "fence", &entries(leases), fences);
+    format!("select id from {outbox} where {standing} and leased_until is not null order by id for update")
+}
+
+fn entries(leases: &[LeaseRef]) -> Vec<Uuid> {
+    leases.iter().map(|lease| lease.entry.uuid()).collect()
 }
 
 fn writes(schema: &Schema, statement: &mut Statement, change: &Change) {
@@ -135,9 +141,9 @@ fn writes(schema: &Schema, statement: &mut Statement, change: &Change) {
     if !change.enqueue.is_empty() {
         statement.part(|script| format!("{} where {FITS}", write::enqueue(schema, script, &change.enqueue)));
     }
-    if let Some(lease) = change.settle {
-        let settled = Settled { entry: lease.entry, how: &Settlement::Done, now: change.at };
-        statement.part(|script| format!("{} and {FITS}", write::settle(schema, script, &settled)));
+    if !change.settle.is_empty() {
+        let (entries, done) = (entries(&change.settle), Changed::by(&Settlement::Done, change.at));
+        statement.part(|script| format!("{} and {FITS}", write::settle(schema, script, &entries, &done)));
     }
 }
 

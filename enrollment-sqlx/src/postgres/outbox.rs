@@ -12,7 +12,7 @@ use super::schema::Schema;
 use super::script::Script;
 use super::{Postgres, write};
 use crate::error::Failure;
-use crate::outbox::{self, Settled, in_order};
+use crate::outbox::{self, Changed, in_order};
 
 /// Takes due entries for the caller, the longest due first.
 ///
@@ -127,7 +127,7 @@ pub(super) async fn settle(
 pub(super) fn settle_script(schema: &Schema, lease: &LeaseRef, how: &Settlement, now: Timestamp) -> Option<Script> {
     let fence = i64::try_from(lease.fence).ok()?;
     let mut script = Script::default();
-    let text = write::settle(schema, &mut script, &Settled { entry: lease.entry, how, now });
+    let text = write::settle(schema, &mut script, &[lease.entry.uuid()], &Changed::by(how, now));
     let fence = script.bind(fence);
     script.push(&format!("{text} and fence = {fence} and leased_until is not null"));
     Some(script)

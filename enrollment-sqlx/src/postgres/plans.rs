@@ -146,7 +146,10 @@ async fn a_change_reads_and_writes_by_indexes() {
         body: Document { layout: 1, json: "{}".to_owned() },
     };
     let id = ChangeId::from_uuid(Uuid::nil());
-    let change = Change::new(id, Timestamp::EPOCH, ops, vec![enqueued], Some(lease)).expect("a valid change");
+    let another = LeaseRef { entry: OutboxId::from_uuid(Uuid::from_u128(7)), fence: 1 };
+    let several = Change::new(id, Timestamp::EPOCH, vec![], vec![], vec![another, lease]).expect("a valid change");
+    let several = at_once::script(&schema, &several, &Locks::of(&several), "fingerprint").expect("a small change");
+    let change = Change::new(id, Timestamp::EPOCH, ops, vec![enqueued], vec![lease]).expect("a valid change");
     let mut wanted = Wanted::default();
     wanted.change(&change);
     let locks = Locks::of(&change);
@@ -176,7 +179,7 @@ async fn a_change_reads_and_writes_by_indexes() {
         assert!(written.contains(part), "{part} is missing in {written}");
     }
     assert_eq!(scripts.len(), 3, "a key moves, so there are two statements that write");
-    for script in scripts.into_iter().chain([at_once]) {
+    for script in scripts.into_iter().chain([at_once, several]) {
         let plan = plan(&mut conn, &script).await;
         assert!(follows_indexes(&plan), "{}\n{plan:#?}", script.text());
     }

@@ -4,11 +4,13 @@
 use enrollment_core::port::OutboxEntry;
 use enrollment_core::record::{IndexName, KeyValue, Kind, Row, ValueType};
 
+use uuid::Uuid;
+
 use super::lines::{Cell, lines};
 use super::schema::Schema;
 use super::script::Script;
 use crate::batch::{Applied, ManyKey, Writes};
-use crate::outbox::{Changed, Settled};
+use crate::outbox::Changed;
 use crate::schema::{Table, table};
 
 /// The statements that make it so, in order.
@@ -44,7 +46,7 @@ pub(crate) fn statements(schema: &Schema, writes: &Writes<'_>) -> Vec<Script> {
         taking.part(|script| enqueue(schema, script, writes.enqueued.iter().copied()));
     }
     for settled in &writes.settled {
-        taking.part(|script| settle(schema, script, settled));
+        taking.part(|script| settle(schema, script, &[settled.entry.uuid()], &settled.changed()));
     }
     let applied = applied(schema, &mut taking.script, writes.applied);
     first.into_iter().chain([taking.end(&applied)]).collect()
@@ -210,19 +212,27 @@ pub(crate) fn enqueue<'e>(
     format!("insert into {} ({columns}) select * from {lines} as line", schema.at("outbox"))
 }
 
-/// What becomes of an entry; a further condition may follow.
-pub(crate) fn settle(schema: &Schema, script: &mut Script, settled: &Settled<'_>) -> String {
-    let Changed { leased_until, due, untried, outcome, why, ended_at } = settled.changed();
+/// What becomes of some entries; a further condition may follow.
+pub(crate) fn settle(schema: &Schema, script: &mut Script, entries: &[Uuid], changed: &Changed<'_>) -> String {
+    let Changed { leased_until, due, untried, outcome, why, ended_at } = *changed;
     // Reasons come from the world, and a text here has no NUL.
     let why = why.map(|why| why.replace('\0', "\u{fffd}"));
     let (leased_until, due) = (script.bind(leased_until), script.bind(due));
     let (untried, outcome, why) = (script.bind(untried), script.bind(outcome), script.bind(why));
-    let (ended_at, id) = (script.bind(ended_at), script.bind(settled.entry.uuid()));
+    let (ended_at, entries) = (script.bind(ended_at), among(script, entries));
     format!(
         "update {} set leased_until = {leased_until}, due = coalesce({due}, due), tries = tries - {untried}, \
-         outcome = {outcome}, why = coalesce({why}, why), ended_at = {ended_at} where id = {id}",
+         outcome = {outcome}, why = coalesce({why}, why), ended_at = {ended_at} where id {entries}",
         schema.at("outbox")
     )
+}
+
+/// A condition on an id. One that is alone needs no array.
+fn among(script: &mut Script, ids: &[Uuid]) -> String {
+    match ids {
+        [id] => format!("= {}", script.bind(id)),
+        ids => format!("= any({})", script.bind(ids)),
+    }
 }
 
 /// A condition may follow.

@@ -135,7 +135,7 @@ async fn a_group_of_changes_reads_and_writes_by_indexes() {
         body: Document { layout: 1, json: "{}".to_owned() },
     };
     let id = ChangeId::from_uuid(Uuid::nil());
-    let change = Change::new(id, Timestamp::EPOCH, ops, vec![enqueued], Some(lease)).expect("a valid change");
+    let change = Change::new(id, Timestamp::EPOCH, ops, vec![enqueued], vec![lease]).expect("a valid change");
     let mut wanted = Wanted::default();
     wanted.change(&change);
     let read = facts::script(&wanted).text().to_owned();

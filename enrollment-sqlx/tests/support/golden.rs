@@ -64,7 +64,7 @@ fn entry(n: u128, stream: Option<u64>) -> OutboxEntry {
 
 fn changes() -> Vec<Change> {
     let change = |n: u128, ops: Vec<Op>, enqueue: Vec<OutboxEntry>| {
-        Change::new(ChangeId::from_uuid(id(n)), NOW, ops, enqueue, None).expect("a valid change")
+        Change::new(ChangeId::from_uuid(id(n)), NOW, ops, enqueue, Vec::new()).expect("a valid change")
     };
     let put = super::rows::put;
     let gone = super::rows::plain(Kind::Guard, 3, 1);
@@ -115,7 +115,7 @@ pub(crate) async fn check(store: &dyn Store) {
         leased.iter().map(|leased| (leased.entry.id.uuid(), leased.lease.fence, leased.tries)).collect();
     assert_eq!(leased, [(id(12), 2, 2)]);
 
-    let next = Change::new(ChangeId::from_uuid(id(104)), NOW, vec![super::rows::put(anna(3))], vec![], None);
+    let next = Change::new(ChangeId::from_uuid(id(104)), NOW, vec![super::rows::put(anna(3))], vec![], Vec::new());
     assert_eq!(store.commit(&next.expect("valid")).await.expect("an outcome"), CommitOutcome::Applied);
     assert_eq!(store.get(&keys[..1]).await.expect("rows"), [Some(anna(3))]);
 }

@@ -40,5 +40,5 @@ pub(crate) fn put(next: Row) -> Op {
 
 pub(crate) fn change(n: u128, ops: Vec<Op>) -> Change {
     let at = Timestamp::from_seconds(1_764_000_000);
-    Change::new(ChangeId::from_uuid(id(n)), at, ops, vec![], None).expect("a valid change")
+    Change::new(ChangeId::from_uuid(id(n)), at, ops, vec![], Vec::new()).expect("a valid change")
 }

@@ -1,7 +1,7 @@
 //! Faults of `commit`.
 
 use enrollment_core::id::ChangeId;
-use enrollment_core::port::{Change, CommitOutcome, Expect, Op, Store, StoreError, StoreErrorKind};
+use enrollment_core::port::{Change, CommitOutcome, Expect, Op, Settlement, Store, StoreError, StoreErrorKind};
 use enrollment_core::record::{KeyValue, Kind, Row, RowKey, UniqueKey, UniqueName, Version};
 use enrollment_core::time::Timestamp;
 use uuid::Uuid;
@@ -46,10 +46,11 @@ impl BrokenStore {
                 answer => Ok(answer),
             },
             Fault::AppliesUnderLostLeases => match self.inner().commit(change).await? {
-                CommitOutcome::LeaseLost => self.inner().commit(&Change { settle: None, ..change.clone() }).await,
+                CommitOutcome::LeaseLost => self.inner().commit(&Change { settle: Vec::new(), ..change.clone() }).await,
                 answer => Ok(answer),
             },
             Fault::SettlesForRefusedChanges => self.settle_anyway(change).await,
+            Fault::PassesOverLostLeases => self.without_lost_leases(change).await,
             Fault::SkipsKnownEntries => match self.inner().commit(change).await {
                 Err(_) => self.inner().commit(&Change { enqueue: Vec::new(), ..change.clone() }).await,
                 answer => answer,
@@ -71,8 +72,11 @@ impl BrokenStore {
             Fault::RemembersChangeIdsPerHandle => {
                 change.id = ChangeId::from_uuid(Uuid::from_u128(change.id.uuid().as_u128() ^ (self.handle << 100)));
             }
-            Fault::IgnoresSettleOfChanges => change.settle = None,
-            Fault::NeverRaisesFences => change.settle = change.settle.map(|lease| self.true_lease(lease)),
+            Fault::IgnoresSettleOfChanges => change.settle.clear(),
+            Fault::SettlesOneOfManyLeases => change.settle.truncate(1),
+            Fault::NeverRaisesFences => {
+                change.settle.iter_mut().for_each(|lease| *lease = self.true_lease(*lease));
+            }
             Fault::IgnoresDueTimes => {
                 change.enqueue.iter_mut().for_each(|entry| entry.due = Timestamp::from_micros(i64::MIN));
             }
@@ -115,7 +119,8 @@ impl BrokenStore {
     /// A change of its own for every step, and one for the rest.
     async fn step_by_step(&self, change: &Change) -> Outcome {
         for op in &change.ops {
-            let step = Change { id: self.fresh(), ops: vec![op.clone()], enqueue: Vec::new(), settle: None, ..*change };
+            let step =
+                Change { id: self.fresh(), ops: vec![op.clone()], enqueue: Vec::new(), settle: Vec::new(), ..*change };
             match self.inner().commit(&step).await? {
                 CommitOutcome::Applied => {}
                 refusal => return Ok(refusal),
@@ -127,7 +132,7 @@ impl BrokenStore {
     /// The first half, if the whole would be applied, a pause, and the second.
     async fn in_two_halves(&self, change: &Change) -> Outcome {
         let (first, second) = change.ops.split_at(change.ops.len() / 2);
-        let half = Change { ops: first.to_vec(), enqueue: Vec::new(), settle: None, ..change.clone() };
+        let half = Change { ops: first.to_vec(), enqueue: Vec::new(), settle: Vec::new(), ..change.clone() };
         match self.inner().commit(&half).await? {
             CommitOutcome::Applied => {}
             refusal => return Ok(refusal),
@@ -281,6 +286,18 @@ impl BrokenStore {
             let _answer = self.inner().commit(&settle).await?;
         }
         Ok(outcome)
+    }
+
+    /// The leases one by one, and the change whatever became of them, unless it has but one.
+    async fn without_lost_leases(&self, change: &Change) -> Outcome {
+        let outcome = self.inner().commit(change).await?;
+        if outcome != CommitOutcome::LeaseLost || change.settle.len() < 2 {
+            return Ok(outcome);
+        }
+        for lease in &change.settle {
+            let _answer = self.inner().settle(lease, &Settlement::Done, change.at).await?;
+        }
+        self.inner().commit(&Change { settle: Vec::new(), ..change.clone() }).await
     }
 
     fn fresh(&self) -> ChangeId {

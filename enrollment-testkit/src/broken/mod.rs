@@ -169,6 +169,10 @@ faults! {
     IgnoresExtensions => "g7_an_extended_lease_lasts_longer",
     /// Applies a change and leaves its lease.
     IgnoresSettleOfChanges => "g7_a_change_settles_its_lease",
+    /// Settles one lease of a change that has several.
+    SettlesOneOfManyLeases => "g7_a_change_settles_all_its_leases",
+    /// Applies a change that has several leases though one of them is lost.
+    PassesOverLostLeases => "g7_one_lost_lease_refuses_the_whole_change",
     /// Applies a change though its lease is lost.
     AppliesUnderLostLeases => "g7_a_change_under_a_lost_lease_applies_nothing",
     /// Settles the lease of a change that it refuses.

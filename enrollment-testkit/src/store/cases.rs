@@ -105,6 +105,8 @@ macro_rules! __store_cases {
             }
             g7_changes {
                 g7_a_change_settles_its_lease
+                g7_a_change_settles_all_its_leases
+                g7_one_lost_lease_refuses_the_whole_change
                 g7_a_change_under_a_lost_lease_applies_nothing
                 g7_a_refused_change_leaves_its_lease
                 g7_a_lease_is_used_up_by_one_of_two_parallel_changes

@@ -70,7 +70,7 @@ pub(super) async fn g3_a_change_id_with_other_content_is_misuse(bed: &Bed) -> Ve
     let other = bed.row(Kind::User);
     let ops = Change { ops: vec![put(&other)], ..change.clone() };
     let enqueue = Change { enqueue: vec![bed.entry()], ..change.clone() };
-    let settle = Change { settle: Some(leased.lease), ..change.clone() };
+    let settle = Change { settle: vec![leased.lease], ..change.clone() };
     for (reused, what) in [(ops, "other rows"), (enqueue, "other entries"), (settle, "another lease")] {
         misused(store.commit(&reused).await, &format!("an applied id with {what}"))?;
     }

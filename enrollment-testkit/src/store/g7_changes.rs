@@ -6,8 +6,8 @@ use enrollment_core::port::{CommitOutcome, SettleOutcome, Settlement};
 use enrollment_core::record::{Kind, UniqueKey, UniqueName};
 
 use super::bed::{
-    Bed, RowExt, Verdict, applied, at, commit, is_absent, just_before, lease_none, lease_one, outcome, put, settle,
-    settled, stands, taken, together,
+    Bed, RowExt, Verdict, applied, at, commit, is_absent, just_before, lease, lease_none, lease_one, outcome, put,
+    settle, settled, stands, taken, together,
 };
 use super::{Failure, ensure_eq};
 
@@ -25,6 +25,48 @@ pub(super) async fn g7_a_change_settles_its_lease(bed: &Bed) -> Verdict {
     let after = lease_one(&store, at(600), "after the change").await?;
     ensure_eq!(after.entry.id, next.id, "the next entry of the stream");
     Ok(())
+}
+
+/// However many there are, in whatever order they were given.
+pub(super) async fn g7_a_change_settles_all_its_leases(bed: &Bed) -> Verdict {
+    let store = bed.open().await?;
+    for count in [2, 4, 5, 16] {
+        let entries = (0..count).map(|_| bed.entry()).collect();
+        applied(&store, &bed.enqueue(entries)?).await?;
+        let leased = lease(&store, at(0), count).await?;
+        let row = bed.row(Kind::Attachment);
+        let leases = leased.iter().rev().map(|leased| leased.lease);
+        applied(&store, &bed.change_with(vec![put(&row)], Vec::new(), leases)?).await?;
+        stands(&store, &row, "made under many leases").await?;
+        for leased in &leased {
+            let again = settle(&store, &leased.lease, &Settlement::Done, at(1)).await?;
+            ensure_eq!(again, SettleOutcome::LeaseLost, "one of {count} leases that a change settled");
+        }
+        lease_none(&store, at(600), "after the change").await?;
+    }
+    Ok(())
+}
+
+/// One of several is superseded, settled or was never given: nothing of the change happens, and the others are still the
+/// caller's.
+pub(super) async fn g7_one_lost_lease_refuses_the_whole_change(bed: &Bed) -> Verdict {
+    let store = bed.open().await?;
+    applied(&store, &bed.enqueue((0..8).map(|_| bed.entry()).collect())?).await?;
+    let first = lease_one(&store, at(0), "once enqueued").await?.lease;
+    settled(&store, &first, Settlement::Release { at: at(0) }, at(0)).await?;
+    let leases: Vec<_> = lease(&store, at(0), 8).await?.into_iter().map(|leased| leased.lease).collect();
+    let mut never = leases[1];
+    never.fence += 1;
+    for lost in [first, never] {
+        let with_lost = leases.iter().map(|lease| if lease.entry == lost.entry { lost } else { *lease });
+        let row = bed.row(Kind::User).unique(UniqueName::Username, "alice");
+        let change = bed.change_with(vec![put(&row)], vec![bed.entry()], with_lost)?;
+        outcome(&store, &change, CommitOutcome::LeaseLost, "a change with one lost lease among eight").await?;
+        is_absent(&store, row.key, "a row of a refused change").await?;
+        lease_none(&store, just_before(at(60)), "while the leases run").await?;
+    }
+    let row = bed.row(Kind::User).unique(UniqueName::Username, "alice");
+    applied(&store, &bed.change_with(vec![put(&row)], Vec::new(), leases)?).await
 }
 
 /// Superseded, settled or never given: the change is `LeaseLost`, and nothing of it happens.

@@ -1,5 +1,6 @@
 //! A long random walk, beside the reference store: whatever the other cases forgot.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -174,7 +175,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// One to three steps that mostly expect what is so, sometimes an entry, sometimes under a lease.
+    /// One to three steps that mostly expect what is so, sometimes an entry, sometimes under leases.
     async fn change(&self) -> Result<Pair<Change>, Failure> {
         let mut ops: Vec<Op> = Vec::new();
         for _ in 0..=self.roll(3) {
@@ -184,9 +185,14 @@ impl Walk<'_> {
             }
         }
         let entries = if self.roll(2) == 0 { vec![self.entry()] } else { Vec::new() };
-        let lease = if self.roll(5) == 0 { self.some_lease() } else { None };
-        let oracle = self.bed.change_with(ops, entries, lease.map(|lease| lease.oracle))?;
-        let judged = Change { settle: lease.map(|lease| lease.judged), ..oracle.clone() };
+        let mut leases: BTreeMap<OutboxId, &Pair<LeaseRef>> = BTreeMap::new();
+        if self.roll(5) == 0 {
+            // Mostly one, sometimes several.
+            leases
+                .extend((0..=self.roll(3)).filter_map(|_| self.some_lease()).map(|lease| (lease.oracle.entry, lease)));
+        }
+        let oracle = self.bed.change_with(ops, entries, leases.values().map(|lease| lease.oracle))?;
+        let judged = Change { settle: leases.values().map(|lease| lease.judged).collect(), ..oracle.clone() };
         Ok(Pair { judged, oracle })
     }
 

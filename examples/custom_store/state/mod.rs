@@ -155,11 +155,13 @@ impl State {
         if ids.len() < change.enqueue.len() || ids.iter().any(|id| self.items.contains_key(id)) {
             return Err(misuse("this id was used for another entry"));
         }
-        let settled = match change.settle.map(|lease| self.settle(&lease, &Settlement::Done, change.at)) {
-            Some((SettleOutcome::LeaseLost, _)) => return refused(CommitOutcome::LeaseLost),
-            Some((SettleOutcome::Settled, facts)) => facts,
-            None => Vec::new(),
-        };
+        let mut settled = Vec::new();
+        for lease in &change.settle {
+            match self.settle(lease, &Settlement::Done, change.at) {
+                (SettleOutcome::LeaseLost, _) => return refused(CommitOutcome::LeaseLost),
+                (SettleOutcome::Settled, facts) => settled.extend(facts),
+            }
+        }
         if !change.ops.iter().all(|op| self.holds(op)) {
             return refused(CommitOutcome::Stale);
         }

@@ -2,6 +2,8 @@
 
 mod post;
 mod prepare;
+mod sources;
 
 pub(crate) use post::{Post, encode};
 pub(crate) use prepare::Prepared;
+pub(crate) use sources::Rows;

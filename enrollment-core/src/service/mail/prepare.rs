@@ -9,7 +9,6 @@ use crate::domain::settings::{FrontEnd, Settings};
 use crate::domain::token_opens;
 use crate::domain::user::User;
 use crate::port::{Message, Recipient};
-use crate::record::{Kind, RowKey, Stored};
 use crate::service::circumstances::World;
 use crate::service::enrollee::email_code;
 use crate::service::texts::OwnTexts;
@@ -17,6 +16,8 @@ use crate::service::{Failure, Service};
 use crate::template::mail::{Facts, MailContext};
 use crate::template::{Tags, durations};
 use crate::time::Timestamp;
+
+use super::sources::Sources;
 
 /// What became of a mail that was about to be sent.
 #[derive(Debug)]
@@ -33,45 +34,38 @@ pub(crate) enum Prepared {
 type PastUse = &'static str;
 
 impl Service {
-    /// The message of a mail, or why there is none any more.
-    pub(crate) async fn prepare(&self, mail: &Mail) -> Result<Prepared, Failure> {
-        // The texts with the enrollment: sending many mails is mostly reading.
-        let about = mail.enrollment.map(|id| RowKey::new(Kind::Enrollment, id.uuid()));
-        let keys: Vec<_> = Self::keys_of_texts(mail.letter.as_str()).into_iter().chain(about).collect();
-        let rows: Vec<_> = self.store().get(&keys).await?.into_iter().flatten().collect();
-        let enrollment = match about {
+    /// The message of a mail, or why there is none any more. The sources were read for this mail.
+    pub(crate) fn prepare(&self, mail: &Mail, sources: &Sources) -> Result<Prepared, Failure> {
+        let enrollment = match mail.enrollment {
             None => None,
-            Some(key) => match rows.iter().find(|row| row.key == key) {
+            Some(id) => match sources.record::<Enrollment>(id.uuid())? {
                 None => return Ok(Prepared::Obsolete("the enrollment is gone")),
-                Some(row) => Some(Stored::<Enrollment>::read(row)?.record),
+                enrollment => enrollment,
             },
         };
         let initiator = enrollment.as_ref().and_then(|enrollment| enrollment.initiator);
         let world = match mail.user {
             None => None,
-            Some(user) => match self.world_of(user, initiator, &[]).await? {
+            Some(user) => match sources.world(user, initiator)? {
                 None => return Ok(Prepared::Obsolete("the user is gone")),
                 world => world,
             },
         };
-        let to = match self.address(mail, world.as_ref()).await? {
+        let to = match address(mail, sources)? {
             Ok(address) => address,
             Err(prepared) => return Ok(prepared),
         };
-        let facts = match self.facts(mail, enrollment.as_ref(), world.as_ref()).await? {
+        let facts = match self.facts(mail, enrollment.as_ref(), world.as_ref(), sources)? {
             Ok(facts) => facts,
             Err(why) => return Ok(Prepared::Obsolete(why)),
         };
-        let (people, settings) = match world {
-            Some(world) => (world.tags(self.instance()), world.settings),
-            None => (self.nobody(), self.settings().await?),
-        };
+        let people = world.as_ref().map_or_else(|| self.nobody(), |world| world.tags(self.instance()));
         let wording = match mail.letter {
             Letter::Invitation { .. } => enrollment.as_ref().and_then(|enrollment| enrollment.sending.wording.as_ref()),
             _ => None,
         };
-        let own = self.own_texts(facts.text(), wording, &rows);
-        self.message(mail, to, people, &settings, facts, &own).map(Prepared::Ready)
+        let own = self.own_texts(facts.text(), wording, &sources.rows);
+        self.message(mail, to, people, &sources.common.settings, facts, &own).map(Prepared::Ready)
     }
 
     fn message(
@@ -106,32 +100,13 @@ impl Service {
         })
     }
 
-    /// The address in force now (INV-3).
-    async fn address(&self, mail: &Mail, world: Option<&World>) -> Result<Result<Email, Prepared>, Failure> {
-        let id = match &mail.to {
-            Addressee::Explicit(address) => return Ok(Ok(address.clone())),
-            Addressee::CurrentAddressOf(id) => *id,
-        };
-        let known = world.and_then(|world| {
-            [Some(&world.user.record), world.initiator.as_ref()].into_iter().flatten().find(|user| user.id == id)
-        });
-        let user = match known {
-            Some(user) => Some(user.clone()),
-            None => self.read::<User>(id.uuid()).await?.map(|stored| stored.record),
-        };
-        Ok(match user {
-            None => Err(Prepared::Obsolete("the recipient is gone")),
-            Some(user) if !user.is_active() => Err(Prepared::Obsolete("the recipient is disabled")),
-            Some(user) => user.email.ok_or(Prepared::Dead("the recipient has no e-mail address")),
-        })
-    }
-
     /// What the mail says, or why it is past its use.
-    async fn facts(
+    fn facts(
         &self,
         mail: &Mail,
         enrollment: Option<&Enrollment>,
         world: Option<&World>,
+        sources: &Sources,
     ) -> Result<Result<Facts, PastUse>, Failure> {
         let now = self.now();
         // It was queued in the change it tells of.
@@ -146,9 +121,9 @@ impl Service {
                 let (enrollment, world) = (enrollment.ok_or_else(missing)?, world.ok_or_else(missing)?);
                 return Ok(self.unfinished(enrollment, world, (generation, session), now));
             }
-            Letter::DeviceAdded { device } => match self.read::<Device>(device.uuid()).await? {
+            Letter::DeviceAdded { device } => match sources.record::<Device>(device.uuid())? {
                 None => return Ok(Err("the device is gone")),
-                Some(device) => Facts::DeviceAdded { device: device.record.name.to_string(), at },
+                Some(device) => Facts::DeviceAdded { device: device.name.to_string(), at },
             },
             Letter::Started { purpose } => match enrollment.map(|enrollment| &enrollment.phase) {
                 Some(Phase::Closed(_)) => return Ok(Err("the enrollment has ended")),
@@ -257,6 +232,19 @@ impl Service {
         let instance = self.instance();
         Tags { instance_url: instance.url.clone(), instance_version: instance.version.clone(), ..Tags::default() }
     }
+}
+
+/// The address in force now (INV-3).
+fn address(mail: &Mail, sources: &Sources) -> Result<Result<Email, Prepared>, Failure> {
+    let id = match &mail.to {
+        Addressee::Explicit(address) => return Ok(Ok(address.clone())),
+        Addressee::CurrentAddressOf(id) => *id,
+    };
+    Ok(match sources.record::<User>(id.uuid())? {
+        None => Err(Prepared::Obsolete("the recipient is gone")),
+        Some(user) if !user.is_active() => Err(Prepared::Obsolete("the recipient is disabled")),
+        Some(user) => user.email.ok_or(Prepared::Dead("the recipient has no e-mail address")),
+    })
 }
 
 /// How long a link is valid from `from`, in words: exact where it was chosen, to the minute where it is what is left.

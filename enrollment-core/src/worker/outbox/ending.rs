@@ -1,8 +1,10 @@
 //! How a try ends: the mail's own record, and its entry in the outbox.
 
+use futures_util::stream::{FuturesUnordered, StreamExt};
+
 use crate::domain::event::Event;
 use crate::domain::mail::{Mail, MailState};
-use crate::port::{Leased, Settlement};
+use crate::port::{Leased, Receipt, Settlement};
 use crate::record::Stored;
 use crate::service::Failure;
 use crate::service::turn::{Draft, TURNS, Written};
@@ -19,6 +21,14 @@ pub(super) enum Ending {
     Obsolete,
 }
 
+/// A mail that the relay has taken, which is not written down yet.
+#[derive(Debug)]
+pub(super) struct Taken<'a> {
+    pub(super) leased: &'a Leased,
+    pub(super) stored: Stored<Mail>,
+    pub(super) receipt: Receipt,
+}
+
 /// The reason stands in the mail alone, from where it can be erased with the person.
 pub(super) fn dead() -> Settlement {
     Settlement::Dead { why: "the mail says why".to_owned() }
@@ -29,31 +39,47 @@ pub(super) fn obsolete() -> Settlement {
 }
 
 impl OutboxWorker {
-    /// Writes down that the relay has taken a mail and ends its entry, in one change. Whatever others wrote about it
-    /// meanwhile, it is sent.
-    pub(super) async fn record_sent(
-        &self,
-        leased: &Leased,
-        stored: &Stored<Mail>,
-        receipt: &str,
-    ) -> Result<bool, Failure> {
+    /// Writes down that the relay has taken these mails and ends their entries, in one change; says how many it settled.
+    ///
+    /// When they cannot go together, each goes alone: one that another worker has taken over, that somebody wrote about
+    /// meanwhile, or that the store refuses, spoils no other.
+    pub(super) async fn record_all_sent(&self, taken: &[Taken<'_>]) -> Result<usize, Failure> {
+        if taken.len() > 1 {
+            let draft = Draft::new(self.service.now());
+            let draft = taken.iter().fold(draft, |draft, taken| self.sent(draft, taken, &taken.stored));
+            if let Ok(Written::Applied) = self.service.write(draft).await {
+                return Ok(taken.len());
+            }
+        }
+        let each: FuturesUnordered<_> = taken.iter().map(|taken| self.record_sent(taken)).collect();
+        let outcomes: Vec<Result<bool, Failure>> = each.collect().await;
+        outcomes.into_iter().try_fold(0, |settled, outcome| Ok(settled + usize::from(outcome?)))
+    }
+
+    /// The same for one mail. Whatever others wrote about it meanwhile, it is sent.
+    async fn record_sent(&self, taken: &Taken<'_>) -> Result<bool, Failure> {
         let mut newer = None;
         for _ in 0..TURNS {
-            let stored = newer.as_ref().unwrap_or(stored);
-            let mut draft = Draft::new(self.service.now()).settling(leased.lease);
-            let state = MailState::Sent { at: draft.now, receipt: receipt.to_owned() };
-            self.put(&mut draft, stored, state, |letter| Event::MailSent { letter });
+            let draft = Draft::new(self.service.now());
+            let draft = self.sent(draft, taken, newer.as_ref().unwrap_or(&taken.stored));
             match self.service.write(draft).await? {
                 Written::Applied => return Ok(true),
                 Written::LeaseLost => return Ok(false),
                 Written::Stale | Written::Taken(_) => {}
             }
-            newer = self.service.read::<Mail>(stored.record.id.uuid()).await?;
+            newer = self.service.read::<Mail>(taken.stored.record.id.uuid()).await?;
             if newer.is_none() {
-                return self.service.settle(leased, Settlement::Done).await;
+                return self.service.settle(taken.leased, Settlement::Done).await;
             }
         }
         Err(Failure::Busy)
+    }
+
+    fn sent(&self, draft: Draft, taken: &Taken<'_>, stored: &Stored<Mail>) -> Draft {
+        let mut draft = draft.settling(taken.leased.lease);
+        let state = MailState::Sent { at: draft.now, receipt: taken.receipt.detail().to_owned() };
+        self.put(&mut draft, stored, state, |letter| Event::MailSent { letter });
+        draft
     }
 
     /// Ends a mail that was not sent: its record first, where people see it, then its entry. Whoever dies between the

@@ -97,9 +97,9 @@ impl Bed {
         &self,
         ops: Vec<Op>,
         enqueue: Vec<OutboxEntry>,
-        settle: Option<LeaseRef>,
+        settle: impl IntoIterator<Item = LeaseRef>,
     ) -> Result<Change, Failure> {
-        Ok(Change::new(ChangeId::from_uuid(self.uuid()), at(0), ops, enqueue, settle)?)
+        Ok(Change::new(ChangeId::from_uuid(self.uuid()), at(0), ops, enqueue, settle.into_iter().collect())?)
     }
 
     /// An independent mail, due at `at(0)`.
