@@ -1,7 +1,8 @@
-//! QR codes as SVG.
+//! QR codes, as SVG for pages and as PNG for mails.
 
+use png::{BitDepth, ColorType, Encoder};
 use qrcode::render::svg;
-use qrcode::{EcLevel, QrCode};
+use qrcode::{Color, EcLevel, QrCode};
 
 /// The text does not fit into a QR code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -16,13 +17,52 @@ pub struct QrTooLong;
 /// # Errors
 /// When the text is longer.
 pub fn qr_svg(text: &str) -> Result<String, QrTooLong> {
-    let code = QrCode::with_error_correction_level(text, EcLevel::M)
-        .or_else(|_| QrCode::with_error_correction_level(text, EcLevel::L))
-        .map_err(|_| QrTooLong)?;
-    let document = code.render::<svg::Color<'_>>().module_dimensions(4, 4).build();
+    let document = encoded(text)?.render::<svg::Color<'_>>().module_dimensions(4, 4).build();
     // The XML declaration has no place inside a page.
     let element = document.find("<svg").map_or(document.as_str(), |start| &document[start..]);
     Ok(element.to_owned())
+}
+
+/// The light margin around a code, in modules (ISO/IEC 18004, section 6.3.8).
+const QUIET: usize = 4;
+/// The pixels of a module's side.
+const MODULE: usize = 4;
+
+/// `text` as a QR code like that of [`qr_svg`], as a PNG (ISO/IEC 15948) of one bit per pixel; the same text is the same
+/// bytes.
+///
+/// # Errors
+/// When the text is longer.
+pub fn qr_png(text: &str) -> Result<Vec<u8>, QrTooLong> {
+    let code = encoded(text)?;
+    let side = (code.width() + 2 * QUIET) * MODULE;
+    let colors = code.to_colors();
+    let is_dark = |x: usize, y: usize| {
+        let at = |pixel: usize| (pixel / MODULE).checked_sub(QUIET).filter(|module| *module < code.width());
+        at(x).zip(at(y)).is_some_and(|(x, y)| colors[y * code.width() + x] == Color::Dark)
+    };
+    // Eight pixels a byte, the leftmost the highest bit; every row begins a byte. White is 1.
+    let mut pixels = vec![0xff; side.div_ceil(8) * side];
+    for (y, row) in pixels.chunks_mut(side.div_ceil(8)).enumerate() {
+        for x in (0..side).filter(|x| is_dark(*x, y)) {
+            row[x / 8] &= !(0x80 >> (x % 8));
+        }
+    }
+    let mut file = Vec::new();
+    let pixels_a_side = u32::try_from(side).map_err(|_| QrTooLong)?;
+    let mut encoder = Encoder::new(&mut file, pixels_a_side, pixels_a_side);
+    encoder.set_color(ColorType::Grayscale);
+    encoder.set_depth(BitDepth::One);
+    let mut writer = encoder.write_header().expect("memory takes every header of a size above zero");
+    writer.write_image_data(&pixels).expect("there are as many pixels as the header says");
+    writer.finish().expect("memory takes the end");
+    Ok(file)
+}
+
+fn encoded(text: &str) -> Result<QrCode, QrTooLong> {
+    QrCode::with_error_correction_level(text, EcLevel::M)
+        .or_else(|_| QrCode::with_error_correction_level(text, EcLevel::L))
+        .map_err(|_| QrTooLong)
 }
 
 #[cfg(test)]
@@ -35,6 +75,35 @@ mod tests {
         assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>"), "{svg}");
         assert_eq!(svg.matches('<').count(), 4, "svg, rect, path and the end");
         assert!(!svg.contains("style") && !svg.contains("script") && !svg.contains("<?"));
+    }
+
+    /// Pixel by pixel what the library draws as text.
+    #[test]
+    fn a_png_shows_the_code_with_its_margin() {
+        let png = qr_png("https://vpn.example.com").expect("short enough");
+        assert_eq!(png, qr_png("https://vpn.example.com").expect("short enough"));
+        let mut reader = png::Decoder::new(std::io::Cursor::new(&png)).read_info().expect("a PNG");
+        let mut pixels = vec![0; reader.output_buffer_size().expect("a size")];
+        let info = reader.next_frame(&mut pixels).expect("an image");
+        let dark = |x: usize, y: usize| pixels[y * info.line_size + x / 8] & (0x80 >> (x % 8)) == 0;
+        let side = info.width as usize;
+        let shown: String = (0..side)
+            .step_by(MODULE)
+            .flat_map(|y| (0..side).step_by(MODULE).map(move |x| (x, y)).chain([(side, y)]))
+            .map(|(x, y)| {
+                if x == side {
+                    '\n'
+                } else if dark(x, y) && dark(x + 3, y + 3) {
+                    '#'
+                } else {
+                    '.'
+                }
+            })
+            .collect();
+        let code = encoded("https://vpn.example.com").expect("short enough");
+        let drawn = code.render::<char>().dark_color('#').light_color('.').build() + "\n";
+        assert_eq!((info.width, info.height), (shown.lines().count() as u32 * 4, info.width));
+        assert_eq!(shown, drawn);
     }
 
     #[test]
