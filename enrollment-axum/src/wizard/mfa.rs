@@ -24,6 +24,8 @@ pub(super) struct FactorPage {
     pub(super) app: bool,
     /// Where codes by e-mail would go, if they count.
     pub(super) email: Option<String>,
+    /// Only an app counts, because of the person's role.
+    pub(super) administrator: bool,
     pub(super) offer: Option<OfferView>,
     /// How many recovery codes come with a factor.
     pub(super) recovery_codes: u32,
@@ -102,6 +104,7 @@ async fn shown(
         journey,
         app: stands.factors.contains(&FactorKind::Totp),
         email: stands.user.email.filter(|_| by_email).map(Into::into),
+        administrator: stands.user.administrator && !by_email,
         offer: offer.map(OfferView::from),
         recovery_codes: state.service().policy().recovery_codes,
         code: Field::default(),

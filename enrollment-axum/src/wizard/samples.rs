@@ -29,6 +29,7 @@ fn stands(purpose: Purpose, missing: &[Requirement], optional: &[Requirement], v
             last_name: "Kowalska".parse().expect("a name"),
             email: Some("anna@example.com".parse().expect("an address")),
             phone: None,
+            administrator: false,
         },
         initiator: Some(Contact {
             name: HOSTILE.to_owned(),
@@ -150,6 +151,7 @@ fn steps(field: &Field, above: Option<&String>) -> Vec<Sample> {
                 journey: journey(Step::Factor),
                 app,
                 email,
+                administrator: app && !verified,
                 offer,
                 recovery_codes: if verified { 1 } else { 8 },
                 code: field.clone(),
