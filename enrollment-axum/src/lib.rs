@@ -26,6 +26,7 @@ mod client;
 mod cookie;
 #[cfg(feature = "defguard")]
 pub mod defguard;
+mod downloads;
 mod enroll;
 mod extract;
 mod headers;

@@ -65,6 +65,7 @@ fn message(n: u64) -> Result<Message, Box<dyn Error + Send + Sync>> {
         subject: "Your invitation".into(),
         text: "Hello,\n\nhttps://vpn.example.com/enroll/enr_7XKQ2M9D4T6WB8RHJ3NV5YCZ1PFG0SAE42KQ7\n".repeat(10),
         html: Some("<p>Hello, <a href=\"https://vpn.example.com\">begin</a></p>\n".repeat(20)),
+        images: Vec::new(),
         queued: Timestamp::EPOCH,
     })
 }

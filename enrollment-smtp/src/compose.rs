@@ -3,10 +3,10 @@
 use std::time::SystemTime;
 
 use enrollment_core::domain::contact::Email;
-use enrollment_core::port::{Message, Recipient};
+use enrollment_core::port::{InlineImage, Message, Recipient};
 use enrollment_core::time::Timestamp;
-use lettre::message::header::{HeaderName, HeaderValue};
-use lettre::message::{Mailbox, MultiPart, MultiPartKind, SinglePart};
+use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::{Attachment, Mailbox, MultiPart, MultiPartKind, SinglePart};
 
 /// A mail that cannot be composed. Trying again does not help.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +21,9 @@ pub enum ComposeError {
     /// A line break or another control character that could begin a header of its own.
     #[error("the {0} has a control character")]
     ControlCharacter(&'static str),
+    /// The content type of images is none.
+    #[error("an image has no type")]
+    Image(#[source] lettre::message::header::ContentTypeErr),
     /// The parts do not make a mail.
     #[error("the mail could not be put together")]
     Form(#[source] lettre::error::Error),
@@ -33,7 +36,8 @@ pub enum ComposeError {
 /// * `Date` is when the message was queued; before 1970 it is taken for 1970.
 /// * `Auto-Submitted: auto-generated` (RFC 3834) keeps vacation notices away.
 /// * `multipart/alternative`, plain text first, since readers show the last part they can (RFC 2046, section 5.1.4);
-///   plain text alone for a message without HTML.
+///   plain text alone for a message without HTML. HTML that shows images comes with them as `multipart/related`
+///   (RFC 2387), so that nothing is loaded from anywhere.
 ///
 /// # Errors
 /// When an address is not valid or a header would have a control character. No header is ever made from a part of a
@@ -59,17 +63,27 @@ pub fn compose(message: &Message, from: &Mailbox, reply_to: Option<&Mailbox>) ->
         mail = mail.reply_to(reply_to.clone());
     }
     let text = SinglePart::plain(message.text.clone());
-    let composed = match &message.html {
-        Some(html) => mail.multipart(
-            MultiPart::builder()
-                .kind(MultiPartKind::Alternative)
-                .boundary(format!("enrollment-{}", message.id.uuid().simple()))
-                .singlepart(text)
-                .singlepart(SinglePart::html(html.clone())),
-        ),
-        None => mail.singlepart(text),
+    let Some(html) = &message.html else { return mail.singlepart(text).map_err(ComposeError::Form) };
+    let boundary = format!("enrollment-{}", message.id.uuid().simple());
+    let alternatives =
+        MultiPart::builder().kind(MultiPartKind::Alternative).boundary(boundary.as_str()).singlepart(text);
+    let html = SinglePart::html(html.clone());
+    let alternatives = match &*message.images {
+        [] => alternatives.singlepart(html),
+        images => alternatives.multipart(related(message, html, images)?),
     };
-    composed.map_err(ComposeError::Form)
+    mail.multipart(alternatives).map_err(ComposeError::Form)
+}
+
+/// HTML with the images that it shows.
+fn related(message: &Message, html: SinglePart, images: &[InlineImage]) -> Result<MultiPart, ComposeError> {
+    let png = ContentType::parse("image/png").map_err(ComposeError::Image)?;
+    // Readers compare the beginnings of lines (RFC 2046, section 5.1.1): it may not begin with the outer boundary.
+    let part = MultiPart::related().boundary(format!("related-{}", message.id.uuid().simple())).singlepart(html);
+    Ok(images.iter().fold(part, |part, image| {
+        let attached = Attachment::new_inline(image.id().to_owned()).body(image.png().to_vec(), png.clone());
+        part.singlepart(attached)
+    }))
 }
 
 fn address(whose: &'static str, email: &Email) -> Result<lettre::Address, ComposeError> {
@@ -94,6 +108,7 @@ mod tests {
             subject: "Twoje zaproszenie do Żółw VPN, a subject that is long enough to be folded into two lines".into(),
             text: "Hello Anna,\n\nyour invitation: https://vpn.example.com/enroll/abc\n\n-- \nŻółw\n".into(),
             html: Some(format!("<p>Hello Anna,</p>\n<p>{}</p>\n", "a very long line ".repeat(80))),
+            images: Vec::new(),
             queued: "2026-01-31T12:00:00.5Z".parse().expect("a time"),
         }
     }
@@ -114,6 +129,14 @@ mod tests {
     #[test]
     fn a_mail_has_its_headers_and_a_text_part_before_the_html() {
         insta::assert_snapshot!(raw(&message()).replace("\r\n", "\n"));
+    }
+
+    /// RFC 2387, RFC 2392
+    #[test]
+    fn an_image_comes_with_the_html_that_shows_it() {
+        let image = InlineImage::of(message().id, [0x89, b'P', b'N', b'G'].repeat(40));
+        let html = Some(format!("<p><img src=\"cid:{}\" alt=\"a code\"></p>\n", image.id()));
+        insta::assert_snapshot!(raw(&Message { html, images: vec![image], ..message() }).replace("\r\n", "\n"));
     }
 
     #[test]

@@ -40,6 +40,7 @@ fn message(n: u128, to: &Recipient) -> Message {
         subject: "Hello".into(),
         text: "Hello".into(),
         html: None,
+        images: Vec::new(),
         queued: Timestamp::EPOCH,
     }
 }

@@ -61,3 +61,35 @@ fn a_pasted_link_begins() {
     ida.go_on();
     assert_eq!(ida.path(), "/enroll/profile");
 }
+
+/// INV-11: the page leads to the client, the visitor's platform first; looking at it begins nothing (TOK-4).
+#[test]
+fn a_link_leads_to_the_client_on_a_computer_and_on_a_phone() {
+    let stage = Stage::new("");
+    let downloads =
+        ["windows", "macos", "linux", "ios", "android"].map(|name| format!("{name}=https://example.com/{name}"));
+    let mut set = vec!["settings", "set", "--front-end", "desktop"];
+    set.extend(downloads.iter().flat_map(|download| ["--download", download]));
+    stage.command(&set);
+    let link = stage.invite("jana", &[]);
+    let jana = stage.browser(DESKTOP);
+    jana.open(&link);
+    assert!(jana.text(".downloads").starts_with("Linux (this device)\nWindows\nmacOS"), "{}", jana.text(".downloads"));
+    let opens = jana.property("a[href^=\"defguard:\"]", "href");
+    let token = link.strip_prefix("/enroll/").expect("a token");
+    assert!(opens.starts_with(&format!("defguard://addinstance?token={token}&url=http%3A%2F%2Flocalhost")), "{opens}");
+    jana.picture("desktop-0-client");
+    jana.click("summary");
+    assert!(jana.is_shown(".qr svg"));
+    let phone = stage.browser(Look { phone: true, ..DESKTOP });
+    phone.open(&link);
+    phone.click("summary");
+    phone.picture("phone-0-client");
+    stage.command(&["settings", "set", "--front-end", "both", "--no-download", "ios", "--no-download", "macos"]);
+    jana.reload();
+    assert_eq!(jana.text("main button"), "Begin in the browser");
+    jana.picture("desktop-0-client-or-browser");
+    assert!(stage.command(&["pending"]).contains("invited"));
+    let (_, complaints) = jana.asked_and_complained();
+    assert!(complaints.is_empty(), "{complaints:?}");
+}

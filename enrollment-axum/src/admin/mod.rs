@@ -6,6 +6,7 @@ mod audit;
 mod auth;
 mod change_location;
 mod devices;
+mod downloads;
 mod enrollments;
 mod invitation;
 mod list;

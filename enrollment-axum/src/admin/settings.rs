@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::auth::By;
+use super::downloads::ChangeDownloads;
 use super::patch::given;
+use crate::downloads::DownloadsDto;
 use crate::extract::{Json, optional};
 use crate::problem::{Answer, Problem};
 use crate::state::EnrollmentState;
@@ -33,6 +35,8 @@ pub(super) struct SettingsDto {
     device_step: &'static str,
     /// Which front end an invitation leads to: `browser`, `desktop` or `both`.
     front_end: &'static str,
+    /// Where people get the client.
+    downloads: DownloadsDto,
     /// The address all mail comes from.
     sender: Option<String>,
     /// Whether the help desk may have invitations sent.
@@ -60,6 +64,9 @@ pub(super) struct ChangeSettingsRequest {
     device_step: Option<String>,
     /// `browser`, `desktop` or `both`.
     front_end: Option<String>,
+    /// Where people get the client.
+    #[serde(default)]
+    downloads: ChangeDownloads,
     /// The address all mail comes from; `null` takes it away.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
@@ -98,6 +105,7 @@ impl ChangeSettingsRequest {
             max_sessions,
             device_step,
             front_end,
+            downloads,
             sender,
             help_desk_may_send,
             onboarding_mail,
@@ -111,6 +119,7 @@ impl ChangeSettingsRequest {
             max_sessions,
             device_step: DEVICE_STEPS.read_optional("device_step", device_step.as_deref())?,
             front_end: FRONT_ENDS.read_optional("front_end", front_end.as_deref())?,
+            downloads: downloads.read()?,
             sender: sender.map(|sender| optional("sender", sender.as_deref())).transpose()?,
             help_desk_may_send,
             onboarding_mail,
@@ -129,6 +138,7 @@ impl From<Settings> for SettingsDto {
             max_sessions,
             device_step,
             front_end,
+            downloads,
             sender,
             help_desk_may_send,
             onboarding_mail,
@@ -142,6 +152,7 @@ impl From<Settings> for SettingsDto {
             max_sessions,
             device_step: DEVICE_STEPS.word(device_step),
             front_end: FRONT_ENDS.word(front_end),
+            downloads: downloads.into(),
             sender: sender.map(Into::into),
             help_desk_may_send,
             onboarding_mail,

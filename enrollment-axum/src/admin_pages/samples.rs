@@ -212,9 +212,7 @@ fn rest(me: &Me) -> Vec<Sample> {
         let (dead, queue, sent) = (rows.clone(), rows.clone(), rows);
         all.push(Sample::of(MailsPage { me: me.clone(), configured, paused, dead, queue, sent, done: None }));
     }
-    let names =
-        &["organization", "product", "support_contact", "token_validity", "session_validity", "max_sessions", "sender"];
-    for form in forms(names) {
+    for form in forms(super::settings::FIELDS) {
         all.push(Sample::of(SettingsPage {
             me: me.clone(),
             form,

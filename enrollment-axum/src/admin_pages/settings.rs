@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use enrollment_core::domain::download::Platform;
 use enrollment_core::domain::settings::Settings;
 use enrollment_core::service::administrator::SettingsPatch;
 use serde::Serialize;
@@ -32,8 +33,30 @@ impl Page for SettingsPage {
     const TEMPLATE: &'static str = "settings.html";
 }
 
-const FIELDS: &[&str] =
-    &["organization", "product", "support_contact", "token_validity", "session_validity", "max_sessions", "sender"];
+pub(super) const FIELDS: &[&str] = &[
+    "organization",
+    "product",
+    "support_contact",
+    "token_validity",
+    "session_validity",
+    "max_sessions",
+    "download_windows",
+    "download_macos",
+    "download_linux",
+    "download_ios",
+    "download_android",
+    "sender",
+];
+
+const fn download_field(platform: Platform) -> &'static str {
+    match platform {
+        Platform::Windows => "download_windows",
+        Platform::Macos => "download_macos",
+        Platform::Linux => "download_linux",
+        Platform::Ios => "download_ios",
+        Platform::Android => "download_android",
+    }
+}
 
 /// `GET /admin/settings`
 pub(super) async fn show(
@@ -56,6 +79,10 @@ pub(super) async fn show(
 }
 
 fn form(settings: &Settings) -> Shown {
+    let download = |platform| {
+        let url = settings.downloads.get(&platform);
+        (download_field(platform), url.map_or("", |url| url.as_str()))
+    };
     Shown::of(&[
         ("organization", settings.organization.as_str()),
         ("product", settings.product.as_str()),
@@ -63,6 +90,11 @@ fn form(settings: &Settings) -> Shown {
         ("token_validity", &settings.token_validity.to_string()),
         ("session_validity", &settings.session_validity.to_string()),
         ("max_sessions", &settings.max_sessions.to_string()),
+        download(Platform::Windows),
+        download(Platform::Macos),
+        download(Platform::Linux),
+        download(Platform::Ios),
+        download(Platform::Android),
         ("sender", settings.sender.as_ref().map_or("", |sender| sender.as_str())),
     ])
 }
@@ -95,6 +127,10 @@ pub(super) async fn change(State(state): State<EnrollmentState>, desk: Desk, pos
 }
 
 fn read(posted: &Posted) -> Result<SettingsPatch, Problem> {
+    let downloads = Platform::ALL.into_iter().map(|platform| {
+        let name = download_field(platform);
+        Ok((platform, optional(name, posted.given(name))?))
+    });
     Ok(SettingsPatch {
         organization: Some(field("organization", posted.get("organization").trim())?),
         product: Some(field("product", posted.get("product").trim())?),
@@ -104,6 +140,7 @@ fn read(posted: &Posted) -> Result<SettingsPatch, Problem> {
         max_sessions: Some(field("max_sessions", posted.get("max_sessions").trim())?),
         device_step: Some(DEVICE_STEPS.read("device_step", posted.get("device_step"))?),
         front_end: Some(FRONT_ENDS.read("front_end", posted.get("front_end"))?),
+        downloads: downloads.collect::<Result<_, Problem>>()?,
         sender: Some(optional("sender", posted.given("sender"))?),
         help_desk_may_send: Some(posted.ticked("help_desk_may_send")),
         onboarding_mail: Some(posted.ticked("onboarding_mail")),

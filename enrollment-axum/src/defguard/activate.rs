@@ -22,16 +22,16 @@ pub(super) struct ActivateRequest {
     phone_number: Option<String>,
 }
 
-/// The last call of a client, which does not look at the answer. Refused, be it for what a field holds, the session lives
-/// on, the pending list shows what is missing, and the user gets a mail that says so (REQ-10).
+/// The last call of a client, which does not look at the answer. Refused, be it for what a field holds or for a body that
+/// is no request at all, the session lives on, the pending list shows what is missing, and the user gets a mail that says so (REQ-10).
 pub(super) async fn activate(
     State(state): State<EnrollmentState>,
     Client(origin): Client,
     ClientSession(session): ClientSession,
-    Json(ActivateRequest { password, phone_number }): Json<ActivateRequest>,
+    request: Answer<Json<ActivateRequest>>,
 ) -> Answer<Response> {
     let enrollee = state.service().enrollee();
-    let (password, phone) = match read(password, phone_number.as_deref()) {
+    let (password, phone) = match request.and_then(|Json(request)| read(request)) {
         Ok(read) => read,
         Err(problem) => {
             enrollee.activation_refused(&session, origin).await?;
@@ -44,13 +44,13 @@ pub(super) async fn activate(
     Ok(response)
 }
 
-fn read(password: SecretText, phone: Option<&str>) -> Answer<(Password, Option<Phone>)> {
+fn read(ActivateRequest { password, phone_number }: ActivateRequest) -> Answer<(Password, Option<Phone>)> {
     // Clients send an empty field where nobody typed a number.
-    let phone = optional("phone_number", phone.filter(|phone| !phone.trim().is_empty()))?;
+    let phone = optional("phone_number", phone_number.as_deref().filter(|phone| !phone.trim().is_empty()))?;
     Ok((Password::parse(password.into_string()).map_err(Rejection::Password)?, phone))
 }
 
-/// Who completed before, and did not hear of it, reads that they did.
+/// Who completed before, with another password, reads that they did. With the same it is no refusal.
 fn refused(failure: Failure) -> Problem {
     match failure {
         Failure::Rejected(Rejection::AlreadyCompleted) => {

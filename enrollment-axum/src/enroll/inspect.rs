@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::client::Client;
+use crate::downloads::DownloadsDto;
 use crate::extract::{Json, SecretText};
 use crate::problem::Answer;
 use crate::state::EnrollmentState;
@@ -38,6 +39,9 @@ pub(super) struct InspectAnswer {
     expires_at: String,
     /// Which front end it leads to: `browser`, `desktop` or `both`.
     front_end: &'static str,
+    /// Where people get the client.
+    #[schema(inline)]
+    downloads: DownloadsDto,
 }
 
 /// Tells what a token is for, and changes nothing, however often it is asked.
@@ -58,6 +62,7 @@ pub(super) async fn inspect(
         support_contact,
         expires_at,
         front_end,
+        downloads,
         session_validity: _,
     } = look;
     Ok(axum::Json(InspectAnswer {
@@ -68,6 +73,7 @@ pub(super) async fn inspect(
         support_contact: support_contact.into(),
         expires_at: expires_at.to_string(),
         front_end: FRONT_ENDS.word(front_end),
+        downloads: downloads.into(),
     }))
 }
 

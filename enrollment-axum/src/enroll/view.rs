@@ -150,7 +150,7 @@ impl SessionStateDto {
         let SessionState {
             purpose,
             deadline,
-            user: Person { username, first_name, last_name, email, phone },
+            user: Person { username, first_name, last_name, email, phone, administrator: _ },
             initiator,
             missing,
             optional,

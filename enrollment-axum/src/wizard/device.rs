@@ -1,20 +1,14 @@
 //! Adding the device.
 
-use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::Response;
-use enrollment_core::secret::SessionSecret;
-use enrollment_core::service::Origin;
-use enrollment_core::service::enrollee::{DeviceKey, DeviceRequest};
+use enrollment_core::service::enrollee::{DeviceKey, DeviceRequest, SessionState};
 use serde::{Deserialize, Serialize};
 
 use super::journey::{self, CONTINUE, DONE, Journey, Step};
-use super::session::{elsewhere, page_of, stands};
-use crate::client::Client;
-use crate::extract::{CurrentSession, field};
-use crate::page::{Field, Form, FormProblem, Page, answer, see_other};
-use crate::problem::{Answer, PageStatus, Problem};
-use crate::state::EnrollmentState;
+use super::session::{Sorted, StepPage, Visit};
+use crate::extract::field;
+use crate::page::{Field, Form, Page, see_other};
+use crate::problem::{Answer, Problem};
 
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct DevicePage {
@@ -50,57 +44,48 @@ pub(super) struct DeviceForm {
     made_key: String,
 }
 
-/// `GET /enroll/device`
-pub(super) async fn show(
-    State(state): State<EnrollmentState>,
-    Client(origin): Client,
-    CurrentSession(session): CurrentSession,
-) -> Answer<Response> {
-    shown(&state, &session, origin, StatusCode::OK, |_| {}).await
+impl StepPage for DevicePage {
+    const STEP: Step = Step::Device;
+
+    async fn make(visit: &Visit, stands: SessionState, journey: Journey) -> Answer<Result<Self, Response>> {
+        Ok(Ok(Self {
+            journey,
+            completes: !journey::has(&stands, Step::Finish),
+            device: stands.device.map(|device| (device.name.into(), device.public_key.to_string())),
+            server_made_keys: visit.state.service().policy().server_made_keys,
+            name: Field::default(),
+            public_key: Field::default(),
+            way: "paste".to_owned(),
+            above: None,
+        }))
+    }
+
+    fn above(&mut self) -> &mut Option<String> {
+        &mut self.above
+    }
+
+    fn field(&mut self, name: &str) -> &mut Field {
+        if name == "name" { &mut self.name } else { &mut self.public_key }
+    }
 }
 
-async fn shown(
-    state: &EnrollmentState,
-    session: &SessionSecret,
-    origin: Origin,
-    status: impl Into<PageStatus> + Send,
-    change: impl FnOnce(&mut DevicePage) + Send,
-) -> Answer<Response> {
-    let (stands, journey) = match page_of(state, session, origin, Step::Device).await? {
-        Ok(page) => page,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
-    let mut page = DevicePage {
-        journey,
-        completes: !journey::has(&stands, Step::Finish),
-        device: stands.device.map(|device| (device.name.into(), device.public_key.to_string())),
-        server_made_keys: state.service().policy().server_made_keys,
-        name: Field::default(),
-        public_key: Field::default(),
-        way: "paste".to_owned(),
-        above: None,
-    };
-    change(&mut page);
-    Ok(answer(state, status, &page))
+/// `GET /enroll/device`
+pub(super) async fn show(visit: Visit) -> Answer<Response> {
+    visit.show::<DevicePage>().await
 }
 
 /// `POST /enroll/device`
-pub(super) async fn add(
-    State(state): State<EnrollmentState>,
-    Client(origin): Client,
-    CurrentSession(session): CurrentSession,
-    Form(form): Form<DeviceForm>,
-) -> Answer<Response> {
+pub(super) async fn add(visit: Visit, Form(form): Form<DeviceForm>) -> Answer<Response> {
     let added = match form.request() {
         Ok(request) => {
-            let added = state.service().enrollee().set_device(&session, &request, origin).await;
+            let added = visit.state.service().enrollee().set_device(&visit.session, &request, visit.origin).await;
             added.map(|_| ()).map_err(Problem::from)
         }
         Err(problem) => Err(problem),
     };
     let problem = match added {
         Ok(()) => {
-            let path = match stands(&state, &session, origin).await {
+            let path = match visit.stands().await {
                 Ok(Some(stands)) => journey::next(&stands, Some(Step::Device)),
                 Ok(None) => DONE,
                 // The device is there: "nothing happened", which a read may say of itself, would be wrong here.
@@ -110,34 +95,19 @@ pub(super) async fn add(
         }
         Err(problem) => problem,
     };
-    let status = problem.page_status();
-    let above = ["addresses_exhausted", "no_location", "step_not_offered"];
-    let beside =
-        [("public_key_taken", "public_key"), ("public_key_needed", "public_key"), ("device_name_taken", "name")];
-    let sorted = FormProblem::sort(problem, &beside, &above);
-    let DeviceForm { name, way, public_key, made_key: _ } = form;
-    let (name, public_key) = (Field::with(name), Field::with(public_key));
-    let again = move |page: &mut DevicePage| {
-        (page.name, page.public_key, page.way) = (name, public_key, way);
+    let sorted = Sorted {
+        beside: &[
+            ("public_key_taken", "public_key"),
+            ("public_key_needed", "public_key"),
+            ("device_name_taken", "name"),
+        ],
+        above: &["addresses_exhausted", "no_location", "step_not_offered"],
     };
-    match sorted {
-        FormProblem::Beside(field, text) => {
-            let beside = move |page: &mut DevicePage| {
-                again(page);
-                let field = if field == "name" { &mut page.name } else { &mut page.public_key };
-                *field = std::mem::take(field).refused(text);
-            };
-            shown(&state, &session, origin, status, beside).await
-        }
-        FormProblem::Above(text) => {
-            let above = move |page: &mut DevicePage| {
-                again(page);
-                page.above = Some(text);
-            };
-            shown(&state, &session, origin, status, above).await
-        }
-        FormProblem::Elsewhere(problem) => elsewhere(problem),
-    }
+    let DeviceForm { name, way, public_key, made_key: _ } = form;
+    let typed = |page: &mut DevicePage| {
+        (page.name, page.public_key, page.way) = (Field::with(name), Field::with(public_key), way);
+    };
+    visit.refuse(problem, &sorted, typed).await
 }
 
 impl DeviceForm {

@@ -1,25 +1,20 @@
 //! The end of the way: completing, and what it says afterwards.
 
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use enrollment_core::domain::config::PRIVATE_KEY_PLACEHOLDER;
 use enrollment_core::domain::enrollment::Purpose;
 use enrollment_core::domain::location::MfaMode;
 use enrollment_core::domain::requirement::Requirement;
-use enrollment_core::secret::{PrivateKey, SessionSecret, qr_svg};
-use enrollment_core::service::Origin;
+use enrollment_core::secret::{PrivateKey, qr_svg};
 use enrollment_core::service::enrollee::{Completion, DeviceConfig};
 use enrollment_core::template::durations::at;
 use serde::{Deserialize, Serialize};
 
 use super::journey::{CONTINUE, DONE, Journey, Step};
-use super::session::{elsewhere, page_of};
-use crate::client::Client;
-use crate::extract::CurrentSession;
+use super::session::{Visit, elsewhere};
 use crate::page::{Branding, Form, Page, answer, see_other};
 use crate::problem::{Answer, PageStatus, Problem};
-use crate::state::EnrollmentState;
 
 /// Everything is ready, or something is missing.
 #[derive(Debug, Clone, Serialize)]
@@ -107,21 +102,12 @@ fn file_name(name: &str, number: i64) -> String {
 pub(super) struct Pressed {}
 
 /// `GET /enroll/finish`
-pub(super) async fn show(
-    State(state): State<EnrollmentState>,
-    Client(origin): Client,
-    CurrentSession(session): CurrentSession,
-) -> Answer<Response> {
-    shown(&state, &session, origin, StatusCode::OK).await
+pub(super) async fn show(visit: Visit) -> Answer<Response> {
+    shown(&visit, StatusCode::OK).await
 }
 
-async fn shown(
-    state: &EnrollmentState,
-    session: &SessionSecret,
-    origin: Origin,
-    status: impl Into<PageStatus> + Send,
-) -> Answer<Response> {
-    let (stands, journey) = match page_of(state, session, origin, Step::Finish).await? {
+async fn shown(visit: &Visit, status: impl Into<PageStatus> + Send) -> Answer<Response> {
+    let (stands, journey) = match visit.step(Step::Finish).await? {
         Ok(page) => page,
         Err(elsewhere) => return Ok(elsewhere),
     };
@@ -131,32 +117,23 @@ async fn shown(
         factor: stands.mfa_verified,
         device: stands.device.map(|device| device.name.into()),
     };
-    Ok(answer(state, status, &page))
+    Ok(answer(&visit.state, status, &page))
 }
 
 /// `POST /enroll/finish`: completes, and leads to a page that tells the truth however often it is loaded.
-pub(super) async fn complete(
-    State(state): State<EnrollmentState>,
-    Client(origin): Client,
-    CurrentSession(session): CurrentSession,
-    Form(Pressed {}): Form<Pressed>,
-) -> Answer<Response> {
-    let problem = match state.service().enrollee().complete(&session, origin).await {
+pub(super) async fn complete(visit: Visit, Form(Pressed {}): Form<Pressed>) -> Answer<Response> {
+    let problem = match visit.state.service().enrollee().complete(&visit.session, visit.origin).await {
         Ok(_) => return Ok(see_other(DONE)),
         Err(failure) => Problem::from(failure),
     };
     match &*problem.document().code {
-        "requirements_missing" => shown(&state, &session, origin, problem.page_status()).await,
+        "requirements_missing" => shown(&visit, problem.page_status()).await,
         _ => elsewhere(problem),
     }
 }
 
 /// `GET /enroll/done`: how it ended, until the session's deadline.
-pub(super) async fn done(
-    State(state): State<EnrollmentState>,
-    Client(origin): Client,
-    CurrentSession(session): CurrentSession,
-) -> Answer<Response> {
+pub(super) async fn done(Visit { state, session, origin }: Visit) -> Answer<Response> {
     let Some(completion) = state.service().enrollee().outcome(&session, origin).await? else {
         return Ok(see_other(CONTINUE));
     };

@@ -1,17 +1,16 @@
 //! The page an invitation's link leads to. Looking is not consuming (TOK-4).
 
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
-use enrollment_core::domain::enrollment::Purpose;
 use enrollment_core::domain::rejection::Rejection;
-use enrollment_core::domain::settings::FrontEnd;
 use enrollment_core::secret::Token;
 use enrollment_core::service::enrollee::{Look, Welcome};
 use enrollment_core::template::durations::{at, in_words};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use super::client_way::{ClientWay, Leads};
 use super::journey::roughly;
 use crate::client::Client;
 use crate::page::{Branding, Page, answer};
@@ -31,7 +30,7 @@ impl Page for EnterPage {
 }
 
 /// What will happen, before anything does.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Clone, Serialize)]
 pub(super) struct LandingPage {
     /// `onboarding`, `device` or `factor`.
     pub(super) purpose: &'static str,
@@ -45,10 +44,7 @@ pub(super) struct LandingPage {
     /// Whoever holds it, not the address of this page, begins.
     pub(super) token: String,
     pub(super) nonce: String,
-    /// The invitation leads to the desktop client.
-    pub(super) desktop_only: bool,
-    /// What opens that client with everything filled in, where the invitation may lead there.
-    pub(super) deep_link: Option<String>,
+    pub(super) leads: Leads,
 }
 
 impl Page for LandingPage {
@@ -76,6 +72,7 @@ pub(super) async fn enter(State(state): State<EnrollmentState>) -> Answer<Respon
 pub(super) async fn look(
     State(state): State<EnrollmentState>,
     Client(origin): Client,
+    headers: HeaderMap,
     Path(token): Path<String>,
 ) -> Answer<Response> {
     state.limits().tokens.admit(origin.source)?;
@@ -90,8 +87,10 @@ pub(super) async fn look(
         support_contact,
         expires_at,
         front_end,
+        downloads,
         session_validity,
     } = look;
+    let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     state.branding().seen(Branding {
         organization: organization.to_string(),
         product: product.to_string(),
@@ -106,9 +105,7 @@ pub(super) async fn look(
         session_words: in_words(session_validity.duration()),
         token: token.expose().to_owned(),
         nonce: nonce(&state),
-        desktop_only: front_end == FrontEnd::Desktop && purpose != Purpose::Factor,
-        deep_link: (front_end != FrontEnd::Browser && purpose != Purpose::Factor)
-            .then(|| state.service().instance().deep_link(&token).expose().to_owned()),
+        leads: Leads::new(front_end, || ClientWay::new(state.service().instance(), &token, downloads, user_agent)),
     };
     Ok(answer(&state, StatusCode::OK, &page))
 }

@@ -4,6 +4,7 @@
 //! again says how things stand: reloading, going back, a second tab or a lost answer change nothing.
 
 mod begin;
+mod client_way;
 mod device;
 mod finish;
 mod journey;

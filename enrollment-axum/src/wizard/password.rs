@@ -1,22 +1,18 @@
 //! Choosing a password.
 
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use enrollment_core::domain::rejection::Rejection;
 use enrollment_core::domain::requirement::Requirement;
-use enrollment_core::secret::{Password, SessionSecret};
-use enrollment_core::service::Origin;
+use enrollment_core::secret::Password;
 use enrollment_core::service::enrollee::SessionState;
 use serde::{Deserialize, Serialize};
 
 use super::journey::{self, Journey, Step};
-use super::session::{elsewhere, onward, page_of};
-use crate::client::Client;
-use crate::extract::{CurrentSession, SecretText};
-use crate::page::{Field, Form, FormProblem, Page, answer};
-use crate::problem::{Answer, PageStatus, Problem};
-use crate::state::EnrollmentState;
+use super::session::{Sorted, StepPage, Visit, onward};
+use crate::extract::SecretText;
+use crate::page::{Field, Form, Page};
+use crate::problem::{Answer, Problem};
 
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct PasswordPage {
@@ -45,43 +41,39 @@ pub(super) struct PasswordForm {
     again: SecretText,
 }
 
-/// `GET /enroll/password`
-pub(super) async fn show(
-    State(state): State<EnrollmentState>,
-    Client(origin): Client,
-    CurrentSession(session): CurrentSession,
-) -> Answer<Response> {
-    shown(&state, &session, origin, StatusCode::OK, |_| {}).await
+/// Nothing of what was typed is shown again.
+impl StepPage for PasswordPage {
+    const STEP: Step = Step::Password;
+
+    async fn make(visit: &Visit, stands: SessionState, journey: Journey) -> Answer<Result<Self, Response>> {
+        let rules = &visit.state.service().policy().password;
+        let with_factor = stands.mfa_verified || demands_factor(&stands);
+        let may_add = !with_factor && journey::has(&stands, Step::Factor);
+        Ok(Ok(Self {
+            journey,
+            username: stands.user.username.to_string(),
+            min: if with_factor { rules.min_with_mfa } else { rules.min_alone },
+            min_with_factor: may_add.then_some(rules.min_with_mfa),
+            max: rules.max,
+            too_short: stands.missing.contains(&Requirement::PasswordLength),
+            password: Field::default(),
+            again: Field::default(),
+            above: None,
+        }))
+    }
+
+    fn above(&mut self) -> &mut Option<String> {
+        &mut self.above
+    }
+
+    fn field(&mut self, _: &str) -> &mut Field {
+        &mut self.password
+    }
 }
 
-/// Nothing of what was typed is shown again.
-async fn shown(
-    state: &EnrollmentState,
-    session: &SessionSecret,
-    origin: Origin,
-    status: impl Into<PageStatus> + Send,
-    change: impl FnOnce(&mut PasswordPage) + Send,
-) -> Answer<Response> {
-    let (stands, journey) = match page_of(state, session, origin, Step::Password).await? {
-        Ok(page) => page,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
-    let rules = &state.service().policy().password;
-    let with_factor = stands.mfa_verified || demands_factor(&stands);
-    let may_add = !with_factor && journey::has(&stands, Step::Factor);
-    let mut page = PasswordPage {
-        journey,
-        username: stands.user.username.to_string(),
-        min: if with_factor { rules.min_with_mfa } else { rules.min_alone },
-        min_with_factor: may_add.then_some(rules.min_with_mfa),
-        max: rules.max,
-        too_short: stands.missing.contains(&Requirement::PasswordLength),
-        password: Field::default(),
-        again: Field::default(),
-        above: None,
-    };
-    change(&mut page);
-    Ok(answer(state, status, &page))
+/// `GET /enroll/password`
+pub(super) async fn show(visit: Visit) -> Answer<Response> {
+    visit.show::<PasswordPage>().await
 }
 
 fn demands_factor(stands: &SessionState) -> bool {
@@ -89,38 +81,29 @@ fn demands_factor(stands: &SessionState) -> bool {
 }
 
 /// `POST /enroll/password`
-pub(super) async fn choose(
-    State(state): State<EnrollmentState>,
-    Client(origin): Client,
-    CurrentSession(session): CurrentSession,
-    Form(form): Form<PasswordForm>,
-) -> Answer<Response> {
+pub(super) async fn choose(visit: Visit, Form(form): Form<PasswordForm>) -> Answer<Response> {
     if form.password.expose() != form.again.expose() {
         let again = Field::default().refused("The two are not the same. Please type both again.");
-        return shown(&state, &session, origin, StatusCode::UNPROCESSABLE_ENTITY, |page| page.again = again).await;
+        let with_again = |page: &mut PasswordPage| page.again = again;
+        return visit.show_again(StatusCode::UNPROCESSABLE_ENTITY, with_again).await;
     }
     let chosen = match Password::parse(form.password.into_string()).map_err(Rejection::Password) {
         Ok(password) => {
-            let chosen = state.service().enrollee().choose_password(&session, password, origin).await;
+            let enrollee = visit.state.service().enrollee();
+            let chosen = enrollee.choose_password(&visit.session, password, visit.origin).await;
             chosen.map_err(Problem::from)
         }
         Err(rejection) => Err(rejection.into()),
     };
-    let problem = match chosen {
+    match chosen {
         // Too short to stand alone: the page says what can be done about it.
         Ok(stands) if stands.missing.contains(&Requirement::PasswordLength) && !journey::has(&stands, Step::Factor) => {
-            return shown(&state, &session, origin, StatusCode::UNPROCESSABLE_ENTITY, |_| {}).await;
+            visit.show_again::<PasswordPage>(StatusCode::UNPROCESSABLE_ENTITY, |_| {}).await
         }
-        Ok(stands) => return Ok(onward(&stands, Step::Password)),
-        Err(problem) => problem,
-    };
-    let status = problem.page_status();
-    match FormProblem::sort(problem, &[], &["passwords_exhausted", "step_not_offered"]) {
-        FormProblem::Beside(_, text) => {
-            let password = Field::default().refused(text);
-            shown(&state, &session, origin, status, |page| page.password = password).await
+        Ok(stands) => Ok(onward(&stands, Step::Password)),
+        Err(problem) => {
+            let sorted = Sorted { beside: &[], above: &["passwords_exhausted", "step_not_offered"] };
+            visit.refuse::<PasswordPage>(problem, &sorted, |_| {}).await
         }
-        FormProblem::Above(text) => shown(&state, &session, origin, status, |page| page.above = Some(text)).await,
-        FormProblem::Elsewhere(problem) => elsewhere(problem),
     }
 }

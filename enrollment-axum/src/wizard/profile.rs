@@ -1,20 +1,15 @@
 //! Seeing and confirming one's own data.
 
-use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::Response;
 use enrollment_core::domain::contact::Phone;
-use enrollment_core::secret::SessionSecret;
-use enrollment_core::service::Origin;
+use enrollment_core::service::enrollee::SessionState;
 use serde::{Deserialize, Serialize};
 
 use super::journey::{Journey, Step};
-use super::session::{elsewhere, onward, page_of};
-use crate::client::Client;
-use crate::extract::{CurrentSession, optional};
-use crate::page::{Field, Form, FormProblem, Page, answer};
-use crate::problem::{Answer, PageStatus, Problem};
-use crate::state::EnrollmentState;
+use super::session::{Sorted, StepPage, Visit, onward};
+use crate::extract::optional;
+use crate::page::{Field, Form, Page};
+use crate::problem::{Answer, Problem};
 
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct ProfilePage {
@@ -36,66 +31,51 @@ pub(super) struct ProfileForm {
     phone: String,
 }
 
-/// `GET /enroll/profile`
-pub(super) async fn show(
-    State(state): State<EnrollmentState>,
-    Client(origin): Client,
-    CurrentSession(session): CurrentSession,
-) -> Answer<Response> {
-    shown(&state, &session, origin, StatusCode::OK, |_| {}).await
+impl StepPage for ProfilePage {
+    const STEP: Step = Step::Profile;
+
+    async fn make(_: &Visit, stands: SessionState, journey: Journey) -> Answer<Result<Self, Response>> {
+        let user = stands.user;
+        Ok(Ok(Self {
+            journey,
+            username: user.username.to_string(),
+            name: format!("{} {}", user.first_name, user.last_name).trim().to_owned(),
+            email: user.email.map(Into::into),
+            phone: Field::with(user.phone.map(String::from).unwrap_or_default()),
+            above: None,
+        }))
+    }
+
+    fn above(&mut self) -> &mut Option<String> {
+        &mut self.above
+    }
+
+    fn field(&mut self, _: &str) -> &mut Field {
+        &mut self.phone
+    }
 }
 
-async fn shown(
-    state: &EnrollmentState,
-    session: &SessionSecret,
-    origin: Origin,
-    status: impl Into<PageStatus> + Send,
-    change: impl FnOnce(&mut ProfilePage) + Send,
-) -> Answer<Response> {
-    let (stands, journey) = match page_of(state, session, origin, Step::Profile).await? {
-        Ok(page) => page,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
-    let user = stands.user;
-    let mut page = ProfilePage {
-        journey,
-        username: user.username.to_string(),
-        name: format!("{} {}", user.first_name, user.last_name).trim().to_owned(),
-        email: user.email.map(Into::into),
-        phone: Field::with(user.phone.map(String::from).unwrap_or_default()),
-        above: None,
-    };
-    change(&mut page);
-    Ok(answer(state, status, &page))
+/// `GET /enroll/profile`
+pub(super) async fn show(visit: Visit) -> Answer<Response> {
+    visit.show::<ProfilePage>().await
 }
 
 /// `POST /enroll/profile`
-pub(super) async fn confirm(
-    State(state): State<EnrollmentState>,
-    Client(origin): Client,
-    CurrentSession(session): CurrentSession,
-    Form(form): Form<ProfileForm>,
-) -> Answer<Response> {
+pub(super) async fn confirm(visit: Visit, Form(form): Form<ProfileForm>) -> Answer<Response> {
     let typed = form.phone.trim();
     let phone: Result<Option<Phone>, Problem> = optional("phone", Some(typed).filter(|typed| !typed.is_empty()));
     let confirmed = match phone {
         Ok(phone) => {
-            let confirmed = state.service().enrollee().confirm_profile(&session, phone, origin).await;
+            let confirmed = visit.state.service().enrollee().confirm_profile(&visit.session, phone, visit.origin).await;
             confirmed.map_err(Problem::from)
         }
         Err(problem) => Err(problem),
     };
-    let problem = match confirmed {
-        Ok(stands) => return Ok(onward(&stands, Step::Profile)),
-        Err(problem) => problem,
-    };
-    let status = problem.page_status();
-    match FormProblem::sort(problem, &[], &[]) {
-        FormProblem::Beside(_, text) => {
-            let phone = Field::with(form.phone).refused(text);
-            shown(&state, &session, origin, status, |page| page.phone = phone).await
+    match confirmed {
+        Ok(stands) => Ok(onward(&stands, Step::Profile)),
+        Err(problem) => {
+            let sorted = Sorted { beside: &[], above: &[] };
+            visit.refuse::<ProfilePage>(problem, &sorted, |page| page.phone = Field::with(form.phone)).await
         }
-        FormProblem::Above(text) => shown(&state, &session, origin, status, |page| page.above = Some(text)).await,
-        FormProblem::Elsewhere(problem) => elsewhere(problem),
     }
 }

@@ -4,10 +4,11 @@ use enrollment_core::domain::enrollment::Purpose;
 use enrollment_core::domain::location::FactorKind;
 use enrollment_core::domain::policy::Policy;
 use enrollment_core::domain::requirement::Requirement;
-use enrollment_core::domain::settings::Settings;
+use enrollment_core::domain::settings::{FrontEnd, Settings};
 use enrollment_core::service::enrollee::{Contact, Person, SessionState};
 use enrollment_core::time::Timestamp;
 
+use super::client_way::{ClientWay, Download, Leads};
 use super::device::DevicePage;
 use super::finish::{ConfigView, DonePage, FinishPage};
 use super::journey::{Journey, Step, next, plan};
@@ -28,6 +29,7 @@ fn stands(purpose: Purpose, missing: &[Requirement], optional: &[Requirement], v
             last_name: "Kowalska".parse().expect("a name"),
             email: Some("anna@example.com".parse().expect("an address")),
             phone: None,
+            administrator: false,
         },
         initiator: Some(Contact {
             name: HOSTILE.to_owned(),
@@ -65,7 +67,9 @@ pub(crate) fn samples() -> Vec<Sample> {
         Sample::of(ReportedPage { withdrawn: false }),
     ];
     for purpose in ["onboarding", "device", "factor"] {
-        for organization in ["", HOSTILE] {
+        for (organization, front_end) in
+            [("", FrontEnd::Browser), ("", FrontEnd::Both), ("", FrontEnd::Desktop), (HOSTILE, FrontEnd::Both)]
+        {
             samples.push(Sample::of(LandingPage {
                 purpose,
                 organization: organization.to_owned(),
@@ -75,8 +79,7 @@ pub(crate) fn samples() -> Vec<Sample> {
                 session_words: "10 minutes".to_owned(),
                 token: "enr_x".to_owned(),
                 nonce: "00".repeat(20),
-                desktop_only: organization.is_empty(),
-                deep_link: organization.is_empty().then(|| "defguard://addinstance?token=enr_x&url=https".to_owned()),
+                leads: Leads::new(front_end, client_way),
             }));
         }
         for complete in [true, false] {
@@ -87,6 +90,15 @@ pub(crate) fn samples() -> Vec<Sample> {
         samples.extend(steps(&field, above.as_ref()));
     }
     samples
+}
+
+fn client_way() -> ClientWay {
+    let download = |label, here| Download { label, url: "https://example.com/client?a&b".to_owned(), here };
+    ClientWay {
+        downloads: vec![download("Linux", true), download("Windows", false)],
+        deep_link: "defguard://addinstance?token=enr_x&url=https".to_owned(),
+        qr_svg: Some("<svg></svg>".to_owned()),
+    }
 }
 
 fn steps(field: &Field, above: Option<&String>) -> Vec<Sample> {
@@ -139,6 +151,7 @@ fn steps(field: &Field, above: Option<&String>) -> Vec<Sample> {
                 journey: journey(Step::Factor),
                 app,
                 email,
+                administrator: app && !verified,
                 offer,
                 recovery_codes: if verified { 1 } else { 8 },
                 code: field.clone(),

@@ -4,7 +4,7 @@ use enrollment_core::domain::enrollment::Purpose;
 use enrollment_core::service::administrator::{PeerStatus, Stage};
 use serde_json::json;
 
-use crate::client::{request, send};
+use crate::client::{request, send, with, with_json};
 use crate::world::{World, plain_http, worlds};
 
 const PASSWORD: &str = "seven green umbrellas dance";
@@ -64,6 +64,64 @@ async fn a_new_user_enrolls_with_the_desktop_client() {
         assert_eq!(polled["device_config"]["configs"], made["configs"], "what was shown before is what holds");
         let user = world.read(&format!("/users/{}", gina.user)).await;
         assert!(user.to_string().contains("+48123456789"), "{user}");
+    }
+}
+
+/// REQ-5: whoever did not hear that they are done asks again, and hears it: the same session with the same password.
+/// Nothing changes by it, and it is no place to guess the password at (AUTH-2).
+#[tokio::test]
+async fn an_activation_whose_answer_was_lost_may_be_repeated() {
+    for world in worlds().await {
+        let office = world.location("office", "disabled").await;
+        let gina = world.invite("gina").await;
+        let cookie = world.start(&gina.token).await;
+        world.replay("create-device-ok", Some(&cookie), &[("pubkey", &world.key())]).await;
+        let activate =
+            async |body: &serde_json::Value| world.call("/enrollment/activate_user", Some(&cookie), body).await;
+        let chosen = json!({ "password": PASSWORD, "phone_number": "+48123456789" });
+        let done = activate(&chosen).await;
+        let before = world.read(&format!("/users/{}", gina.user)).await;
+        for same in [&chosen, &json!({ "password": PASSWORD })] {
+            let again = activate(same).await;
+            assert_eq!((again.status.as_u16(), again.text().as_str()), (200, ""));
+            assert_eq!(again.header("set-cookie"), done.header("set-cookie"), "the cookie goes");
+        }
+        let other_phone = activate(&json!({ "password": PASSWORD, "phone_number": "+48987654321" })).await;
+        assert_eq!(other_phone.status, 400);
+        for _ in 0..3 {
+            let guess = activate(&json!({ "password": "eight brown umbrellas dance" })).await;
+            assert_eq!(guess.status, 400);
+            assert!(error(&guess).starts_with("user already activated"), "{}", guess.text());
+        }
+        let slowed = activate(&chosen).await;
+        assert_eq!((slowed.status.as_u16(), slowed.header("retry-after")), (429, Some("30")), "{}", slowed.text());
+        world.wait(30).await;
+        assert_eq!(activate(&chosen).await.status, 200);
+        assert_eq!(world.read(&format!("/users/{}", gina.user)).await, before);
+        assert_eq!(world.peers(&office).await, 1);
+        world.wait(601).await;
+        assert_eq!(activate(&chosen).await.status, 401, "as long as the session may read");
+    }
+}
+
+/// REQ-10: also of what is no request at all: the client shows "finished" all the same.
+#[tokio::test]
+async fn an_activation_that_is_no_request_is_told_of_and_the_session_lives_on() {
+    for world in worlds().await {
+        world.location("office", "disabled").await;
+        let alice = world.invite("alice").await;
+        let cookie = world.start(&alice.token).await;
+        world.replay("create-device-ok", Some(&cookie), &[("pubkey", &world.key())]).await;
+        let mut broken = with_json(axum::http::Method::POST, "/api/v1/enrollment/activate_user", &json!({}));
+        *broken.body_mut() = axum::body::Body::from("{\"password\": \"seven gr");
+        let refused = send(&world.public, with(broken, "cookie", &cookie)).await;
+        assert_eq!(refused.status, 400);
+        assert!(error(&refused).contains("not JSON"), "{}", refused.text());
+        let pending = world.enrollment(alice.enrollment).await;
+        let missing = pending.last_refusal.map(|refusal| refusal.missing);
+        assert_eq!(missing, Some(vec!["profile".to_owned(), "password".to_owned()]));
+        let activate = json!({ "password": PASSWORD });
+        assert_eq!(world.call("/enrollment/activate_user", Some(&cookie), &activate).await.status, 200);
     }
 }
 

@@ -47,6 +47,7 @@ async fn refusals_are_what_clients_expect() {
         world.replay("activate-ok", Some(&cookie), &[("password", "seven green umbrellas dance")]).await;
         let twice = world.replay("activate-twice", Some(&cookie), &[]).await;
         assert!(error(&twice).starts_with("user already activated"), "{}", twice.text());
+        assert_eq!(twice.header("set-cookie"), None);
         world.replay("mfa-start-after-activation", Some(&cookie), &[]).await;
 
         world.service.administrator().revoke(&operator(), bob.enrollment).await.expect("revoked");

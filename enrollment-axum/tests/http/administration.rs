@@ -258,6 +258,30 @@ async fn settings_are_read_and_changed() {
     assert_eq!(cleared["sender"], Value::Null);
 }
 
+/// INV-11: where people get the client.
+#[tokio::test]
+async fn downloads_are_https_and_change_one_by_one() {
+    let world = world();
+    let key = world.key(Role::Owner).await;
+    let change = async |downloads: Value| {
+        world.admin(Method::PATCH, "/settings", &key, &json!({ "downloads": downloads })).await
+    };
+    let all = |linux: Value| json!({ "windows": "https://example.com/w", "macos": null, "linux": linux, "ios": null, "android": null });
+    change(json!({ "windows": "https://example.com/w", "linux": "https://example.com/l" })).await.ok();
+    let after = change(json!({ "linux": null, "android": null })).await.ok();
+    assert_eq!(after["downloads"], all(Value::Null));
+    for bad in ["http://example.com/l", "javascript:alert(1)", "https://me@example.com", "", "linux"] {
+        let refused = change(json!({ "linux": bad })).await;
+        assert_eq!((refused.status.as_u16(), refused.code().as_str()), (400, "invalid_field"), "{bad}");
+        assert_eq!(refused.json()["field"], "downloads.linux");
+    }
+    assert_eq!(world.read("/settings", &key).await, after);
+    change(json!({ "linux": "https://example.com/l2" })).await.ok();
+    let (_, token) = world.invite("anna").await;
+    let look = world.post("/inspect", &json!({ "token": token })).await.ok();
+    assert_eq!(look["downloads"], all("https://example.com/l2".into()));
+}
+
 /// MSG-3, as far as HTTP shows it.
 #[tokio::test]
 async fn a_text_is_checked_when_it_is_saved() {

@@ -8,7 +8,7 @@ use enrollment_core::domain::policy::Policy;
 use enrollment_core::domain::role::Role;
 use enrollment_core::port::StoreErrorKind;
 use enrollment_testkit::fake::{Moment, Trouble};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::client::{Answer, request, send, with};
 use crate::email_codes::mailed_code;
@@ -225,20 +225,39 @@ async fn posts_of_other_sites_reach_no_page() {
     assert_eq!(world.post("/inspect", &json!({ "token": token })).await.ok()["valid"], true);
 }
 
-/// INV-11: where the invitation may lead to the desktop client, its page opens that client; looking begins nothing (TOK-4).
+/// INV-11: where the invitation may lead to the client, its page leads there: by the downloads that there are, by a link
+/// that opens it and by a code for a phone. Looking begins nothing (TOK-4).
 #[tokio::test]
-async fn a_page_opens_the_desktop_client_where_the_invitation_may_lead_there() {
+async fn a_page_leads_to_the_client_where_the_invitation_may_lead_there() {
     let world = world();
-    let (_, token) = world.invite("anna").await;
+    let (id, token) = world.invite("anna").await;
+    let key = world.key(Role::Owner).await;
     let deep_link = format!("defguard://addinstance?token={token}&url=");
-    let landing = async || {
-        let answer = Browser::at(&world).get(&format!("/enroll/{token}")).await;
+    let landing = async |user_agent: &'static str| {
+        let request = request(Method::GET, &format!("/enroll/{token}"));
+        let answer = send(&world.public, with(request, "user-agent", user_agent)).await;
         answer.page().replace("&#x2f;", "/").replace("&amp;", "&")
     };
-    assert!(landing().await.contains(&deep_link));
-    let key = world.key(Role::Owner).await;
-    world.admin(Method::PATCH, "/settings", &key, &json!({ "front_end": "browser" })).await.ok();
-    assert!(!landing().await.contains("defguard:"));
+    let set = async |settings: Value| world.admin(Method::PATCH, "/settings", &key, &settings).await.ok();
+    let place = |page: &str, part: &str| page.find(part).unwrap_or_else(|| panic!("{part} is not in {page}"));
+
+    let both = landing("").await;
+    assert!(place(&both, "Begin in the browser") < place(&both, &deep_link));
+    assert!(place(&both, &deep_link) < place(&both, "QR code for the client of a phone"));
+    assert!(both.contains("<svg") && !both.contains("Install it first"), "nothing is preset");
+
+    set(json!({ "front_end": "desktop", "downloads": { "windows": "https://example.com/w", "android": "https://example.com/a" } })).await;
+    let desktop = landing("Mozilla/5.0 (Linux; Android 15; Pixel 9)").await;
+    assert!(place(&desktop, "\"https://example.com/a\"") < place(&desktop, "\"https://example.com/w\""));
+    assert!(place(&desktop, "Android</a> <span class=\"muted\">(this device)") < place(&desktop, &deep_link));
+    assert!(place(&desktop, &deep_link) < place(&desktop, "Begin in the browser"));
+    let elsewhere = landing("Mozilla/5.0 (Windows NT 10.0; Win64; x64)").await;
+    assert!(place(&elsewhere, "\"https://example.com/w\"") < place(&elsewhere, "\"https://example.com/a\""));
+
+    set(json!({ "front_end": "browser" })).await;
+    let browser = landing("").await;
+    assert!(!browser.contains("defguard:") && !browser.contains("example.com/w") && !browser.contains("<svg"));
+    assert_eq!(world.read(&format!("/enrollments/{id}"), &key).await["progress"]["stage"], "invited");
 }
 
 /// SYS-5: each page brings the one policy; only what is the same for good is cached.

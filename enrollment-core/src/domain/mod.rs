@@ -10,6 +10,7 @@ pub mod config;
 pub mod contact;
 mod decide;
 pub mod device;
+pub mod download;
 pub mod enrollment;
 pub mod event;
 pub mod group;

@@ -113,9 +113,18 @@ impl Circumstances<'_> {
 
     /// The kinds of factor that count for this user: those every location asking for ours accepts, less the weak ones
     /// where the policy asks for strong ones, and less codes by e-mail where they could not reach the user.
+    ///
+    /// For whoever has a role an app alone counts, wherever one is accepted: codes by e-mail open no administration
+    /// ([`demand`](super::sign_in::demand)), so whoever had nothing else would sign in by recovery codes until none is
+    /// left.
     #[must_use]
     pub fn accepted_factors(&self) -> BTreeSet<FactorKind> {
-        accepted_factors(self.locations, self.policy, self.mail && self.user.email.is_some())
+        let kinds = accepted_factors(self.locations, self.policy, self.mail && self.user.email.is_some());
+        if self.user.role.is_some() && kinds.contains(&FactorKind::Totp) {
+            BTreeSet::from([FactorKind::Totp])
+        } else {
+            kinds
+        }
     }
 
     /// What `purpose` requires here.

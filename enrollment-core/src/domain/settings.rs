@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::contact::Email;
+use super::download::Downloads;
+use super::enrollment::Purpose;
 use super::policy::{OutOfBounds, Policy};
 use super::text::Label;
 use crate::time::Span;
@@ -33,6 +35,23 @@ pub enum FrontEnd {
     Both,
 }
 
+impl FrontEnd {
+    /// Where an invitation of this purpose leads: a second factor alone is set up in a browser, no client can (`REQ-9`).
+    #[must_use]
+    pub const fn for_purpose(self, purpose: Purpose) -> Self {
+        match purpose {
+            Purpose::Factor => Self::Browser,
+            Purpose::Onboarding | Purpose::Device => self,
+        }
+    }
+
+    /// Whether the client is among what it leads to.
+    #[must_use]
+    pub const fn has_client(self) -> bool {
+        matches!(self, Self::Desktop | Self::Both)
+    }
+}
+
 /// What an administrator chose. Every value lies inside the policy in force when it was saved.
 ///
 /// Issued enrollments and begun sessions carry their own deadlines: a change here touches neither.
@@ -55,6 +74,9 @@ pub struct Settings {
     pub device_step: DeviceStep,
     /// Which front end an invitation leads to.
     pub front_end: FrontEnd,
+    /// Where people get the client, shown to whoever an invitation leads to it.
+    #[serde(default)]
+    pub downloads: Downloads,
     /// The one address all mail comes from, so that mail filters can allow it (INV-11).
     pub sender: Option<Email>,
     /// Whether the help desk may have invitations sent (ADM-7).
@@ -92,6 +114,7 @@ impl Settings {
             max_sessions: policy.max_sessions.default,
             device_step: DeviceStep::default(),
             front_end: FrontEnd::default(),
+            downloads: Downloads::new(),
             sender: None,
             help_desk_may_send: false,
             onboarding_mail: yes(),

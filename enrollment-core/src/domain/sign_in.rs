@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::rejection::Rejection;
 use super::user::{ChosenPassword, User};
@@ -111,6 +112,9 @@ pub struct Place {
     pub id: PlaceId,
     /// Whose. `None`: of a name that nobody has, which is counted alike.
     pub user: Option<UserId>,
+    /// Which of the names that nobody has and that share this row it is counted for: the one tried last.
+    #[serde(default)]
+    pub name: Option<Uuid>,
     /// What tells it from others.
     pub by: PlaceBy,
     /// Wrong passwords.
@@ -140,7 +144,7 @@ impl Place {
     #[must_use]
     pub const fn new(id: PlaceId, user: Option<UserId>, by: PlaceBy, now: Timestamp) -> Self {
         let none = Tries { failures: 0, last: None };
-        Self { id, user, by, password: none, totp: none, recovery: none, touched: now }
+        Self { id, user, name: None, by, password: none, totp: none, recovery: none, touched: now }
     }
 
     /// Wrong answers by one means.
@@ -191,8 +195,9 @@ pub struct Demand<'a> {
 /// What a user must show; `None` for whoever cannot sign in: disabled, not an administrator, not enrolled, without a
 /// password, or with one that is too short to stand alone and no factor beside it.
 ///
-/// Codes by e-mail open no administration (NIST SP 800-63B-4, section 3.1.3.1, does not accept e-mail); whoever set up
-/// nothing else has recovery codes.
+/// Codes by e-mail open no administration (NIST SP 800-63B-4, section 3.1.3.1, does not accept e-mail). They do not count
+/// as a factor of whoever has a role ([`Circumstances::accepted_factors`](super::requirement::Circumstances)); who had
+/// nothing else before they got one has recovery codes, and can be invited to set up an app.
 #[must_use]
 pub fn demand(user: &User) -> Option<Demand<'_>> {
     let credentials = &user.credentials;
@@ -326,11 +331,11 @@ mod tests {
 
     fn session(stage: Stage) -> AdminSession {
         AdminSession {
-            id: AdminSessionId::from_uuid(uuid::Uuid::nil()),
+            id: AdminSessionId::from_uuid(Uuid::nil()),
             digest: Digest::of(b"secret"),
-            user: UserId::from_uuid(uuid::Uuid::nil()),
+            user: UserId::from_uuid(Uuid::nil()),
             epoch: 0,
-            place: PlaceId::from_uuid(uuid::Uuid::nil()),
+            place: PlaceId::from_uuid(Uuid::nil()),
             began: NOW,
             stage,
             source: None,

@@ -17,7 +17,7 @@ pub use entropy::Entropy;
 #[cfg(feature = "system")]
 pub use entropy::SystemEntropy;
 pub use lease::{Channel, LeaseRef, LeaseRequest, Leased, OutboxEntry, SettleOutcome, Settlement, Stream};
-pub use notifier::{DeliveryError, DeliveryErrorKind, Message, Notifier, Receipt, Recipient};
+pub use notifier::{DeliveryError, DeliveryErrorKind, InlineImage, Message, Notifier, Receipt, Recipient};
 pub use provisioner::{Observation, PeerChange, PeerProvisioner, PeerSpec, ProvisionError};
 pub use scan::{Cursor, Direction, Page, Scan};
 pub use store::{Retained, Store, StoreError, StoreErrorKind};

@@ -46,6 +46,8 @@ pub struct Message {
     pub text: String,
     /// The same as HTML, where the channel can carry it.
     pub html: Option<String>,
+    /// The images that the HTML shows. A channel that carries HTML carries them with it.
+    pub images: Vec<InlineImage>,
     /// When it was queued; the same on every try.
     pub queued: Timestamp,
 }
@@ -53,6 +55,40 @@ pub struct Message {
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Message").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// An image that comes with a message. It may hold a secret, so `Debug` shows only its id.
+#[derive(Clone, PartialEq, Eq)]
+pub struct InlineImage {
+    id: String,
+    png: Vec<u8>,
+}
+
+impl InlineImage {
+    /// The one image of a message.
+    #[must_use]
+    pub fn of(message: OutboxId, png: Vec<u8>) -> Self {
+        Self { id: format!("{message}@image.invalid"), png }
+    }
+
+    /// Its content id, unlike that of any other image: the HTML shows `cid:` and this (RFC 2392). Letters, digits, dots,
+    /// dashes and one `@`.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The image as PNG.
+    #[must_use]
+    pub fn png(&self) -> &[u8] {
+        &self.png
+    }
+}
+
+impl fmt::Debug for InlineImage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InlineImage").field("id", &self.id).finish_non_exhaustive()
     }
 }
 
@@ -165,6 +201,7 @@ mod tests {
             subject: "Your invitation".into(),
             text: "Hello Anna".into(),
             html: Some("<p>Hello Anna</p>".into()),
+            images: Vec::new(),
             queued: Timestamp::EPOCH,
         };
         assert_eq!(format!("{message:?}"), "Message { id: OutboxId(00000000-0000-0000-0000-000000000000), .. }");

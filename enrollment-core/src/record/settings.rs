@@ -16,8 +16,8 @@ impl Settings {
 
 impl Record for Settings {
     const KIND: Kind = Kind::Settings;
-    /// 2: `onboarding_mail` is new, which a program of layout 1 refuses to read.
-    const LAYOUT: u16 = 2;
+    /// 2: `onboarding_mail` is new, 3: `downloads`; each is refused by programs of the layouts before.
+    const LAYOUT: u16 = 3;
 
     fn row_id(&self) -> Uuid {
         Self::KEY.id
@@ -25,7 +25,7 @@ impl Record for Settings {
 
     fn upcast(layout: u16, document: Value) -> Result<Value, RecordError> {
         match layout {
-            1 => Ok(document),
+            1 | 2 => Ok(document),
             _ => Err(RecordError::Layout { kind: Self::KIND, layout }),
         }
     }

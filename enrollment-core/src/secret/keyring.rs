@@ -162,6 +162,12 @@ impl KeyRing {
         self.active_key().id
     }
 
+    /// The first key that was made and is not revoked: the one that rotating leaves as it is.
+    pub(super) fn oldest(&self) -> KeyId {
+        let oldest = self.keys.iter().find(|key| key.status != KeyStatus::Revoked);
+        oldest.map_or_else(|| self.active(), |key| key.id)
+    }
+
     fn active_key(&self) -> &Key {
         let active = self.keys.iter().find(|key| key.status == KeyStatus::Active);
         active.expect("every constructor leaves exactly one key active")

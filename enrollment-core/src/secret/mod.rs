@@ -59,7 +59,7 @@ pub use opaque::MalformedSecret;
 pub use password::{Password, PasswordContext, PasswordRejection, PasswordRules, Strength, check};
 pub use password_hash::{Argon2Params, InvalidPasswordHash, PasswordHash};
 pub use polling::PollingToken;
-pub use qr::{QrTooLong, qr_svg};
+pub use qr::{QrTooLong, qr_png, qr_svg};
 pub use sealed::Sealed;
 pub use session::{InvalidNonce, SessionNonce, SessionSecret};
 pub use short_code::ShortCode;

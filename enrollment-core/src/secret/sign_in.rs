@@ -38,18 +38,34 @@ impl BrowserSecret {
     }
 }
 
+/// So many rows are there for names that nobody has, however many of them somebody makes up. It takes about as many
+/// sign-ins to push one name out of its row.
+const SLOTS: u32 = 1 << 17;
+
 /// Of whom places are told apart: a user, or a name that nobody has.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Named(Uuid);
+pub(crate) struct Named {
+    who: Uuid,
+    /// The row of a name that nobody has, which it shares with others.
+    slot: Option<u32>,
+}
 
 impl Named {
     pub(crate) const fn user(id: UserId) -> Self {
-        Self(id.uuid())
+        Self { who: id.uuid(), slot: None }
+    }
+
+    /// What tells a name that nobody has from the others of its row.
+    pub(crate) fn name(self) -> Option<Uuid> {
+        self.slot.map(|_| self.who)
     }
 
     /// All who are not known.
     pub(crate) fn strangers(self) -> PlaceId {
-        self.place(b"strangers", b"")
+        match self.slot {
+            None => self.place(b"strangers", b""),
+            Some(slot) => place_of(&[b"names that nobody has", &slot.to_be_bytes()]),
+        }
     }
 
     /// The browser with this secret.
@@ -58,33 +74,38 @@ impl Named {
     }
 
     fn place(self, by: &[u8], secret: &[u8]) -> PlaceId {
-        let digest = Digest::of(&framed(&[b"sign-in place", self.0.as_bytes(), by, secret]));
-        PlaceId::from_uuid(uuid_of(digest.as_bytes()))
+        place_of(&[b"sign-in place", self.who.as_bytes(), by, secret])
     }
 }
 
+fn place_of(fields: &[&[u8]]) -> PlaceId {
+    PlaceId::from_uuid(uuid_of(Digest::of(&framed(fields)).as_bytes()))
+}
+
 impl KeyRing {
-    /// What stands for a name that nobody has. It is derived under the active key, so that nothing at rest tells what
-    /// somebody typed, which may have been their password.
+    /// What stands for a name that nobody has. It is derived under the ring, so that nothing at rest tells what somebody
+    /// typed, which may have been their password; and under its [oldest](KeyRing::oldest) key, so that a rotation
+    /// forgets no wrong answers, as it forgets none to the name of a user.
     pub(crate) fn nobody(&self, name: &str) -> Named {
-        Named(self.derived_uuid(b"a name that nobody has", &[name.as_bytes()]))
+        let subkey = self.subkey(&self.oldest(), Purpose::Codes).expect("a key of the ring that is not revoked");
+        let derived = derive::<20>(subkey.as_slice(), b"a name that nobody has", &[name.as_bytes()]);
+        let (who, slot) = derived.split_at(16);
+        let slot = slot.iter().fold(0, |slot, byte| (slot << 8) | u32::from(*byte));
+        Named { who: uuid_of(who), slot: Some(slot % SLOTS) }
     }
 
     /// The place of whoever has this recovery code of theirs. It is derived under the active key, so that nothing at rest
     /// tells whether a guessed code is right; after a rotation it is another place.
     pub(crate) fn recovery_place(&self, of: Named, code: &RecoveryCode) -> PlaceId {
-        let fields = [of.0.as_bytes().as_slice(), code.expose().as_bytes()];
-        PlaceId::from_uuid(self.derived_uuid(b"sign-in place by recovery code", &fields))
-    }
-
-    fn derived_uuid(&self, salt: &[u8], fields: &[&[u8]]) -> Uuid {
-        let key = self.active();
-        let subkey = self.subkey(&key, Purpose::Codes).expect("the active key is in the ring");
-        uuid_of(&derive(subkey.as_slice(), salt, fields))
+        let fields = [of.who.as_bytes().as_slice(), code.expose().as_bytes()];
+        let subkey = self.subkey(&self.active(), Purpose::Codes).expect("the active key is in the ring");
+        let derived = derive::<32>(subkey.as_slice(), b"sign-in place by recovery code", &fields);
+        PlaceId::from_uuid(uuid_of(derived.as_slice()))
     }
 }
 
-fn uuid_of(bytes: &[u8; 32]) -> Uuid {
+/// Of the first 16 bytes.
+fn uuid_of(bytes: &[u8]) -> Uuid {
     let mut first = [0; 16];
     first.copy_from_slice(&bytes[..16]);
     // Version 8 (RFC 9562): a value of our own making.
@@ -116,6 +137,33 @@ mod tests {
         places.dedup();
         assert_eq!(places.len(), all);
         assert_eq!(ring().nobody("anna").strangers(), ring().nobody("anna").strangers());
+    }
+
+    /// AUTH-1: neither is the count of a user's wrong answers.
+    #[test]
+    fn a_name_that_nobody_has_stays_the_same_across_rotations() {
+        let entropy = Repeatable::new(1);
+        let mut ring = KeyRing::generate(now(), &entropy);
+        let before = (ring.nobody("anna").strangers(), ring.nobody("anna").name());
+        assert!(before.1.is_some());
+        ring.rotate(now(), &entropy);
+        ring.prepare(now(), &entropy);
+        assert_eq!((ring.nobody("anna").strangers(), ring.nobody("anna").name()), before);
+    }
+
+    /// Whatever names somebody makes up, they fill so many rows.
+    #[test]
+    fn names_that_nobody_has_share_rows() {
+        let ring = ring();
+        let rows: std::collections::BTreeSet<_> =
+            (0..SLOTS).map(|n| ring.nobody(&n.to_string()).slot.expect("a row")).collect();
+        assert!(rows.iter().all(|slot| *slot < SLOTS));
+        // Of as many names as there are rows about two thirds have a row of their own.
+        let share = 1000 * rows.len() / usize::try_from(SLOTS).expect("a number of rows");
+        assert!((625..640).contains(&share), "{share}");
+        let of = |name: &str| ring.nobody(name).strangers();
+        assert_ne!(of("anna"), of("berta"));
+        assert_eq!(Named::user(UserId::from_uuid(Uuid::nil())).name(), None);
     }
 
     /// What stands for a recovery code is derived under the ring: without it nothing at rest verifies a code.

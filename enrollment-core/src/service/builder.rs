@@ -129,12 +129,15 @@ impl ServiceBuilder {
         }
         let rest = instance.url.strip_prefix("https://").or_else(|| instance.url.strip_prefix("http://"));
         let is_origin = rest.is_some_and(|host| {
-            !host.is_empty()
+            // Names have at most 253 bytes (RFC 1035); this much fits into every form of a link, QR codes too.
+            (1..=260).contains(&host.len())
+                && host.is_ascii()
                 && !host.contains(|c: char| "/?#@\\\"<>".contains(c) || c.is_whitespace() || c.is_control())
         });
         if !is_origin {
-            reasons
-                .push("instance.url: a scheme and a host such as https://vpn.example.com, without a path".to_owned());
+            reasons.push(
+                "instance.url: a scheme and an ASCII host such as https://vpn.example.com, without a path".to_owned(),
+            );
         }
         let hashing = HashingPool::start(hashing).map_err(|error| reasons.push(format!("hashing: {error}"))).ok();
         match hashing {

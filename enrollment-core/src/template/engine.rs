@@ -10,7 +10,7 @@ use super::error::{TemplateError, TemplateErrorKind};
 use super::gate;
 use super::mail;
 use super::markdown::Document;
-use super::tags::{TAGS, Tags};
+use super::tags::{ClientLink, TAGS, Tags};
 use super::value::{MAX_VALUE, single_line};
 
 /// Steps of the engine that one rendering may take. Without loops a text cannot take more steps than it has bytes;
@@ -140,8 +140,18 @@ pub(super) struct Filled {
 #[derive(Debug)]
 pub(super) struct Filling {
     pub(super) text: String,
-    /// It is the address of this instance and nothing else.
-    pub(super) is_instance_url: bool,
+    pub(super) leads: Leads,
+}
+
+/// Where a link may lead that this value begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Leads {
+    /// Nowhere: it is a person's.
+    Nowhere,
+    /// To this instance: it is its address, and nothing else.
+    Instance,
+    /// To the desktop client: it is the whole of a [`ClientLink`].
+    Client,
 }
 
 impl Filled {
@@ -190,8 +200,12 @@ pub(super) fn fill(admitted: &str, tags: Value) -> Result<Filled, minijinja::Err
         if value.is_undefined() {
             return Err(minijinja::Error::from(ErrorKind::UndefinedError));
         }
-        let is_instance_url = value.is_safe();
-        values.push(Filling { text: single_line(&value.to_string(), MAX_VALUE), is_instance_url });
+        let leads = match value.downcast_object_ref::<ClientLink>() {
+            Some(_) => Leads::Client,
+            None if value.is_safe() => Leads::Instance,
+            None => Leads::Nowhere,
+        };
+        values.push(Filling { text: single_line(&value.to_string(), MAX_VALUE), leads });
         output.write_char(placeholder).map_err(minijinja::Error::from)
     });
     let text = environment.template_from_str(admitted)?.render(tags)?;

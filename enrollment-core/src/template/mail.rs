@@ -11,20 +11,24 @@ use minijinja::Value;
 use super::builtin::{self, MailText};
 use super::engine::{RenderError, Rendered, Template};
 use super::subject::Subject;
-use super::tags::Tags;
+use super::tags::{ClientLink, Tags};
 use crate::domain::enrollment::Purpose;
+use crate::domain::settings::FrontEnd;
+use crate::id::OutboxId;
+use crate::port::InlineImage;
 
 /// The tags that the parts nobody edits may use beyond [`super::TAGS`].
-pub(super) const TAGS: [&str; 15] = [
+pub(super) const TAGS: [&str; 16] = [
     "organization",
     "support_contact",
     "purpose",
     "link",
     "report_link",
     "token",
+    "deep_link",
     "code",
     "browser",
-    "desktop",
+    "client",
     "validity",
     "expires",
     "at",
@@ -45,12 +49,10 @@ pub enum Facts {
         link: String,
         /// Where its holder says that it was not meant for them.
         report_link: String,
-        /// The secret itself, for the desktop client.
-        token: String,
         /// Whether it leads to the browser.
         browser: bool,
-        /// Whether it leads to the desktop client.
-        desktop: bool,
+        /// How it leads to the client, if it does.
+        client: Option<ClientFacts>,
         /// How long the link is valid from when the mail was queued, in words.
         validity: String,
         /// The instant at which it opens nothing any more.
@@ -120,6 +122,23 @@ pub enum Facts {
     },
 }
 
+/// How an invitation leads to the client.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ClientFacts {
+    /// The secret itself, to be typed.
+    pub token: String,
+    /// What opens the client of this computer with everything filled in.
+    pub deep_link: String,
+    /// The QR code that the client of a phone scans.
+    pub qr: InlineImage,
+}
+
+impl fmt::Debug for ClientFacts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClientFacts(…)")
+    }
+}
+
 impl fmt::Debug for Facts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Facts({})", self.text().name)
@@ -152,21 +171,25 @@ impl Facts {
     #[must_use]
     pub fn samples() -> Vec<Self> {
         let at = || "31 January 2026, 12:00 UTC".to_owned();
-        let invitation = |purpose| Self::Invitation {
+        let invitation = |purpose, front_end: FrontEnd| Self::Invitation {
             purpose,
             link: "https://vpn.example.com/enroll/enr_SAMPLE".to_owned(),
             report_link: "https://vpn.example.com/report/enr_SAMPLE".to_owned(),
-            token: "enr_SAMPLE".to_owned(),
-            browser: true,
-            desktop: true,
+            browser: front_end != FrontEnd::Desktop,
+            client: front_end.has_client().then(|| ClientFacts {
+                token: "enr_SAMPLE".to_owned(),
+                deep_link: "defguard://addinstance?token=enr_SAMPLE&url=https%3A%2F%2Fvpn.example.com".to_owned(),
+                qr: InlineImage::of(OutboxId::from_uuid(uuid::Uuid::nil()), Vec::new()),
+            }),
             validity: "24 hours".to_owned(),
             expires: at(),
         };
         let missing = "Choose a password. Add your device.".to_owned();
         vec![
-            invitation(Purpose::Onboarding),
-            invitation(Purpose::Device),
-            invitation(Purpose::Factor),
+            invitation(Purpose::Onboarding, FrontEnd::Both),
+            invitation(Purpose::Onboarding, FrontEnd::Desktop),
+            invitation(Purpose::Device, FrontEnd::Browser),
+            invitation(Purpose::Factor, FrontEnd::Browser),
             Self::Onboarding,
             Self::DeviceAdded { device: "Anna's laptop".to_owned(), at: at() },
             Self::MfaCode { code: "481516".to_owned(), validity: "10 minutes".to_owned(), expires: at() },
@@ -182,6 +205,14 @@ impl Facts {
         ]
     }
 
+    /// The QR code that the HTML ends with.
+    const fn qr(&self) -> Option<&InlineImage> {
+        match self {
+            Self::Invitation { client: Some(ClientFacts { qr, .. }), .. } => Some(qr),
+            _ => None,
+        }
+    }
+
     /// The values of the tags that are this mail's own. All others have none.
     fn values(&self) -> Vec<(&'static str, Value)> {
         let text = |text: &str| Value::from(text);
@@ -189,13 +220,14 @@ impl Facts {
         let address = |text: &str| Value::from_safe_string(text.to_owned());
         let yes = |yes: bool| Value::from(if yes { "yes" } else { "" });
         match self {
-            Self::Invitation { purpose, link, report_link, token, browser, desktop, validity, expires } => vec![
+            Self::Invitation { purpose, link, report_link, browser, client, validity, expires } => vec![
                 ("purpose", text(purpose.as_str())),
                 ("link", address(link)),
                 ("report_link", address(report_link)),
-                ("token", text(token)),
+                ("token", text(client.as_ref().map_or("", |client| &client.token))),
+                ("deep_link", ClientLink::value(client.as_ref().map_or("", |client| &client.deep_link))),
                 ("browser", yes(*browser)),
-                ("desktop", yes(*desktop)),
+                ("client", yes(client.is_some())),
                 ("validity", text(validity)),
                 ("expires", text(expires)),
             ],
@@ -241,6 +273,8 @@ pub struct RenderedMail {
     pub text: String,
     /// A whole HTML document; it loads nothing from anywhere.
     pub html: String,
+    /// What it shows.
+    pub images: Vec<InlineImage>,
 }
 
 impl fmt::Debug for RenderedMail {
@@ -271,7 +305,9 @@ impl MailContext {
         if let Some(facts) = text.facts() {
             parts.push(facts.render_with(self.values())?);
         }
-        Ok((RenderedMail { subject, text: whole_text(&parts), html: whole_html(&parts) }, subject_error.or(body_error)))
+        let html = whole_html(&parts, self.facts.qr());
+        let images = self.facts.qr().cloned().into_iter().collect();
+        Ok((RenderedMail { subject, text: whole_text(&parts), html, images }, subject_error.or(body_error)))
     }
 
     /// The value of every tag there is.
@@ -291,8 +327,9 @@ fn whole_text(parts: &[Rendered]) -> String {
     parts.join("\n\n") + "\n"
 }
 
-fn whole_html(parts: &[Rendered]) -> String {
-    let body: String = parts.iter().map(|part| part.html.as_str()).collect();
+fn whole_html(parts: &[Rendered], qr: Option<&InlineImage>) -> String {
+    let mut body: String = parts.iter().map(|part| part.html.as_str()).collect();
+    body.extend(qr.map(builtin::code_image));
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"></head>\n<body>\n{}\n</body>\n</html>\n",
         body.trim_end()

@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use ammonia::UrlRelative;
 use pulldown_cmark::{Alignment, CodeBlockKind, Event, LinkType, Options, Parser, Tag, TagEnd, TextMergeStream};
 
-use super::engine::Filled;
+use super::engine::{Filled, Leads};
 use super::writer;
 
 /// How deep quotes, lists and emphasis can lie inside each other; what lies deeper is shown without them.
@@ -20,6 +20,8 @@ const MAX_DEPTH: usize = 16;
 #[derive(Debug)]
 pub(super) struct Document {
     events: Vec<Event<'static>>,
+    /// One of its links opens the desktop client.
+    leads_to_client: bool,
 }
 
 impl Document {
@@ -27,18 +29,19 @@ impl Document {
     /// description; links that lead elsewhere than allowed become their text.
     pub(super) fn parse(filled: &Filled) -> Self {
         let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
-        let mut resolver = Resolver { filled, open: Vec::new(), events: Vec::new() };
+        let mut resolver = Resolver { filled, open: Vec::new(), events: Vec::new(), leads_to_client: false };
         for event in TextMergeStream::new(Parser::new_ext(&filled.text, options)) {
             resolver.take(event);
         }
-        Self { events: resolver.events }
+        Self { events: resolver.events, leads_to_client: resolver.leads_to_client }
     }
 
     /// Sanitized HTML.
     pub(super) fn html(&self) -> String {
         let mut html = String::new();
         pulldown_cmark::html::push_html(&mut html, self.events.iter().cloned());
-        SANITIZER.clean(&html).to_string()
+        let sanitizer = if self.leads_to_client { &SANITIZER_OF_CLIENT_LINKS } else { &SANITIZER };
+        sanitizer.clean(&html).to_string()
     }
 
     /// Plain text.
@@ -57,6 +60,7 @@ struct Resolver<'a> {
     /// For every open element, whether it is shown.
     open: Vec<bool>,
     events: Vec<Event<'static>>,
+    leads_to_client: bool,
 }
 
 impl Resolver<'_> {
@@ -95,7 +99,7 @@ impl Resolver<'_> {
     }
 
     /// The element to show, without anything but its kind and, for a link, where it leads.
-    fn tag(&self, tag: Tag<'_>) -> Option<Tag<'static>> {
+    fn tag(&mut self, tag: Tag<'_>) -> Option<Tag<'static>> {
         Some(match tag {
             Tag::Paragraph | Tag::HtmlBlock => Tag::Paragraph,
             Tag::Heading { level, .. } => Tag::Heading { level, id: None, classes: Vec::new(), attrs: Vec::new() },
@@ -112,7 +116,7 @@ impl Resolver<'_> {
             Tag::Strikethrough => Tag::Strikethrough,
             Tag::Link { link_type, dest_url, .. } => Tag::Link {
                 link_type: LinkType::Inline,
-                dest_url: destination(self.filled, link_type, &dest_url)?.into(),
+                dest_url: self.destination(link_type, &dest_url)?.into(),
                 title: "".into(),
                 id: "".into(),
             },
@@ -120,6 +124,19 @@ impl Resolver<'_> {
             _ => return None,
         })
     }
+
+    fn destination(&mut self, kind: LinkType, written: &str) -> Option<String> {
+        let Some(link) = client_link(self.filled, written) else { return destination(self.filled, kind, written) };
+        self.leads_to_client = true;
+        Some(link.to_owned())
+    }
+}
+
+/// The link that opens the desktop client, where it is the whole of what was written.
+fn client_link<'a>(filled: &'a Filled, written: &str) -> Option<&'a str> {
+    let mut characters = written.chars();
+    let value = filled.value(characters.next()?)?;
+    (value.leads == Leads::Client && characters.next().is_none()).then_some(value.text.as_str())
 }
 
 /// Where a link leads, when it may lead there: `http`, `https` or `mailto`, and to a host that the administrator wrote
@@ -128,7 +145,7 @@ fn destination(filled: &Filled, kind: LinkType, written: &str) -> Option<String>
     let mut rest = written;
     let mut url = String::new();
     let first = rest.chars().next().and_then(|character| filled.value(character));
-    if let Some(value) = first.filter(|value| value.is_instance_url) {
+    if let Some(value) = first.filter(|value| value.leads == Leads::Instance) {
         rest = rest.trim_start_matches(|character| filled.value(character).is_some_and(|it| std::ptr::eq(it, value)));
         if !(rest.is_empty() || rest.starts_with(['/', '?', '#'])) {
             return None;
@@ -178,7 +195,13 @@ fn push_component(url: &mut String, character: char, allowed: &str) {
 }
 
 /// The second lock on the door: what [`Resolver`] lets through is already less than this allows.
-static SANITIZER: LazyLock<ammonia::Builder<'static>> = LazyLock::new(|| {
+static SANITIZER: LazyLock<ammonia::Builder<'static>> = LazyLock::new(|| sanitizer(&["http", "https", "mailto"]));
+
+/// The same for a text with a link to the desktop client, which no administrator's is.
+static SANITIZER_OF_CLIENT_LINKS: LazyLock<ammonia::Builder<'static>> =
+    LazyLock::new(|| sanitizer(&["http", "https", "mailto", "defguard"]));
+
+fn sanitizer(schemes: &[&'static str]) -> ammonia::Builder<'static> {
     let mut sanitizer = ammonia::Builder::empty();
     sanitizer
         .tags(HashSet::from([
@@ -209,8 +232,8 @@ static SANITIZER: LazyLock<ammonia::Builder<'static>> = LazyLock::new(|| {
             "br",
         ]))
         .tag_attributes(HashMap::from([("a", HashSet::from(["href"])), ("ol", HashSet::from(["start"]))]))
-        .url_schemes(HashSet::from(["http", "https", "mailto"]))
+        .url_schemes(schemes.iter().copied().collect())
         .url_relative(UrlRelative::Deny)
         .link_rel(Some("noopener noreferrer nofollow"));
     sanitizer
-});
+}

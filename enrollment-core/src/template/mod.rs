@@ -6,7 +6,8 @@
 //!   [`Template::render_or`] answers with another text and the reason: nobody is held up by a text.
 //! * What a tag stands for is never read as markup. Values enter after the Markdown was parsed, so a name such as
 //!   `**[x](https://evil.example)**` is shown as these characters in HTML, in plain text and in Markdown.
-//! * Reading a rendered text causes no request to any host; links lead only to `http`, `https` and `mailto`.
+//! * Reading a rendered text causes no request to any host; links lead only to `http`, `https` and `mailto`,
+//!   and, in the part of an invitation that nobody edits, to the desktop client with that invitation.
 //!
 //! # The language
 //! * `{{ first_name }}` writes a tag; [`TAGS`] lists them. A tag without a value writes nothing.

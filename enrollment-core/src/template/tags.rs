@@ -1,8 +1,11 @@
 //! What a text may say about a person.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
 
 use minijinja::Value;
+use minijinja::value::{Object, ObjectRepr};
 
 /// Every tag, in the order in which help lists them.
 ///
@@ -89,5 +92,32 @@ impl Tags {
     /// The value of every tag.
     pub(super) fn values(&self) -> BTreeMap<&'static str, Value> {
         TAGS.iter().filter_map(|tag| Some((*tag, self.value(tag)?))).collect()
+    }
+}
+
+/// A link that opens the desktop client, as the engine gets it. Only a part of a mail that nobody edits has a tag for it,
+/// and it leads there only as a whole: a filter, or anything joined to it, makes it a text like any other.
+pub(super) struct ClientLink(String);
+
+impl ClientLink {
+    /// The value of the tag; one that counts as no where there is no link.
+    pub(super) fn value(link: &str) -> Value {
+        if link.is_empty() { Value::from("") } else { Value::from_object(Self(link.to_owned())) }
+    }
+}
+
+impl fmt::Debug for ClientLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClientLink(…)")
+    }
+}
+
+impl Object for ClientLink {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }

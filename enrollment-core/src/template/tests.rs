@@ -3,6 +3,7 @@
 use minijinja::ErrorKind;
 use proptest::prelude::*;
 
+use super::tags::ClientLink;
 use super::{Subject, TAGS, Tags, Template, TemplateErrorKind, engine};
 
 fn text(source: &str, tags: &Tags) -> String {
@@ -45,6 +46,36 @@ fn conditions_and_filters_work_on_values() {
         ("{{ \"}}\" }} {{ '{% for %}' }} { one } %}", "}} {% for %} { one } %}"),
     ] {
         assert_eq!(text(source, &tags), expected, "{source}");
+    }
+}
+
+/// Only we lead to the desktop client: no text of an administrator has the tag, and what is joined to it or made of it
+/// leads nowhere.
+#[test]
+fn the_desktop_client_is_opened_by_our_own_link_alone() {
+    let link = "defguard://addinstance?token=enr_x&url=https%3A%2F%2Fvpn.example.com";
+    assert!(Template::compile("{{ deep_link }}").is_err());
+    let own = Template::compile(&format!("[a]({link}) <{link}>")).expect("accepted");
+    assert!(!own.render(&Tags::sample()).expect("rendered").html.contains("href"));
+    let html = |source: &str| {
+        let part = Template::part(source).expect("accepted");
+        let values = std::collections::BTreeMap::from([("deep_link", ClientLink::value(link)), ("at", link.into())]);
+        part.render_with(values.into()).expect("rendered").html
+    };
+    assert_eq!(
+        html("[a]({{ deep_link }})"),
+        format!("<p><a href=\"{}\" rel=\"noopener noreferrer nofollow\">a</a></p>\n", link.replace('&', "&amp;"))
+    );
+    for nowhere in [
+        "[a]({{ deep_link }}x)",
+        "[a](x{{ deep_link }})",
+        "[a]({{ deep_link }}{{ deep_link }})",
+        "[a]({{ deep_link | upper }})",
+        "[a]({{ deep_link | default('x') | lower }})",
+        "[a]({{ deep_link ~ '' }})",
+        "[a]({{ at }})",
+    ] {
+        assert!(!html(nowhere).contains("href"), "{nowhere}: {}", html(nowhere));
     }
 }
 

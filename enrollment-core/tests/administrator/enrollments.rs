@@ -1,4 +1,5 @@
 use enrollment_core::domain::enrollment::{Enrollment, Purpose};
+use enrollment_core::domain::role::Role;
 use enrollment_core::domain::settings::FrontEnd;
 use enrollment_core::domain::user::{TotpFactor, User, UserStatus};
 use enrollment_core::port::Clock;
@@ -66,6 +67,15 @@ async fn nothing_is_started_for_whom_it_makes_no_sense() {
     with_factor.credentials.totp = Some(TotpFactor { secret, last_step: 0 });
     bench.commit(vec![stored.put(&with_factor)]).await;
     assert_eq!(start(Purpose::Factor).await, Err("factor_not_applicable"), "a factor already");
+
+    // Somebody with codes by e-mail alone, who then got a role: they would run out of recovery codes.
+    let mut by_mail = stored.record.clone();
+    by_mail.credentials.email = true;
+    let stored = bench.record::<User>(alice.id.uuid()).await.unwrap();
+    bench.commit(vec![stored.put(&by_mail)]).await;
+    let role = UserPatch { role: Some(Some(Role::Administrator)), ..UserPatch::default() };
+    bench.admin().change_user(&CLI, alice.id, role).await.unwrap();
+    assert_eq!(start(Purpose::Factor).await, Ok(()));
 
     let disable = UserPatch { status: Some(UserStatus::Disabled), ..UserPatch::default() };
     bench.admin().change_user(&CLI, alice.id, disable).await.unwrap();

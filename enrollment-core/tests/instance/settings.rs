@@ -1,5 +1,6 @@
 //! Settings.
 
+use enrollment_core::domain::download::{DownloadUrl, Platform};
 use enrollment_core::domain::event::Event;
 use enrollment_core::domain::policy::Policy;
 use enrollment_core::domain::rejection::Rejection;
@@ -37,6 +38,29 @@ async fn front_end_and_sender_are_chosen_and_audited_by_name() {
     let event = |fields: &[&str]| Event::SettingsChanged { fields: fields.iter().map(|&f| f.to_owned()).collect() };
     assert_eq!(bed.events().await, [event(&["front_end", "sender"]), event(&["sender"])]);
     assert_eq!(bed.version(Settings::KEY).await, Some(Version(2)), "the same again wrote nothing");
+}
+
+/// INV-11: where people get the client, platform by platform.
+#[tokio::test]
+async fn downloads_are_chosen_and_taken_away_one_by_one() {
+    let bed = Bed::new();
+    let administrator = bed.service.administrator();
+    let url = |text: &str| text.parse::<DownloadUrl>().expect("a URL");
+    let change = async |downloads: &[(Platform, Option<DownloadUrl>)]| {
+        let downloads = downloads.iter().cloned().collect();
+        let patch = SettingsPatch { downloads, ..SettingsPatch::default() };
+        administrator.change_settings(&owner(), patch).await.expect("changed").downloads
+    };
+    assert!(change(&[]).await.is_empty(), "nothing is preset");
+    let (first, second) = (url("https://example.com/1"), url("https://example.com/2"));
+    change(&[(Platform::Linux, Some(first.clone())), (Platform::Ios, Some(first.clone()))]).await;
+    change(&[(Platform::Linux, Some(first))]).await;
+    let left = change(&[(Platform::Linux, Some(second.clone())), (Platform::Ios, None)]).await;
+    assert_eq!(left, [(Platform::Linux, second)].into());
+    assert_eq!(administrator.settings(&owner()).await.expect("settings").downloads, left);
+    assert_eq!(bed.version(Settings::KEY).await, Some(Version(2)), "the same again wrote nothing");
+    let event = Event::SettingsChanged { fields: vec!["downloads".to_owned()] };
+    assert_eq!(bed.events().await, [event.clone(), event]);
 }
 
 /// A value outside the policy is never clamped.

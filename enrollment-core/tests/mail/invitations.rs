@@ -167,9 +167,7 @@ async fn a_link_queued_under_a_retired_key_is_sent_and_one_under_a_revoked_key_i
 async fn a_mail_leads_to_the_front_end_and_comes_from_the_sender_that_were_chosen() {
     let bench = Bench::new();
     let sender = crate::bench::email("vpn@example.com");
-    for (front_end, browser, desktop) in
-        [(FrontEnd::Browser, true, false), (FrontEnd::Desktop, false, true), (FrontEnd::Both, true, true)]
-    {
+    for (front_end, client) in [(FrontEnd::Browser, false), (FrontEnd::Desktop, true), (FrontEnd::Both, true)] {
         let user = bench.user(&format!("user-{front_end:?}").to_lowercase()).await;
         let patch = SettingsPatch {
             front_end: Some(front_end),
@@ -177,13 +175,43 @@ async fn a_mail_leads_to_the_front_end_and_comes_from_the_sender_that_were_chose
             ..SettingsPatch::default()
         };
         bench.admin().change_settings(&CLI, patch).await.unwrap();
-        bench.start(&CLI, user.id, mailed(Purpose::Onboarding)).await.unwrap();
+        let issued = bench.start(&CLI, user.id, mailed(Purpose::Onboarding)).await.unwrap();
         bench.send().await;
         let mail = bench.relay.arrived().pop().unwrap();
-        assert_eq!(mail.text.contains("/enroll/enr_"), browser, "{front_end:?}");
-        assert_eq!(mail.text.contains("desktop client"), desktop, "{front_end:?}");
+        let html = mail.html.unwrap();
+        let link = issued.url.expose();
+        assert!(mail.text.contains(link) && html.contains(link), "{front_end:?}: readers drop links they do not know");
+        assert_eq!(mail.text.contains("Open this link to begin"), front_end != FrontEnd::Desktop, "{front_end:?}");
+        assert_eq!(mail.text.contains("desktop client"), client, "{front_end:?}");
+        assert_eq!(mail.text.contains("defguard:"), client, "{front_end:?}");
+        assert_eq!(html.contains("defguard:"), client, "{front_end:?}");
+        assert_eq!((html.contains("<img"), mail.images.len()), (client, usize::from(client)), "{front_end:?}");
         assert_eq!(mail.from.as_ref(), Some(&sender));
+        if let (Some(deep_link), Some(image)) = (&issued.deep_link, mail.images.first()) {
+            assert!(mail.text.contains(deep_link.expose()), "{}", mail.text);
+            let href = format!("<a href=\"{}\"", deep_link.expose().replace('&', "&amp;"));
+            assert!(html.contains(&href), "{html}");
+            assert!(html.contains(&format!("<img src=\"cid:{}\"", image.id())), "{html}");
+            let code = issued.client_code.as_ref().unwrap();
+            assert_eq!(image.png(), enrollment_core::secret::qr_png(code.expose()).unwrap());
+        }
     }
+}
+
+/// REQ-9: no client sets up a second factor alone, so its invitation leads to the browser whatever was chosen.
+#[tokio::test]
+async fn an_invitation_to_set_up_a_factor_leads_to_the_browser() {
+    let bench = Bench::new();
+    let alice = bench.user("alice").await;
+    bench.enroll(alice.id).await;
+    let patch = SettingsPatch { front_end: Some(FrontEnd::Desktop), ..SettingsPatch::default() };
+    bench.admin().change_settings(&CLI, patch).await.unwrap();
+    let issued = bench.start(&CLI, alice.id, mailed(Purpose::Factor)).await.unwrap();
+    assert!(issued.deep_link.is_none() && issued.client_code.is_none());
+    bench.send().await;
+    let mail = bench.inbox("alice@example.com").into_iter().find(|mail| mail.text.contains("/enroll/enr_")).unwrap();
+    assert!(mail.text.contains("Open this link to begin") && !mail.text.contains("client"), "{}", mail.text);
+    assert!(mail.images.is_empty());
 }
 
 /// MSG-6, MSG-1: texts of an administrator's own are used where there are any, as they are at sending.
@@ -295,7 +323,7 @@ async fn values_in_own_words_stay_inert() {
     assert_eq!(mail.subject, format!("For {hostile}"));
     assert!(mail.text.contains(&format!("Dear {hostile}")), "{}", mail.text);
     let html = mail.html.unwrap();
-    for markup in ["<img", "<strong>x", "href=\"https://evil.example"] {
+    for markup in ["<img src=x", "<strong>x", "href=\"https://evil.example"] {
         assert!(!html.contains(markup), "{markup}: {html}");
     }
 }

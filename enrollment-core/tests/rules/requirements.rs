@@ -7,6 +7,7 @@ use enrollment_core::domain::enrollment::{Purpose, Work};
 use enrollment_core::domain::location::{FactorKind, Location, MfaMode};
 use enrollment_core::domain::policy::{Policy, StandardMfaRule};
 use enrollment_core::domain::requirement::Requirement;
+use enrollment_core::domain::role::Role;
 use enrollment_core::domain::settings::DeviceStep;
 use enrollment_core::domain::user::{TotpFactor, User};
 
@@ -101,6 +102,25 @@ fn codes_by_mail_count_where_mail_policy_locations_and_an_address_allow() {
     assert!(!by_mail(World { mail: false, ..world.clone() }));
     assert!(!by_mail(World { user: User { email: None, ..world.user.clone() }, ..world.clone() }));
     assert!(!by_mail(World { locations: vec![both, location(MfaMode::Internal)], ..world }));
+}
+
+/// MFA-2: codes by e-mail open no administration, so an app alone counts for whoever has a role; where none is accepted,
+/// nobody is kept from what is.
+#[test]
+fn for_whoever_has_a_role_an_app_alone_counts() {
+    let of = |factors: &[FactorKind], role| {
+        let location = Location { factors: factors.iter().copied().collect(), ..location(MfaMode::Internal) };
+        let world = World::new(vec![location], DeviceStep::Optional);
+        let world = World { user: User { role, ..world.user.clone() }, ..world };
+        let by_mail = Work { email: true, ..Work::default() };
+        (world.circumstances().accepted_factors(), onboarding(&world, &by_mail).contains(&"mfa"))
+    };
+    let both = [FactorKind::Totp, FactorKind::Email];
+    for role in Role::ALL {
+        assert_eq!(of(&both, Some(role)), ([FactorKind::Totp].into(), true), "{role:?}");
+        assert_eq!(of(&both[1..], Some(role)), ([FactorKind::Email].into(), false), "{role:?}");
+    }
+    assert_eq!(of(&both, None), (both.into(), false));
 }
 
 /// REQ-4

@@ -1,15 +1,18 @@
 //! One's own credentials, behind a proof.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use enrollment_core::domain::event::Event;
 use enrollment_core::domain::role::Role;
+use enrollment_core::port::Entropy;
 use enrollment_core::service::sign_in::{Proof, SignInStep};
+use enrollment_testkit::fake::SeededEntropy;
 
 use super::bench::{Bench, CLI, PASSWORD, code};
 use super::person::{
-    Person, answer, app_code, half_way, next_code, opens, password, proof, refused, request, sign_in, with_app,
-    with_password,
+    Person, answer, app_code, half_way, next_code, opens, other_service, password, proof, refused, request, sign_in,
+    with_app, with_password,
 };
 
 const NEXT: &str = "another horse, same battery";
@@ -36,6 +39,48 @@ async fn a_change_of_password_asks_for_all_again_and_ends_the_other_sessions() {
     assert_eq!(refused(&bench.service, &request("olga", PASSWORD)).await, "sign_in_refused");
     assert!(desk.begin(&request("olga", NEXT), CLI.origin).await.is_ok());
     assert!(bench.audit().await.iter().any(|entry| entry.event == Event::PasswordChanged));
+}
+
+/// Entropy that writes down how much of it was drawn, and when.
+#[derive(Debug)]
+struct Drawn(SeededEntropy, Mutex<Vec<usize>>);
+
+impl Drawn {
+    fn take(&self) -> Vec<usize> {
+        std::mem::take(&mut self.1.lock().unwrap())
+    }
+}
+
+impl Entropy for Drawn {
+    fn fill(&self, bytes: &mut [u8]) {
+        self.1.lock().unwrap().push(bytes.len());
+        self.0.fill(bytes);
+    }
+}
+
+/// AUTH-4: a session alone cannot keep the hashing threads busy. A new password is hashed, with a salt of 16 bytes, only
+/// once the proof was right; one that breaks a rule is not worth a code.
+#[tokio::test]
+async fn a_new_password_is_hashed_after_a_right_proof_only() {
+    let bench = Bench::new();
+    let olga = with_app(&bench, "olga", Role::Owner).await;
+    let mine = sign_in(&bench, &olga).await.session;
+    let drawn = Arc::new(Drawn(SeededEntropy::new(99), Mutex::default()));
+    let service = other_service(&bench, &bench.ring, Arc::clone(&drawn) as Arc<dyn Entropy>);
+    let desk = service.sign_in();
+
+    refused(&service, &request("olga", "not this one")).await;
+    let a_wrong_sign_in = drawn.take();
+    let wrong = Proof { password: password("not this one"), factor: Some(answer(&olga.code(&bench))) };
+    let change = desk.change_password(&mine, &wrong, password(NEXT), CLI.origin).await;
+    assert_eq!(code(change.unwrap_err()), "sign_in_refused");
+    assert_eq!(drawn.take(), a_wrong_sign_in, "nothing is drawn but what counting takes");
+
+    let right = proof(&bench, &olga);
+    let short = desk.change_password(&mine, &right, password("short"), CLI.origin).await;
+    assert_eq!((code(short.unwrap_err()), drawn.take()), ("password_too_short", Vec::new()));
+    desk.change_password(&mine, &right, password(NEXT), CLI.origin).await.unwrap();
+    assert_eq!(drawn.take().first(), Some(&16), "the salt, and then the change");
 }
 
 /// AUTH-4: the code that signed somebody in is no proof a moment later.

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use enrollment_core::domain::role::Role;
 use enrollment_core::domain::user::UserStatus;
-use enrollment_core::port::Store;
+use enrollment_core::port::{Clock as _, Store};
+use enrollment_core::secret::KeyRing;
 use enrollment_core::service::administrator::{NewUser, UserPatch};
-use enrollment_testkit::fake::{Call, TracingStore};
+use enrollment_testkit::fake::{Call, SeededEntropy, TracingStore};
 
 use super::bench::{Bench, CLI, PASSWORD, new_user};
-use super::person::{refused, request, with_app, with_password};
+use super::person::{other_service, refused, request, with_app, with_password};
 
 /// AUTH-1, AUTH-2: whatever is wrong, the answer, the calls to the store and what a row of them is like are the same;
 /// also from the wait on, and at the hard stop.
@@ -56,6 +57,24 @@ async fn unknown_disabled_unfinished_and_wrong_are_refused_alike() {
     );
     for ((name, _), answers) in cases.iter().zip(&seen) {
         assert_eq!(answers, &seen[0], "{name:?}");
+    }
+}
+
+/// AUTH-1: a rotation of the keys forgets no wrong answer, of whoever it is.
+#[tokio::test]
+async fn a_rotation_tells_no_name_that_nobody_has_from_one_that_somebody_has() {
+    let bench = Bench::new();
+    with_app(&bench, "olga", Role::Owner).await;
+    for name in ["olga", "nobody"] {
+        for _ in 0..3 {
+            assert_eq!(refused(&bench.service, &request(name, "a wrong password")).await, "sign_in_refused");
+        }
+    }
+    let mut ring = KeyRing::from_text(&bench.ring.to_text()).unwrap();
+    ring.rotate(bench.clock.now(), bench.entropy());
+    let rotated = other_service(&bench, &Arc::new(ring), Arc::new(SeededEntropy::new(5)));
+    for name in ["olga", "nobody"] {
+        assert_eq!(refused(&rotated, &request(name, "a wrong password")).await, "too_many_requests", "{name}");
     }
 }
 

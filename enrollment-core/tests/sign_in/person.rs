@@ -1,14 +1,17 @@
 //! People who sign in.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use enrollment_core::domain::enrollment::Purpose;
 use enrollment_core::domain::role::Role;
 use enrollment_core::id::UserId;
-use enrollment_core::port::Clock;
-use enrollment_core::secret::{AdminSessionSecret, BrowserSecret, Password, RecoveryCode};
+use enrollment_core::port::{Clock, Entropy};
+use enrollment_core::secret::{
+    AdminSessionSecret, Argon2Params, BrowserSecret, HashingOptions, KeyRing, Password, RecoveryCode,
+};
 use enrollment_core::service::sign_in::{FactorAnswer, Opened, Proof, SignInRequest, SignInStep};
-use enrollment_core::service::{Failure, Origin, Service};
+use enrollment_core::service::{Failure, Origin, Service, ServiceBuilder};
 
 use super::bench::{Bench, CLI, PASSWORD, code};
 
@@ -71,6 +74,15 @@ pub(crate) fn password(text: &str) -> Password {
 
 pub(crate) fn request(name: &str, text: &str) -> SignInRequest {
     SignInRequest { username: name.to_owned(), password: password(text), browser: None, recovery: None }
+}
+
+/// The same instance with another ring, and randomness of its own.
+pub(crate) fn other_service(bench: &Bench, ring: &Arc<KeyRing>, entropy: Arc<dyn Entropy>) -> Service {
+    let instance = bench.service.instance().clone();
+    let cheap = HashingOptions::new(Argon2Params { m_kib: 64, t: 1, p: 1 }, 1 << 20);
+    let builder =
+        ServiceBuilder::new(Arc::clone(&bench.store), bench.clock.clone(), entropy, Arc::clone(ring), instance);
+    builder.hashing(cheap).build().unwrap()
 }
 
 /// The first step with the right password.

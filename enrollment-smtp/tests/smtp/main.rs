@@ -31,6 +31,7 @@ fn message(to: &str) -> Message {
         subject: "Żółw VPN: your invitation".into(),
         text: "Hello,\n\n.\n.. dots and żółw\n".into(),
         html: Some("<p>Hello, żółw</p>\n".into()),
+        images: Vec::new(),
         queued: Timestamp::from_seconds(1_764_000_000),
     }
 }

@@ -21,6 +21,8 @@ pub(crate) struct Arrived {
     pub(crate) headers: HashMap<String, String>,
     pub(crate) text: String,
     pub(crate) html: Option<String>,
+    /// Content id, type and bytes.
+    pub(crate) images: Vec<(String, String, Vec<u8>)>,
 }
 
 impl Postfix {
@@ -87,13 +89,23 @@ fn read(raw: &[u8], at: &str) -> Option<Arrived> {
     let id = mail.headers.get_first_value("Message-ID").expect("an id");
     let (id, _) = id.trim_start_matches('<').split_once('@').expect("an id at a domain");
     let body = |part: &ParsedMail<'_>| part.get_body().expect("a decodable part").replace("\r\n", "\n");
-    let (text, html) = match mail.subparts.as_slice() {
-        [text, html] => (body(text), Some(body(html))),
+    let (text, html, images) = match mail.subparts.as_slice() {
+        [text, html] => match html.subparts.as_slice() {
+            [] => (body(text), Some(body(html)), vec![]),
+            [html, images @ ..] => (body(text), Some(body(html)), images.iter().map(image).collect()),
+        },
         parts => {
             assert!(parts.is_empty(), "{} parts", parts.len());
-            (body(&mail), None)
+            (body(&mail), None, vec![])
         }
     };
     let headers = mail.headers.iter().map(|header| (header.get_key(), header.get_value())).collect();
-    Some(Arrived { id: id.parse().expect("the id of a message"), headers, text, html })
+    Some(Arrived { id: id.parse().expect("the id of a message"), headers, text, html, images })
+}
+
+/// Content id, type and bytes of an image that is shown where the HTML says.
+fn image(part: &ParsedMail<'_>) -> (String, String, Vec<u8>) {
+    assert_eq!(part.get_headers().get_first_value("Content-Disposition").as_deref(), Some("inline"));
+    let id = part.get_headers().get_first_value("Content-ID").expect("a content id");
+    (id, part.ctype.mimetype.clone(), part.get_body_raw().expect("a decodable image"))
 }

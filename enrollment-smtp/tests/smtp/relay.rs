@@ -2,7 +2,7 @@
 
 use std::error::Error as _;
 
-use enrollment_core::port::{DeliveryError, DeliveryErrorKind, Message, Notifier};
+use enrollment_core::port::{DeliveryError, DeliveryErrorKind, InlineImage, Message, Notifier};
 use enrollment_smtp::{Credentials, SmtpNotifier, SmtpOptions};
 
 use crate::postfix::Postfix;
@@ -44,6 +44,23 @@ async fn a_mail_arrives_as_it_was_written() {
     ] {
         assert_eq!(mail.headers.get(name).map(String::as_str), Some(value), "{name}");
     }
+}
+
+/// INV-11: the QR code of an invitation.
+#[tokio::test]
+async fn an_image_arrives_with_the_html_that_shows_it() {
+    let postfix = Postfix::running();
+    let to = format!("anna-{:x}@example.test", unique());
+    let message = message(&to);
+    let png = enrollment_core::secret::qr_png("a code").expect("short enough");
+    let image = InlineImage::of(message.id, png.clone());
+    let html = Some(format!("<p><img src=\"cid:{}\" alt=\"a code\"></p>\n", image.id()));
+    let id = format!("<{}>", image.id());
+    let message = Message { html, images: vec![image], ..message };
+    notifier(postfix.options("starttls")).deliver(&message).await.expect("taken");
+    let mail = postfix.arrived(&to).await.pop().expect("a mail");
+    assert_eq!((mail.text.trim_end(), mail.html), (message.text.trim_end(), message.html));
+    assert_eq!(mail.images, [(id, "image/png".to_owned(), png)]);
 }
 
 #[tokio::test]

@@ -150,6 +150,7 @@ fn copy(message: &Message) -> Message {
         subject: message.subject.clone(),
         text: message.text.clone(),
         html: message.html.clone(),
+        images: message.images.clone(),
         queued: message.queued,
     }
 }

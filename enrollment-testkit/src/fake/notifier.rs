@@ -5,7 +5,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use enrollment_core::domain::contact::Email;
 use enrollment_core::id::OutboxId;
-use enrollment_core::port::{Channel, DeliveryError, DeliveryErrorKind, Message, Notifier, Receipt, Recipient};
+use enrollment_core::port::{
+    Channel, DeliveryError, DeliveryErrorKind, InlineImage, Message, Notifier, Receipt, Recipient,
+};
 use enrollment_core::time::Timestamp;
 
 /// How a try to deliver fails.
@@ -32,6 +34,8 @@ pub struct Recorded {
     pub text: String,
     /// [`Message::html`].
     pub html: Option<String>,
+    /// [`Message::images`].
+    pub images: Vec<InlineImage>,
     /// [`Message::queued`].
     pub queued: Timestamp,
 }
@@ -171,7 +175,7 @@ impl State {
 
 fn record(message: &Message) -> Recorded {
     // Named one by one: a new field must be written down, too.
-    let Message { id, from, to, subject, text, html, queued } = message;
+    let Message { id, from, to, subject, text, html, images, queued } = message;
     Recorded {
         id: *id,
         from: from.clone(),
@@ -179,6 +183,7 @@ fn record(message: &Message) -> Recorded {
         subject: subject.clone(),
         text: text.clone(),
         html: html.clone(),
+        images: images.clone(),
         queued: *queued,
     }
 }

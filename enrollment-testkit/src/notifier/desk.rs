@@ -91,6 +91,7 @@ pub(super) fn message(n: u32, to: &Recipient) -> Message {
         subject: format!("Message {n}"),
         text: format!("Hello {n},\n\nhttps://vpn.example.com/enroll/{SECRET}\n\n.\n. a dot begins this line\n"),
         html: Some(format!("<p>Hello {n}</p>")),
+        images: Vec::new(),
         queued: Timestamp::from_seconds(1_764_000_000),
     }
 }

@@ -2,6 +2,7 @@
 
 use axum::http::Method;
 use clap::{Args, Subcommand};
+use serde_json::{Map, Value};
 
 use super::At;
 use super::api::Members;
@@ -46,6 +47,12 @@ pub(crate) struct Set {
     /// Which front end an invitation leads to
     #[arg(long, value_parser = ["browser", "desktop", "both"])]
     front_end: Option<String>,
+    /// Where people get the client for a platform: windows, macos, linux, ios or android; may be repeated
+    #[arg(long, value_name = "PLATFORM=URL", value_parser = download)]
+    download: Vec<(String, String)>,
+    /// There is no client for this platform; may be repeated
+    #[arg(long, value_name = "PLATFORM", value_parser = PLATFORMS)]
+    no_download: Vec<String>,
     /// The address all mail comes from
     #[arg(long)]
     sender: Option<String>,
@@ -85,9 +92,27 @@ impl Set {
             .given("max_sessions", self.max_sessions)
             .given("device_step", self.device_step)
             .given("front_end", self.front_end)
+            .given("downloads", downloads(self.download, self.no_download))
             .given("sender", self.sender)
             .cleared("sender", self.no_sender)
             .given("help_desk_may_send", self.help_desk_may_send)
             .given("onboarding_mail", self.onboarding_mail)
     }
+}
+
+const PLATFORMS: [&str; 5] = ["windows", "macos", "linux", "ios", "android"];
+
+fn download(text: &str) -> Result<(String, String), &'static str> {
+    let (platform, url) = text
+        .split_once('=')
+        .filter(|(platform, _)| PLATFORMS.contains(platform))
+        .ok_or("one of windows, macos, linux, ios and android with a URL, as in linux=https://example.com/client")?;
+    Ok((platform.to_owned(), url.to_owned()))
+}
+
+/// The member, where any of it was given.
+fn downloads(given: Vec<(String, String)>, taken: Vec<String>) -> Option<Value> {
+    let given = given.into_iter().map(|(platform, url)| (platform, Value::from(url)));
+    let members: Map<_, _> = given.chain(taken.into_iter().map(|platform| (platform, Value::Null))).collect();
+    (!members.is_empty()).then_some(Value::Object(members))
 }

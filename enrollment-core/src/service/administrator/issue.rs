@@ -64,7 +64,7 @@ pub struct Issued {
 impl Issued {
     fn new(service: &Service, front_end: FrontEnd, enrollment: &Enrollment, token: Token) -> Self {
         let instance = service.instance();
-        let client = matches!(front_end, FrontEnd::Desktop | FrontEnd::Both);
+        let client = front_end.for_purpose(enrollment.purpose).has_client();
         Self {
             id: enrollment.id,
             url: instance.invitation(&token),

@@ -1,8 +1,11 @@
 //! Settings: what administrators choose inside the policy.
 
+use std::collections::BTreeMap;
+
 use super::patch::Changed;
 use super::{Administrator, doer};
 use crate::domain::contact::Email;
+use crate::domain::download::{DownloadUrl, Platform};
 use crate::domain::event::Event;
 use crate::domain::rejection::Rejection;
 use crate::domain::role::Permission;
@@ -32,6 +35,8 @@ pub struct SettingsPatch {
     pub device_step: Option<DeviceStep>,
     /// See [`Settings::front_end`].
     pub front_end: Option<FrontEnd>,
+    /// See [`Settings::downloads`]: those that change; `None` takes one away.
+    pub downloads: BTreeMap<Platform, Option<DownloadUrl>>,
     /// See [`Settings::sender`]; `Some(None)` takes the address away.
     pub sender: Option<Option<Email>>,
     /// See [`Settings::help_desk_may_send`].
@@ -109,6 +114,7 @@ impl SettingsPatch {
             max_sessions,
             device_step,
             front_end,
+            downloads,
             sender,
             help_desk_may_send,
             onboarding_mail,
@@ -122,6 +128,14 @@ impl SettingsPatch {
         changed.set(&mut to.max_sessions, max_sessions, "max_sessions");
         changed.set(&mut to.device_step, device_step, "device_step");
         changed.set(&mut to.front_end, front_end, "front_end");
+        let mut known = to.downloads.clone();
+        for (platform, url) in downloads {
+            match url {
+                Some(url) => known.insert(platform, url),
+                None => known.remove(&platform),
+            };
+        }
+        changed.set(&mut to.downloads, Some(known), "downloads");
         changed.set(&mut to.sender, sender, "sender");
         changed.set(&mut to.help_desk_may_send, help_desk_may_send, "help_desk_may_send");
         changed.set(&mut to.onboarding_mail, onboarding_mail, "onboarding_mail");

@@ -11,7 +11,7 @@ use super::{
 use crate::domain::attachment::Attachment;
 use crate::domain::contact::Phone;
 use crate::domain::device::{Device, PublicKey};
-use crate::domain::enrollment::{Phase, Purpose};
+use crate::domain::enrollment::{Enrollment, Phase, Purpose};
 use crate::domain::event::Event;
 use crate::domain::mobile_key::MobileKey;
 use crate::domain::rejection::Rejection;
@@ -27,6 +27,9 @@ use crate::service::texts::ONBOARDING;
 use crate::service::turn::{Draft, TURNS, Written};
 use crate::service::{Answer, Failure, Origin};
 use crate::time::Timestamp;
+
+/// What the audit log calls it.
+const ACTIVATE: &str = "activate";
 
 /// What a client shows of a session, and keeps of its user.
 #[derive(Debug, Clone)]
@@ -92,11 +95,14 @@ impl Enrollee<'_> {
     }
 
     /// Chooses the password, confirms the data and completes: all that clients leave to their last call. Each of the
-    /// three changes can be repeated, so that a call that was cut off is made good by the same call again.
+    /// three changes can be repeated, so that a call that was cut off is made good by the same call again; once complete,
+    /// the same session with the same password and phone gets the same answer, and nothing changes.
     ///
     /// # Errors
     /// As [`Enrollee::choose_password`], [`Enrollee::confirm_profile`] and [`Enrollee::complete`]. What was chosen before
     /// the refusal stands, and the session lives on. A refusal is told of as [`Enrollee::activation_refused`] does.
+    /// [`Rejection::AlreadyCompleted`] with another password or phone than it was completed with. Such a password counts
+    /// as one of a sign-in that failed, and past some of them none is heard for a while: [`Rejection::TooMany`].
     pub fn activate<'a>(
         &'a self,
         session: &'a SessionSecret,
@@ -105,6 +111,10 @@ impl Enrollee<'_> {
         origin: Origin,
     ) -> Answer<'a, Completion> {
         Box::pin(async move {
+            let found = self.by_session(session.digest(), origin, Some(ACTIVATE)).await?;
+            if let Phase::Completed(_) = found.record.phase {
+                return self.activated(found, session, &password, phone.as_ref(), origin).await;
+            }
             match self.choose(session, password, phone, origin).await {
                 Ok(()) => self.complete(session, origin).await.map_err(Failure::after_the_change),
                 Err(Failure::Rejected(first)) => {
@@ -114,6 +124,27 @@ impl Enrollee<'_> {
                 Err(failure) => Err(failure),
             }
         })
+    }
+
+    /// What activating said, for whoever repeats it.
+    async fn activated(
+        &self,
+        found: Stored<Enrollment>,
+        session: &SessionSecret,
+        password: &Password,
+        phone: Option<&Phone>,
+        origin: Origin,
+    ) -> Result<Completion, Failure> {
+        let open = self.open_found(found, origin, Some(ACTIVATE), &[TemplateText::key(ONBOARDING)]).await?;
+        self.readable(&open, session.digest(), self.service.now(), Some(ACTIVATE)).await?;
+        let user = &open.world.user.record;
+        let chosen = open.stored.record.purpose == Purpose::Onboarding;
+        let same = chosen && phone.is_none_or(|phone| user.phone.as_ref() == Some(phone));
+        let sign_in = self.service.sign_in();
+        if same && sign_in.is_password_of(user.id, password, origin, ACTIVATE, Rejection::InvalidSession).await? {
+            return self.completed(session, &open).await;
+        }
+        Err(self.refuse(&open, ACTIVATE, Rejection::AlreadyCompleted).await)
     }
 
     async fn choose(

@@ -1,6 +1,7 @@
 //! Looking at a token, which changes nothing.
 
 use super::{Enrollee, traced};
+use crate::domain::download::Downloads;
 use crate::domain::enrollment::{Enrollment, Phase, Purpose};
 use crate::domain::rejection::Rejection;
 use crate::domain::settings::{FrontEnd, Settings};
@@ -28,6 +29,8 @@ pub struct Look {
     pub expires_at: Timestamp,
     /// Which front end it leads to.
     pub front_end: FrontEnd,
+    /// Where people get the client.
+    pub downloads: Downloads,
     /// How long a session lasts from its own start (TOK-1).
     pub session_validity: Span,
 }
@@ -57,7 +60,8 @@ impl Enrollee<'_> {
             instance_url: self.service.instance().url.clone(),
             support_contact: settings.support_contact,
             expires_at: enrollment.expires,
-            front_end: settings.front_end,
+            front_end: settings.front_end.for_purpose(enrollment.purpose),
+            downloads: settings.downloads,
             session_validity: enrollment.terms.session,
         })
     }

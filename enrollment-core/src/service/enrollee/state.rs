@@ -63,6 +63,8 @@ pub struct Person {
     pub email: Option<Email>,
     /// Phone number, as corrected.
     pub phone: Option<Phone>,
+    /// Whether they have an administrator's role, for which an authenticator app alone counts.
+    pub administrator: bool,
 }
 
 /// Whom to ask.
@@ -201,6 +203,7 @@ impl Enrollee<'_> {
                 last_name: user.last_name.clone(),
                 email: user.email.clone(),
                 phone: corrected.or_else(|| user.phone.clone()),
+                administrator: user.role.is_some(),
             },
             initiator: world.initiator.as_ref().map(Contact::of),
             missing: if completed { Vec::new() } else { circumstances.missing(enrollment.purpose, work) },

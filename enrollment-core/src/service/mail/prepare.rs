@@ -8,12 +8,14 @@ use crate::domain::requirement::Requirement;
 use crate::domain::settings::{FrontEnd, Settings};
 use crate::domain::token_opens;
 use crate::domain::user::User;
-use crate::port::{Message, Recipient};
+use crate::id::OutboxId;
+use crate::port::{InlineImage, Message, Recipient};
+use crate::secret::{Token, qr_png};
 use crate::service::circumstances::World;
 use crate::service::enrollee::email_code;
 use crate::service::texts::OwnTexts;
-use crate::service::{Failure, Service};
-use crate::template::mail::{Facts, MailContext};
+use crate::service::{Failure, Instance, Service};
+use crate::template::mail::{ClientFacts, Facts, MailContext};
 use crate::template::{Tags, durations};
 use crate::time::Timestamp;
 
@@ -96,6 +98,7 @@ impl Service {
             subject: rendered.subject,
             text: rendered.text,
             html: Some(rendered.html),
+            images: rendered.images,
             queued: mail.queued,
         })
     }
@@ -167,15 +170,15 @@ impl Service {
         }
         let token = self.keyed(self.ring().token(seed, enrollment.purpose.as_str(), enrollment.id, generation))?;
         let instance = self.instance();
+        let front_end = settings.front_end.for_purpose(enrollment.purpose);
         Ok(Ok(Facts::Invitation {
             purpose: enrollment.purpose,
             link: instance.invitation(&token).expose().to_owned(),
             report_link: instance.report(&token).expose().to_owned(),
-            browser: settings.front_end != FrontEnd::Desktop,
-            desktop: settings.front_end != FrontEnd::Browser,
+            browser: front_end != FrontEnd::Desktop,
+            client: front_end.has_client().then(|| client_facts(instance, &token, mail.id)).transpose()?,
             validity: validity(mail.queued, enrollment.expires),
             expires: durations::at(enrollment.expires),
-            token: token.expose().to_owned(),
         }))
     }
 
@@ -244,6 +247,15 @@ fn address(mail: &Mail, sources: &Sources) -> Result<Result<Email, Prepared>, Fa
         None => Err(Prepared::Obsolete("the recipient is gone")),
         Some(user) if !user.is_active() => Err(Prepared::Obsolete("the recipient is disabled")),
         Some(user) => user.email.ok_or(Prepared::Dead("the recipient has no e-mail address")),
+    })
+}
+
+fn client_facts(instance: &Instance, token: &Token, mail: OutboxId) -> Result<ClientFacts, Failure> {
+    let qr = qr_png(instance.client_code(token).expose()).map_err(|error| Failure::Broken(error.into()))?;
+    Ok(ClientFacts {
+        token: token.expose().to_owned(),
+        deep_link: instance.deep_link(token).expose().to_owned(),
+        qr: InlineImage::of(mail, qr),
     })
 }
 

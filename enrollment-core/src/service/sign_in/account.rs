@@ -61,8 +61,9 @@ impl SignIn<'_> {
     /// Replaces one's own password, under the rules of PWD-1 and PWD-2. Every other session of the user ends.
     ///
     /// # Errors
-    /// [`Rejection::Password`] with the rule it breaks, before the proof is looked at; as for a sign-in where the proof is
-    /// wrong.
+    /// [`Rejection::Password`] with the rule it breaks: rules are looked at before the proof, so that no code is used up
+    /// for a password that could not be taken. As for a sign-in where the proof is wrong; a new password is hashed only
+    /// after a right one.
     pub fn change_password<'a>(
         &'a self,
         session: &'a AdminSessionSecret,

@@ -86,7 +86,7 @@ impl SignIn<'_> {
                 Found { user: Some(user), counted } if known.matches => {
                     self.right_password(draft, &user, &counted, &known, origin)?
                 }
-                found => (self.wrong_password(draft, &found, origin), Err(Rejection::SignInRefused.into())),
+                found => (self.wrong_password(draft, &found, origin, OPERATION), Err(Rejection::SignInRefused.into())),
             };
             if let Written::Applied = self.service.write(draft).await? {
                 return answer;
@@ -118,7 +118,8 @@ impl SignIn<'_> {
         Ok(Judged { against, matches: verified.matches, again })
     }
 
-    fn wrong_password(&self, mut draft: Draft, found: &Found, origin: Origin) -> Draft {
+    /// Adds the count of a wrong password to a draft.
+    pub(super) fn wrong_password(&self, mut draft: Draft, found: &Found, origin: Origin, operation: &str) -> Draft {
         let Found { user, counted } = found;
         let tries = counted.place.password.failed(draft.now);
         let next = counted.place.clone().with(Means::Password, tries, draft.now);
@@ -128,7 +129,7 @@ impl SignIn<'_> {
             Some(user) => user.check(),
             None => Op::Check { key: RowKey::new(Kind::User, next.id.uuid()), version: None },
         });
-        self.log_refusal(&mut draft, user.as_ref(), origin, OPERATION);
+        self.log_refusal(&mut draft, user.as_ref(), origin, operation);
         draft
     }
 

@@ -7,6 +7,7 @@
 
 mod account;
 mod begin;
+mod elsewhere;
 mod factor;
 mod places;
 mod reauthenticate;

@@ -31,6 +31,11 @@ pub(super) struct Counted {
 }
 
 impl Counted {
+    /// A place without a row.
+    pub(super) const fn new(place: Place) -> Self {
+        Self { place, stored: None, strangers: None }
+    }
+
     /// The step that writes the place as it becomes.
     pub(super) fn put(&self, next: &Place) -> Op {
         match &self.stored {
@@ -74,7 +79,7 @@ impl SignIn<'_> {
             return Ok(Found { user, counted });
         }
         let of = user.as_ref().map(|user| user.record.id);
-        let new = |id: PlaceId, by| Counted { place: Place::new(id, of, by, now), stored: None, strangers: None };
+        let new = |id: PlaceId, by| Counted::new(Place { name: named.name(), ..Place::new(id, of, by, now) });
         let shown = match (&user, &request.recovery) {
             (Some(user), Some(code)) => self.recovery_code(&user.record, code)?.is_some(),
             _ => false,
@@ -84,8 +89,9 @@ impl SignIn<'_> {
             (Some(place), strangers) if shown && known(&place, PlaceBy::Recovery) => {
                 Counted { strangers, ..place.into() }
             }
-            (_, Some(place)) => place.into(),
-            (_, None) => new(strangers, PlaceBy::Nothing),
+            (_, Some(place)) if place.record.name == named.name() => place.into(),
+            // Of names that nobody has and that share the row, it counts for the one tried last.
+            (_, stored) => Counted { stored, ..new(strangers, PlaceBy::Nothing) },
         };
         Ok(Found { user, counted })
     }

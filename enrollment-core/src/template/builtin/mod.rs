@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use super::engine::Template;
 use super::subject::Subject;
+use crate::port::InlineImage;
 
 /// The Markdown of the onboarding page, as an administrator finds it in the settings.
 pub const ONBOARDING: &str = include_str!("en/onboarding.md");
@@ -22,6 +23,12 @@ pub(super) fn mail_header() -> &'static Template {
         Template::part(include_str!("en/mail/header.md")).expect("a test renders every part of a mail")
     });
     &COMPILED
+}
+
+/// The QR code at the end of an invitation's HTML. A text part shows no image, so its words are here and not in the
+/// Markdown.
+pub(super) fn code_image(image: &InlineImage) -> String {
+    include_str!("en/mail/code.html").trim_end().replace("CONTENT_ID", image.id())
 }
 
 /// The built-in texts of one mail.
