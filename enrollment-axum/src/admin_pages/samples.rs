@@ -127,7 +127,7 @@ fn people(me: &Me) -> Vec<Sample> {
     }
     let row = |expired| PendingRow {
         id: "0192".to_owned(),
-        user_id: "0192".to_owned(),
+        user_id: (!expired).then(|| "0192".to_owned()),
         username: text(),
         name: text(),
         email: text(),

@@ -33,7 +33,7 @@ impl Page for EnterPage {
 /// What will happen, before anything does.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct LandingPage {
-    /// `onboarding`, `device` or `factor`.
+    /// `onboarding`, `device`, `factor` or `network_device`.
     pub(super) purpose: &'static str,
     pub(super) organization: String,
     /// RFC 3339, and for people.
@@ -45,6 +45,8 @@ pub(super) struct LandingPage {
     /// Whoever holds it, not the address of this page, begins.
     pub(super) token: String,
     pub(super) nonce: String,
+    /// What to run on the machine, where the invitation is for one: nobody begins here then.
+    pub(super) command: Option<String>,
     /// The invitation leads to the desktop client.
     pub(super) desktop_only: bool,
     /// What opens that client with everything filled in, where the invitation may lead there.
@@ -97,6 +99,9 @@ pub(super) async fn look(
         product: product.to_string(),
         support_contact: support_contact.to_string(),
     });
+    let instance = state.service().instance();
+    let of_a_person = purpose != Purpose::NetworkDevice;
+    let to_client = of_a_person && purpose != Purpose::Factor;
     let page = LandingPage {
         purpose: purpose.as_str(),
         organization: organization.into(),
@@ -106,9 +111,10 @@ pub(super) async fn look(
         session_words: in_words(session_validity.duration()),
         token: token.expose().to_owned(),
         nonce: nonce(&state),
-        desktop_only: front_end == FrontEnd::Desktop && purpose != Purpose::Factor,
-        deep_link: (front_end != FrontEnd::Browser && purpose != Purpose::Factor)
-            .then(|| state.service().instance().deep_link(&token).expose().to_owned()),
+        command: (!of_a_person).then(|| instance.machine_command(&token).expose().to_owned()),
+        desktop_only: front_end == FrontEnd::Desktop && to_client,
+        deep_link: (front_end != FrontEnd::Browser && to_client)
+            .then(|| instance.deep_link(&token).expose().to_owned()),
     };
     Ok(answer(&state, StatusCode::OK, &page))
 }

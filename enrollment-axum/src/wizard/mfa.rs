@@ -101,7 +101,7 @@ async fn shown(
     let mut page = FactorPage {
         journey,
         app: stands.factors.contains(&FactorKind::Totp),
-        email: stands.user.email.filter(|_| by_email).map(Into::into),
+        email: stands.person()?.email.clone().filter(|_| by_email).map(Into::into),
         offer: offer.map(OfferView::from),
         recovery_codes: state.service().policy().recovery_codes,
         code: Field::default(),
@@ -132,7 +132,7 @@ pub(super) async fn confirm_app(
     Form(form): Form<CodeForm>,
 ) -> Answer<Response> {
     match state.service().enrollee().confirm_totp(&session, form.code.expose(), origin).await {
-        Ok(codes) => Ok(verified(&state, codes)),
+        Ok(codes) => verified(&state, codes),
         Err(failure) => refused(&state, &session, origin, failure).await,
     }
 }
@@ -156,16 +156,16 @@ async fn refused(
 
 /// The recovery codes, in the answer itself: they are kept nowhere. When it is asked for again there are none to show;
 /// the page of the factor says so, and offers new ones.
-fn verified(state: &EnrollmentState, codes: RecoveryCodes) -> Response {
+fn verified(state: &EnrollmentState, codes: RecoveryCodes) -> Answer<Response> {
     let RecoveryCodes { codes, already_verified: _, state: stands } = codes;
-    let Some(codes) = codes else { return see_other(FACTOR) };
+    let Some(codes) = codes else { return Ok(see_other(FACTOR)) };
     let codes: Vec<String> = codes.iter().map(|code| code.expose().to_owned()).collect();
     let page = CodesPage {
         journey: Journey::new(&stands, Step::Factor, state.service().now()),
-        file: format!("{} {}\n\n{}\n", stands.settings.product, stands.user.username, codes.join("\n")),
+        file: format!("{} {}\n\n{}\n", stands.settings.product, stands.person()?.username, codes.join("\n")),
         codes,
     };
-    answer(state, StatusCode::OK, &page)
+    Ok(answer(state, StatusCode::OK, &page))
 }
 
 /// `GET /enroll/second-factor/email`
@@ -189,7 +189,7 @@ async fn shown_email(
         Err(elsewhere) => return Ok(elsewhere),
     };
     let by_email = stands.factors.contains(&FactorKind::Email) && !stands.mfa_verified;
-    let Some(email) = stands.user.email.filter(|_| by_email) else { return Ok(see_other(FACTOR)) };
+    let Some(email) = stands.person()?.email.clone().filter(|_| by_email) else { return Ok(see_other(FACTOR)) };
     let mut page = EmailCodePage { journey, email: email.into(), code: Field::default(), above: None };
     change(&mut page);
     Ok(answer(state, status, &page))
@@ -216,7 +216,7 @@ pub(super) async fn confirm_email(
     Form(form): Form<CodeForm>,
 ) -> Answer<Response> {
     match state.service().enrollee().confirm_email_code(&session, form.code.expose(), origin).await {
-        Ok(codes) => Ok(verified(&state, codes)),
+        Ok(codes) => verified(&state, codes),
         Err(failure) => refused_email(&state, &session, origin, failure).await,
     }
 }
@@ -246,7 +246,7 @@ pub(super) async fn replace_codes(
     Form(Pressed {}): Form<Pressed>,
 ) -> Answer<Response> {
     match state.service().enrollee().replace_recovery_codes(&session, origin).await {
-        Ok(codes) => Ok(verified(&state, codes)),
+        Ok(codes) => verified(&state, codes),
         Err(failure) => refused(&state, &session, origin, failure).await,
     }
 }

@@ -71,7 +71,7 @@ async fn shown(
     let may_add = !with_factor && journey::has(&stands, Step::Factor);
     let mut page = PasswordPage {
         journey,
-        username: stands.user.username.to_string(),
+        username: stands.person()?.username.to_string(),
         min: if with_factor { rules.min_with_mfa } else { rules.min_alone },
         min_with_factor: may_add.then_some(rules.min_with_mfa),
         max: rules.max,

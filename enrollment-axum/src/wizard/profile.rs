@@ -56,7 +56,7 @@ async fn shown(
         Ok(page) => page,
         Err(elsewhere) => return Ok(elsewhere),
     };
-    let user = stands.user;
+    let user = stands.person()?.clone();
     let mut page = ProfilePage {
         journey,
         username: user.username.to_string(),

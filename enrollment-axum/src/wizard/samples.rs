@@ -5,7 +5,7 @@ use enrollment_core::domain::location::FactorKind;
 use enrollment_core::domain::policy::Policy;
 use enrollment_core::domain::requirement::Requirement;
 use enrollment_core::domain::settings::Settings;
-use enrollment_core::service::enrollee::{Contact, Person, SessionState};
+use enrollment_core::service::enrollee::{Contact, Person, SessionState, Whose};
 use enrollment_core::time::Timestamp;
 
 use super::device::DevicePage;
@@ -22,13 +22,13 @@ fn stands(purpose: Purpose, missing: &[Requirement], optional: &[Requirement], v
     SessionState {
         purpose,
         deadline: Timestamp::from_seconds(1_767_226_200),
-        user: Person {
+        whose: Whose::Person(Person {
             username: "anna".parse().expect("a username"),
             first_name: "Anna".parse().expect("a name"),
             last_name: "Kowalska".parse().expect("a name"),
             email: Some("anna@example.com".parse().expect("an address")),
             phone: None,
-        },
+        }),
         initiator: Some(Contact {
             name: HOSTILE.to_owned(),
             email: Some("max@example.com".parse().expect("an address")),
@@ -64,7 +64,7 @@ pub(crate) fn samples() -> Vec<Sample> {
         Sample::of(ReportedPage { withdrawn: true }),
         Sample::of(ReportedPage { withdrawn: false }),
     ];
-    for purpose in ["onboarding", "device", "factor"] {
+    for purpose in ["onboarding", "device", "factor", "network_device"] {
         for organization in ["", HOSTILE] {
             samples.push(Sample::of(LandingPage {
                 purpose,
@@ -75,6 +75,7 @@ pub(crate) fn samples() -> Vec<Sample> {
                 session_words: "10 minutes".to_owned(),
                 token: "enr_x".to_owned(),
                 nonce: "00".repeat(20),
+                command: (purpose == "network_device").then(|| HOSTILE.to_owned()),
                 desktop_only: organization.is_empty(),
                 deep_link: organization.is_empty().then(|| "defguard://addinstance?token=enr_x&url=https".to_owned()),
             }));

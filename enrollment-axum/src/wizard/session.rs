@@ -21,6 +21,8 @@ pub(super) async fn stands(
 ) -> Answer<Option<SessionState>> {
     let stands = state.service().enrollee().session(session, origin).await?;
     state.branding().seen(Branding::from(&stands.settings));
+    // These pages are for people; a machine's session shows none of them.
+    stands.person()?;
     Ok((!stands.completed).then_some(stands))
 }
 

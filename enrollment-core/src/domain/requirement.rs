@@ -138,7 +138,7 @@ impl Circumstances<'_> {
                     };
                 }
             }
-            Purpose::Device => {
+            Purpose::Device | Purpose::NetworkDevice => {
                 required.insert(Requirement::Device);
             }
             Purpose::Factor => {

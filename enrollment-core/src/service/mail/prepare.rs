@@ -64,7 +64,7 @@ impl Service {
         };
         let (people, settings) = match world {
             Some(world) => (world.tags(self.instance()), world.settings),
-            None => (self.nobody(), self.settings().await?),
+            None => (self.nobody(enrollment.as_ref()), self.settings().await?),
         };
         let wording = match mail.letter {
             Letter::Invitation { .. } => enrollment.as_ref().and_then(|enrollment| enrollment.sending.wording.as_ref()),
@@ -252,10 +252,17 @@ impl Service {
         })
     }
 
-    /// The tags of a mail that names nobody.
-    fn nobody(&self) -> Tags {
+    /// The tags of a mail that names nobody, or only the machine that an enrollment is for.
+    fn nobody(&self, enrollment: Option<&Enrollment>) -> Tags {
         let instance = self.instance();
-        Tags { instance_url: instance.url.clone(), instance_version: instance.version.clone(), ..Tags::default() }
+        let machine = enrollment.filter(|enrollment| enrollment.user().is_none());
+        let username = machine.map(|enrollment| enrollment.username.to_string()).unwrap_or_default();
+        Tags {
+            username,
+            instance_url: instance.url.clone(),
+            instance_version: instance.version.clone(),
+            ..Tags::default()
+        }
     }
 }
 
