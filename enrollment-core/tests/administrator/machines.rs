@@ -15,7 +15,8 @@ use enrollment_core::id::{LocationId, MachineId};
 use enrollment_core::record::{IndexName, Kind, RowKey};
 use enrollment_core::secret::{Password, PollingToken, SessionSecret, Token};
 use enrollment_core::service::administrator::{
-    CreatedMachine, EnrollmentFilter, LocationPatch, MachineStage, MachineView, NewMachine, PageRequest, PeerStatus,
+    CreatedMachine, EnrollmentFilter, Link, LocationPatch, MachineStage, MachineView, NewMachine, PageRequest,
+    PeerStatus,
 };
 use enrollment_core::service::enrollee::{BeginRequest, ClientDevice, DeviceKey, DeviceRequest, Whose};
 use enrollment_core::service::{Origin, Service};
@@ -71,7 +72,7 @@ async fn a_machine_lacks_nothing_but_its_key() {
     let CreatedMachine { machine, issued } = bench.machine(office, "Build-01").await;
     assert_eq!((machine.name.as_str(), machine.location, machine.stage), ("build-01", office, MachineStage::Invited));
     let command = format!("dg enroll -u https://vpn.example.com -t {}", issued.token.expose());
-    assert_eq!(issued.command.as_ref().map(|link| link.expose()), Some(command.as_str()));
+    assert_eq!(issued.command.as_ref().map(Link::expose), Some(command.as_str()));
     assert!(issued.deep_link.is_none() && issued.client_code.is_none(), "no person's client opens it");
     assert_eq!(bench.taken(office).await.len(), 1, "its address is its own already");
 
@@ -264,7 +265,6 @@ async fn a_removed_machine_leaves_neither_peer_nor_token() {
     assert_eq!(bench.supply(&session, 2).await.unwrap_err(), "token_revoked");
     assert_eq!(bench.look(&unused.issued.token).await, Err("token_revoked"));
     assert_eq!(bench.taken(office).await.len(), 1, "one that nobody used is free at once");
-    assert!(bench.service.administrator().verify_audit(&CLI).await.unwrap().problem.is_none());
 }
 
 /// INV-10, DEV-2
