@@ -23,7 +23,7 @@ pub(super) struct SessionStateDto {
     /// The user's own data; `null`: the enrollment is a machine's.
     user: Option<PersonDto>,
     /// The machine; `null`: the enrollment is a person's.
-    machine: Option<MachineDto>,
+    machine: Option<OwnMachineDto>,
     /// Whom to ask: the administrator who started it.
     initiator: Option<ContactDto>,
     /// What is still missing before it completes: `profile`, `password`, `password_length`, `mfa`, `device`.
@@ -59,7 +59,7 @@ struct PersonDto {
 
 /// A machine that nobody sits at.
 #[derive(Serialize, ToSchema)]
-struct MachineDto {
+struct OwnMachineDto {
     /// Its name.
     name: String,
 }
@@ -171,7 +171,7 @@ impl SessionStateDto {
         } = state;
         let (user, machine) = match whose {
             Whose::Person(person) => (Some(person.into()), None),
-            Whose::Machine(name) => (None, Some(MachineDto { name: name.into() })),
+            Whose::Machine(name) => (None, Some(OwnMachineDto { name: name.into() })),
         };
         let codes = |requirements: Vec<Requirement>| requirements.into_iter().map(Requirement::code).collect();
         Self {
