@@ -7,14 +7,14 @@ use std::path::Path;
 
 /// Every promise of this release, every guarantee of a store, every invariant.
 const IDS: &[&str] = &[
-    "INV-1", "INV-2", "INV-3", "INV-4", "INV-5", "INV-6", "INV-7", "INV-8", "INV-9", "INV-11", "TOK-1", "TOK-2",
-    "TOK-3", "TOK-4", "TOK-5", "TOK-6", "TOK-7", "TOK-8", "TOK-9", "TOK-10", "REQ-1", "REQ-2", "REQ-3", "REQ-4",
-    "REQ-5", "REQ-6", "REQ-7", "REQ-8", "REQ-9", "REQ-10", "PWD-1", "PWD-2", "PWD-3", "MFA-1", "MFA-2", "MFA-3",
-    "MFA-4", "MFA-5", "DEV-1", "DEV-2", "DEV-3", "DEV-4", "DEV-5", "DEV-7", "MSG-1", "MSG-2", "MSG-3", "MSG-4",
-    "MSG-5", "MSG-6", "MSG-7", "MSG-8", "ADM-4", "ADM-5", "ADM-6", "ADM-7", "ADM-8", "ADM-11", "SYS-2", "SYS-3",
-    "SYS-4", "SYS-5", "SYS-6", "SYS-7", "SYS-8", "SYS-9", "SYS-10", "AUTH-1", "AUTH-2", "AUTH-4", "G1", "G2", "G3",
-    "G4", "G5", "G6", "G7", "G8", "G9", "G10", "I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10", "I11",
-    "I12", "I13",
+    "INV-1", "INV-2", "INV-3", "INV-4", "INV-5", "INV-6", "INV-7", "INV-8", "INV-9", "INV-11", "INV-10", "TOK-1",
+    "TOK-2", "TOK-3", "TOK-4", "TOK-5", "TOK-6", "TOK-7", "TOK-8", "TOK-9", "TOK-10", "REQ-1", "REQ-2", "REQ-3",
+    "REQ-4", "REQ-5", "REQ-6", "REQ-7", "REQ-8", "REQ-9", "REQ-10", "PWD-1", "PWD-2", "PWD-3", "MFA-1", "MFA-2",
+    "MFA-3", "MFA-4", "MFA-5", "DEV-1", "DEV-2", "DEV-3", "DEV-4", "DEV-5", "DEV-7", "MSG-1", "MSG-2", "MSG-3",
+    "MSG-4", "MSG-5", "MSG-6", "MSG-7", "MSG-8", "ADM-4", "ADM-5", "ADM-6", "ADM-7", "ADM-8", "ADM-11", "SYS-2",
+    "SYS-3", "SYS-4", "SYS-5", "SYS-6", "SYS-7", "SYS-8", "SYS-9", "SYS-10", "AUTH-1", "AUTH-2", "AUTH-4", "G1", "G2",
+    "G3", "G4", "G5", "G6", "G7", "G8", "G9", "G10", "I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10",
+    "I11", "I12", "I13",
 ];
 
 /// One row of the page.

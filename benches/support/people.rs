@@ -73,7 +73,7 @@ pub(crate) fn onboarding(user: &User, initiator: UserId, ring: &KeyRing, now: Ti
     let enrollment = Enrollment {
         id,
         purpose: Purpose::Onboarding,
-        subject: user.id,
+        subject: user.id.into(),
         username: user.username.clone(),
         initiator: Some(initiator),
         created: now,

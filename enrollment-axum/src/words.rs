@@ -50,6 +50,7 @@ words! { PURPOSES: Purpose {
     "onboarding" = Purpose::Onboarding,
     "device" = Purpose::Device,
     "factor" = Purpose::Factor,
+    "network_device" = Purpose::NetworkDevice,
 }}
 words! { DELIVERIES: Delivery {
     "manual" = Delivery::Manual,

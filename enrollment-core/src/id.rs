@@ -78,6 +78,8 @@ ids! {
     DeviceId;
     /// A device in a location.
     AttachmentId;
+    /// An unattended machine.
+    MachineId;
     /// An administrator's key for the API.
     ApiKeyId;
     /// An administrator's session.

@@ -22,7 +22,7 @@ async fn open(path: &Path) -> SqlxStore {
 #[tokio::test]
 async fn a_file_of_an_earlier_version_opens_and_goes_on() {
     let folder = tempfile::tempdir().expect("a folder");
-    for name in ["sqlite-1.sqlite", "sqlite-2.sqlite", "sqlite-3.sqlite", "sqlite-4.sqlite"] {
+    for name in ["sqlite-1.sqlite", "sqlite-2.sqlite", "sqlite-3.sqlite", "sqlite-4.sqlite", "sqlite-5.sqlite"] {
         let path = folder.path().join(name);
         std::fs::copy(golden::file(name).0, &path).expect("the golden file");
         let store = open(&path).await;
@@ -42,7 +42,7 @@ async fn the_newest_golden_file_has_the_tables_of_today() {
     let store = open(&fresh).await;
     golden::fill(&store).await;
     store.close().await;
-    let (path, write) = golden::file("sqlite-4.sqlite");
+    let (path, write) = golden::file("sqlite-5.sqlite");
     if write {
         let into = AssertSqlSafe(format!("pragma page_size = 512; vacuum into '{}'", path.display()));
         std::fs::remove_file(&path).ok();

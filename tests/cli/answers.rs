@@ -55,6 +55,10 @@ fn every_change_is_answered() {
         &["user", "enable", "anna"],
         &["enrollment", "start", "anna"],
         &["location", "add", "branch", "--endpoint", "vpn.example.com:51820", "--pool", "10.2.0.0/24"],
+        &["machine", "add", "branch", "Printer", "--validity", "2h"],
+        &["pending"],
+        &["machine", "reissue", "branch", "printer"],
+        &["machine", "remove", "branch", "printer"],
         &["location", "change", "branch", "--mfa", "internal", "--group", "staff", "--no-dns"],
         &["settings", "set", "--organization", "Example Ltd", "--token-validity", "48h"],
         &["template", "set", "onboarding", text],
@@ -86,6 +90,24 @@ fn an_enrollment_is_followed_sent_again_and_withdrawn_by_its_id() {
     assert_eq!(terminal.ok(&["enrollment", "delete", id]), "Withdrawn: its link is dead.\n");
     assert_eq!(terminal.json(&["pending"])["items"].as_array().map(Vec::len), Some(0));
     assert_eq!(terminal.json(&["enrollment", "show", id])["progress"]["why"], "revoked");
+}
+
+#[test]
+fn a_machine_is_added_and_found_by_the_name_of_its_location() {
+    let terminal = Terminal::furnished();
+    let (status, said) = terminal.refused(&["machine", "add", "office", "build-01"]);
+    assert!(status != 0 && said.contains("(location_asks_for_factor)"), "{said}");
+    terminal.ok(&["location", "add", "plant", "--endpoint", "vpn.example.com:51821", "--pool", "10.3.0.0/24"]);
+    let added = terminal.json(&["machine", "add", "Plant", "Build-01"]);
+    let token = added["enrollment"]["token"].as_str().expect("a token");
+    let command = added["enrollment"]["command"].as_str().expect("a command");
+    assert!(command.starts_with("dg enroll -u http") && command.ends_with(&format!(" -t {token}")), "{command}");
+    let shown = terminal.json(&["machine", "show", "plant", "build-01"]);
+    assert_eq!((&shown["id"], &shown["stage"]), (&added["machine"]["id"], &"invited".into()));
+    assert_eq!(terminal.json(&["machine", "list", "plant"])["items"][0]["name"], "build-01");
+    assert!(terminal.ok(&["machine", "list", "plant"]).starts_with("NAME"));
+    let (status, said) = terminal.refused(&["machine", "show", "plant", "biuld-01"]);
+    assert!(status != 0 && said.contains("did you mean build-01?"), "{said}");
 }
 
 #[test]

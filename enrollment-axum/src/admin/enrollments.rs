@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use enrollment_core::domain::enrollment::Refusal;
 use enrollment_core::id::{EnrollmentId, UserId};
 use enrollment_core::service::administrator::{
-    Delivery, EnrollmentFilter, EnrollmentView, Issued, Progress, ResentAll, Stage, SubjectView,
+    Delivery, EnrollmentFilter, EnrollmentView, Issued, Progress, ResentAll, Stage, SubjectView, WhoseView,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -28,11 +28,13 @@ use crate::words::{CLOSURES, DELIVERIES, STANDINGS};
 pub(super) struct EnrollmentDto {
     /// Which one.
     id: Uuid,
-    /// For whom.
-    user: SubjectDto,
+    /// For whom; `null`: it is for a machine.
+    user: Option<SubjectDto>,
+    /// The machine it is for; `null`: it is for a person.
+    machine: Option<MachineRefDto>,
     /// Their address on file.
     email: Option<String>,
-    /// `onboarding`, `device` or `factor`.
+    /// `onboarding`, `device`, `factor` or `network_device`.
     purpose: &'static str,
     /// When it was issued (RFC 3339, UTC).
     #[schema(format = DateTime)]
@@ -58,6 +60,15 @@ pub(super) struct EnrollmentDto {
     mail: Option<MailStateDto>,
     /// The administrator who started it, if a person did.
     initiator: Option<Uuid>,
+}
+
+/// The machine it is for.
+#[derive(Serialize, ToSchema)]
+struct MachineRefDto {
+    /// Which one; it may be gone.
+    id: Uuid,
+    /// Its name.
+    name: String,
 }
 
 /// For whom.
@@ -135,7 +146,7 @@ pub(super) struct ResentAllDto {
     skipped: BTreeMap<&'static str, u64>,
 }
 
-/// Enrollments, the latest first; with `q` by username.
+/// Enrollments, the latest first; with `q` by the name of their user or machine.
 #[utoipa::path(get, path = "/enrollments", operation_id = "list_enrollments", tag = "enrollments", params(StatusQuery, PageQuery), responses((status = 200, body = List<EnrollmentDto>)))]
 pub(super) async fn list(
     State(state): State<EnrollmentState>,
@@ -209,7 +220,7 @@ pub(super) async fn resend_all(State(state): State<EnrollmentState>, By(by): By)
     Ok(Answered(ResentAllDto { sent, skipped }))
 }
 
-/// Revokes an enrollment: its token is dead at once, the user stays.
+/// Revokes an enrollment: its token is dead at once, the user or machine stays.
 #[utoipa::path(delete, path = "/enrollments/{id}", operation_id = "revoke_enrollment", tag = "enrollments", params(("id" = Uuid, Path)), responses((status = 204)))]
 pub(super) async fn revoke(
     State(state): State<EnrollmentState>,
@@ -224,7 +235,7 @@ impl From<EnrollmentView> for EnrollmentDto {
     fn from(enrollment: EnrollmentView) -> Self {
         let EnrollmentView {
             id,
-            user: SubjectView { id: user, username, first_name, last_name },
+            whose,
             email,
             purpose,
             created,
@@ -239,14 +250,14 @@ impl From<EnrollmentView> for EnrollmentDto {
             mail,
             initiator,
         } = enrollment;
+        let (user, machine) = match whose {
+            WhoseView::Person(person) => (Some(person.into()), None),
+            WhoseView::Machine { id, name } => (None, Some(MachineRefDto { id: id.uuid(), name: name.to_string() })),
+        };
         Self {
             id: id.uuid(),
-            user: SubjectDto {
-                id: user.uuid(),
-                username: username.to_string(),
-                first_name: first_name.into(),
-                last_name: last_name.into(),
-            },
+            user,
+            machine,
             email: email.map(Into::into),
             purpose: purpose.as_str(),
             created: created.to_string(),
@@ -260,6 +271,18 @@ impl From<EnrollmentView> for EnrollmentDto {
             delivery: DELIVERIES.word(delivery),
             mail: mail.map(Into::into),
             initiator: initiator.map(UserId::uuid),
+        }
+    }
+}
+
+impl From<SubjectView> for SubjectDto {
+    fn from(person: SubjectView) -> Self {
+        let SubjectView { id, username, first_name, last_name } = person;
+        Self {
+            id: id.uuid(),
+            username: username.to_string(),
+            first_name: first_name.into(),
+            last_name: last_name.into(),
         }
     }
 }

@@ -69,6 +69,9 @@ pub(super) struct IssuedDto {
     /// The same as a QR code (SVG).
     #[serde(skip_serializing_if = "Option::is_none")]
     client_qr_svg: Option<String>,
+    /// What to run on the machine, where the enrollment is for one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    command: Option<String>,
     /// The mail with the link, where one is sent: see `GET mail`.
     mail: Option<Uuid>,
     /// The first instant at which the token opens nothing (RFC 3339, UTC).
@@ -80,7 +83,8 @@ pub(super) struct IssuedDto {
 
 impl From<Issued> for IssuedDto {
     fn from(issued: Issued) -> Self {
-        let Issued { id, token, url, deep_link, client_code, expires_at, delivery, mail, purpose, generation } = issued;
+        let Issued { id, token, url, deep_link, client_code, command, expires_at, delivery, mail, purpose, generation } =
+            issued;
         // What goes by mail alone is seen by its recipient alone.
         let shown = |secret: &str| (delivery != Delivery::Email).then(|| secret.to_owned());
         let client_code = client_code.as_ref().map(Link::expose).and_then(shown);
@@ -92,6 +96,7 @@ impl From<Issued> for IssuedDto {
             deep_link: deep_link.as_ref().map(Link::expose).and_then(shown),
             client_qr_svg: client_code.as_ref().and_then(|code| qr_svg(code).ok()),
             client_code,
+            command: command.as_ref().map(Link::expose).and_then(shown),
             mail: mail.map(OutboxId::uuid),
             expires_at: expires_at.to_string(),
             generation,
@@ -110,6 +115,7 @@ impl From<Resent> for IssuedDto {
             deep_link: None,
             client_code: None,
             client_qr_svg: None,
+            command: None,
             mail: Some(mail.uuid()),
             expires_at: expires_at.to_string(),
             generation,

@@ -11,6 +11,7 @@ mod enrollments;
 mod invitation;
 mod list;
 mod locations;
+mod machines;
 mod mail;
 mod patch;
 mod peers;
@@ -68,6 +69,9 @@ where
         .routes(routes!(locations::list, locations::create))
         .routes(routes!(locations::get, change_location::change))
         .routes(routes!(peers::of_location))
+        .routes(routes!(machines::list, machines::create))
+        .routes(routes!(machines::get, machines::remove))
+        .routes(routes!(machines::reissue))
         .routes(routes!(settings::get, settings::change))
         .routes(routes!(templates::list))
         .routes(routes!(templates::get, templates::save, templates::reset))

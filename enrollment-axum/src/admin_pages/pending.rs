@@ -3,9 +3,10 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use enrollment_core::domain::rejection::Rejection;
 use enrollment_core::id::EnrollmentId;
 use enrollment_core::service::administrator::{
-    Delivery, EnrollmentFilter, EnrollmentView, Issued, Listing, Stage, Standing,
+    Delivery, EnrollmentFilter, EnrollmentView, Issued, Listing, Stage, Standing, WhoseView,
 };
 use serde::Serialize;
 
@@ -38,7 +39,9 @@ impl Page for PendingPage {
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct PendingRow {
     pub(super) id: String,
-    pub(super) user_id: String,
+    /// `None`: it is for a machine.
+    pub(super) user_id: Option<String>,
+    /// The username, or the machine's name.
     pub(super) username: String,
     pub(super) name: String,
     pub(super) email: String,
@@ -77,11 +80,17 @@ impl From<EnrollmentView> for PendingRow {
             (_, Some(state)) => format!("E-mail {state}"),
             (_, None) => "E-mail".to_owned(),
         };
-        let name = format!("{} {}", view.user.first_name, view.user.last_name).trim().to_owned();
+        let (user_id, username, name) = match view.whose {
+            WhoseView::Person(person) => {
+                let name = format!("{} {}", person.first_name, person.last_name).trim().to_owned();
+                (Some(person.id.to_string()), person.username.to_string(), name)
+            }
+            WhoseView::Machine { id: _, name } => (None, name.to_string(), "a machine".to_owned()),
+        };
         Self {
             id: view.id.to_string(),
-            user_id: view.user.id.to_string(),
-            username: view.user.username.to_string(),
+            user_id,
+            username,
             name,
             email: view.email.map(String::from).unwrap_or_default(),
             purpose: view.purpose.as_str(),
@@ -137,7 +146,7 @@ pub(super) async fn rotate(
 ) -> Answer<Response> {
     let administrator = state.service().administrator();
     // Before: a read that fails once the link is made would lose it.
-    let user = administrator.enrollment(&desk.by, id).await?.user.id;
+    let user = administrator.enrollment(&desk.by, id).await?.person().ok_or(Rejection::ForMachine)?.id;
     let user = administrator.user(&desk.by, user).await?;
     let issued = administrator.rotate(&desk.by, id).await?;
     issued_page(&state, desk.me, &user, &Issued { delivery: Delivery::Manual, ..issued }).await

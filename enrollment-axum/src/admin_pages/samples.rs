@@ -125,9 +125,9 @@ fn people(me: &Me) -> Vec<Sample> {
             shown,
         }));
     }
-    let row = |expired| PendingRow {
+    let row = |expired: bool| PendingRow {
         id: "0192".to_owned(),
-        user_id: "0192".to_owned(),
+        user_id: (!expired).then(|| "0192".to_owned()),
         username: text(),
         name: text(),
         email: text(),

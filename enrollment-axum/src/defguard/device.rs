@@ -23,16 +23,21 @@ pub(super) struct CreateRequest {
 }
 
 /// Adds the device. Its addresses are reserved and its configurations are final; a peer it becomes once the enrollment
-/// completes, which for an enrolled user is in this same change (DEV-3, REQ-9).
+/// completes, which for an enrolled user and for a machine is in this same change (DEV-3, REQ-9, INV-10).
 pub(super) async fn create(
     State(state): State<EnrollmentState>,
     Client(origin): Client,
     ClientSession(session): ClientSession,
     Json(CreateRequest { name, pubkey }): Json<CreateRequest>,
 ) -> Answer<Answered<DeviceConfigDto>> {
-    let key = DeviceKey::Given(field("pubkey", &pubkey)?);
-    let request = DeviceRequest { name: field("name", &name)?, key };
-    let made = state.service().enrollee().set_client_device(&session, &request, origin).await?;
+    let (enrollee, key) = (state.service().enrollee(), field("pubkey", &pubkey)?);
+    // The command line of unattended machines names no device: that of a machine has its name already.
+    let made = if name.is_empty() {
+        enrollee.set_machine_key(&session, &key, origin).await?
+    } else {
+        let request = DeviceRequest { name: field("name", &name)?, key: DeviceKey::Given(key) };
+        enrollee.set_client_device(&session, &request, origin).await?
+    };
     Ok(Answered(DeviceConfigDto::new(made, &state.service().instance().url)))
 }
 

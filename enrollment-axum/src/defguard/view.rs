@@ -5,7 +5,9 @@ use enrollment_core::domain::requirement::Requirement;
 use enrollment_core::domain::settings::{DeviceStep, FrontEnd, Settings};
 use enrollment_core::domain::text::DeviceName;
 use enrollment_core::secret::Digest;
-use enrollment_core::service::enrollee::{ClientDevice, ClientView, Contact, DeviceConfig, DeviceView};
+use enrollment_core::service::enrollee::{
+    ClientAccount, ClientDevice, ClientView, Contact, DeviceConfig, DeviceView, Whose,
+};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -98,7 +100,7 @@ struct ConfigDto {
 
 impl StartDto {
     pub(super) fn new(view: ClientView, url: &str) -> Self {
-        let ClientView { state, number: _, enrolled, administrator, devices, onboarding } = view;
+        let ClientView { state, account, onboarding } = view;
         let mandatory = |requirement| state.missing.contains(&requirement);
         let settings = SettingsDto {
             vpn_setup_optional: !mandatory(Requirement::Device),
@@ -108,26 +110,39 @@ impl StartDto {
             smtp_configured: state.factors.contains(&FactorKind::Email),
             mfa_required: mandatory(Requirement::Mfa),
         };
-        let user = state.user;
+        let name = match &state.whose {
+            Whose::Person(person) => person.username.as_str(),
+            Whose::Machine(name) => name.as_str(),
+        };
+        let instance = InstanceDto::new(&state.settings, name, url);
         Self {
             admin: state.initiator.map(AdminDto::from),
-            instance: InstanceDto::new(&state.settings, user.username.as_str(), url),
-            user: Some(UserDto {
-                first_name: user.first_name.into(),
-                last_name: user.last_name.into(),
-                login: user.username.to_string(),
-                email: user.email.map(Into::into).unwrap_or_default(),
-                phone_number: user.phone.map(Into::into),
-                // Nobody else has a session.
-                is_active: true,
-                device_names: devices.into_iter().map(DeviceName::into).collect(),
-                enrolled,
-                is_admin: administrator,
-            }),
+            instance,
+            user: UserDto::new(state.whose, account),
             deadline_timestamp: state.deadline.seconds(),
             final_page_content: onboarding.markdown,
             settings,
         }
+    }
+}
+
+impl UserDto {
+    /// A machine has none.
+    fn new(whose: Whose, account: Option<ClientAccount>) -> Option<Self> {
+        let (Whose::Person(user), Some(account)) = (whose, account) else { return None };
+        let ClientAccount { number: _, enrolled, administrator, devices } = account;
+        Some(Self {
+            first_name: user.first_name.into(),
+            last_name: user.last_name.into(),
+            login: user.username.to_string(),
+            email: user.email.map(Into::into).unwrap_or_default(),
+            phone_number: user.phone.map(Into::into),
+            // Nobody else has a session.
+            is_active: true,
+            device_names: devices.into_iter().map(DeviceName::into).collect(),
+            enrolled,
+            is_admin: administrator,
+        })
     }
 }
 

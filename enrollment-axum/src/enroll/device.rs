@@ -16,7 +16,8 @@ use crate::state::EnrollmentState;
 /// A device to add: a public key, or the wish that the server make the key pair.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct AddDeviceRequest {
-    /// Its name.
+    /// Its name; empty for a machine's, which has one already.
+    #[serde(default)]
     name: String,
     /// Its WireGuard public key: 32 bytes in standard Base64.
     public_key: Option<String>,
@@ -37,7 +38,8 @@ pub(super) struct AddDeviceAnswer {
     private_key: Option<String>,
 }
 
-/// Adds the device, in place of one added before. It becomes a peer when the enrollment completes.
+/// Adds the device, in place of one added before. It becomes a peer when the enrollment completes; a machine's device is
+/// there already, and its key is all that completes its enrollment.
 #[utoipa::path(post, path = "/session/device", tag = "enrollee", responses((status = 200, body = AddDeviceAnswer)))]
 pub(super) async fn device(
     State(state): State<EnrollmentState>,
@@ -46,6 +48,16 @@ pub(super) async fn device(
     Json(request): Json<AddDeviceRequest>,
 ) -> Answer<Answered<AddDeviceAnswer>> {
     let AddDeviceRequest { name, public_key, make_key } = request;
+    let enrollee = state.service().enrollee();
+    if name.is_empty() && !make_key {
+        let key = field("public_key", &public_key.ok_or_else(|| Problem::missing_field("public_key"))?)?;
+        let made = enrollee.set_machine_key(&session, &key, origin).await?;
+        return Ok(Answered(AddDeviceAnswer {
+            device: made.device.into(),
+            configs: made.configs.into_iter().map(|config| ConfigDto::new(config, None)).collect(),
+            private_key: None,
+        }));
+    }
     let key = match (public_key, make_key) {
         (Some(key), false) => DeviceKey::Given(field("public_key", &key)?),
         (None, true) => DeviceKey::MakeHere,
@@ -53,7 +65,7 @@ pub(super) async fn device(
         (None, false) => return Err(Problem::missing_field("public_key")),
     };
     let request = DeviceRequest { name: field("name", &name)?, key };
-    let added = state.service().enrollee().set_device(&session, &request, origin).await?;
+    let added = enrollee.set_device(&session, &request, origin).await?;
     let NewDeviceKey { device, configs, private_key } = added;
     let private_key = private_key.as_ref().map(PrivateKey::expose_base64);
     let private_key = private_key.as_deref().map(String::as_str);

@@ -26,7 +26,7 @@ pub(super) struct InspectRequest {
 pub(super) struct InspectAnswer {
     /// Always true: a token that opens nothing is a problem.
     valid: bool,
-    /// What it is for: `onboarding`, `device` or `factor`.
+    /// What it is for: `onboarding`, `device`, `factor` or `network_device`.
     purpose: &'static str,
     /// Where the instance is reached.
     instance: String,

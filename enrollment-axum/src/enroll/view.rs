@@ -5,7 +5,7 @@ use enrollment_core::domain::policy::Policy;
 use enrollment_core::domain::requirement::Requirement;
 use enrollment_core::domain::settings::Settings;
 use enrollment_core::secret::{PasswordRules, qr_svg};
-use enrollment_core::service::enrollee::{Contact, DeviceConfig, DeviceView, Person, SessionState};
+use enrollment_core::service::enrollee::{Contact, DeviceConfig, DeviceView, Person, SessionState, Whose};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -15,13 +15,15 @@ use crate::words::{DEVICE_STEPS, FRONT_ENDS, MFA_MODES};
 /// Where a session stands.
 #[derive(Serialize, ToSchema)]
 pub(super) struct SessionStateDto {
-    /// What the enrollment is for: `onboarding`, `device` or `factor`.
+    /// What the enrollment is for: `onboarding`, `device`, `factor` or `network_device`.
     purpose: &'static str,
     /// The first instant at which nothing more is done in the session (RFC 3339, UTC).
     #[schema(format = DateTime)]
     deadline: String,
-    /// The user's own data.
-    user: PersonDto,
+    /// The user's own data; `null`: the enrollment is a machine's.
+    user: Option<PersonDto>,
+    /// The machine; `null`: the enrollment is a person's.
+    machine: Option<OwnMachineDto>,
     /// Whom to ask: the administrator who started it.
     initiator: Option<ContactDto>,
     /// What is still missing before it completes: `profile`, `password`, `password_length`, `mfa`, `device`.
@@ -53,6 +55,13 @@ struct PersonDto {
     email: Option<String>,
     /// Phone number, as corrected.
     phone: Option<String>,
+}
+
+/// A machine that nobody sits at.
+#[derive(Serialize, ToSchema)]
+struct OwnMachineDto {
+    /// Its name.
+    name: String,
 }
 
 /// Whom to ask.
@@ -150,7 +159,7 @@ impl SessionStateDto {
         let SessionState {
             purpose,
             deadline,
-            user: Person { username, first_name, last_name, email, phone, administrator: _ },
+            whose,
             initiator,
             missing,
             optional,
@@ -160,17 +169,16 @@ impl SessionStateDto {
             device,
             completed,
         } = state;
+        let (user, machine) = match whose {
+            Whose::Person(person) => (Some(person.into()), None),
+            Whose::Machine(name) => (None, Some(OwnMachineDto { name: name.into() })),
+        };
         let codes = |requirements: Vec<Requirement>| requirements.into_iter().map(Requirement::code).collect();
         Self {
             purpose: purpose.as_str(),
             deadline: deadline.to_string(),
-            user: PersonDto {
-                username: username.to_string(),
-                first_name: first_name.into(),
-                last_name: last_name.into(),
-                email: email.map(Into::into),
-                phone: phone.map(Into::into),
-            },
+            user,
+            machine,
             initiator: initiator.map(ContactDto::from),
             missing: codes(missing),
             optional: codes(optional),
@@ -179,6 +187,19 @@ impl SessionStateDto {
             settings: SessionSettingsDto::new(settings, policy),
             device: device.map(OwnDeviceDto::from),
             completed,
+        }
+    }
+}
+
+impl From<Person> for PersonDto {
+    fn from(person: Person) -> Self {
+        let Person { username, first_name, last_name, email, phone, administrator: _ } = person;
+        Self {
+            username: username.to_string(),
+            first_name: first_name.into(),
+            last_name: last_name.into(),
+            email: email.map(Into::into),
+            phone: phone.map(Into::into),
         }
     }
 }

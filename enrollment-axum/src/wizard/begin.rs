@@ -5,6 +5,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use enrollment_core::domain::rejection::Rejection;
 use enrollment_core::secret::{SessionNonce, Token};
+use enrollment_core::service::Failure;
 use enrollment_core::service::enrollee::{BeginRequest, Begun};
 use serde::Deserialize;
 
@@ -36,7 +37,14 @@ pub(super) async fn begin(
     let nonce = nonce.map_err(|_| Problem::from_status(StatusCode::BAD_REQUEST))?;
     let resume = cookie::get(&headers, state.options());
     let service = state.service();
-    let begun = service.enrollee().begin(&BeginRequest { token, nonce, resume }, origin).await?;
+    let request = BeginRequest { token, nonce, resume };
+    let begun = match service.enrollee().begin_person(&request, origin).await {
+        // The page of the invitation says what to do with it.
+        Err(Failure::Rejected(Rejection::ForMachine)) => {
+            return Ok(see_other(&format!("/enroll/{}", request.token.expose())));
+        }
+        other => other?,
+    };
     let Begun { session, state: stands } = begun;
     state.branding().seen(Branding::from(&stands.settings));
     let mut response = see_other(journey::next(&stands, None));

@@ -3,6 +3,7 @@
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
+use enrollment_core::domain::enrollment::Purpose;
 use enrollment_core::domain::rejection::Rejection;
 use enrollment_core::secret::Token;
 use enrollment_core::service::enrollee::{Look, Welcome};
@@ -32,7 +33,7 @@ impl Page for EnterPage {
 /// What will happen, before anything does.
 #[derive(Clone, Serialize)]
 pub(super) struct LandingPage {
-    /// `onboarding`, `device` or `factor`.
+    /// `onboarding`, `device`, `factor` or `network_device`.
     pub(super) purpose: &'static str,
     pub(super) organization: String,
     /// RFC 3339, and for people.
@@ -45,6 +46,8 @@ pub(super) struct LandingPage {
     pub(super) token: String,
     pub(super) nonce: String,
     pub(super) leads: Leads,
+    /// What to run on the machine, where the invitation is for one: nobody begins here then.
+    pub(super) command: Option<String>,
 }
 
 impl Page for LandingPage {
@@ -96,6 +99,8 @@ pub(super) async fn look(
         product: product.to_string(),
         support_contact: support_contact.to_string(),
     });
+    let instance = state.service().instance();
+    let of_a_person = purpose != Purpose::NetworkDevice;
     let page = LandingPage {
         purpose: purpose.as_str(),
         organization: organization.into(),
@@ -105,7 +110,8 @@ pub(super) async fn look(
         session_words: in_words(session_validity.duration()),
         token: token.expose().to_owned(),
         nonce: nonce(&state),
-        leads: Leads::new(front_end, || ClientWay::new(state.service().instance(), &token, downloads, user_agent)),
+        leads: Leads::new(front_end, || ClientWay::new(instance, &token, downloads, user_agent)),
+        command: (!of_a_person).then(|| instance.machine_command(&token).expose().to_owned()),
     };
     Ok(answer(&state, StatusCode::OK, &page))
 }

@@ -85,8 +85,8 @@ impl StepPage for FactorPage {
         Ok(Ok(Self {
             journey,
             app: stands.factors.contains(&FactorKind::Totp),
-            email: stands.user.email.filter(|_| by_email).map(Into::into),
-            administrator: stands.user.administrator && !by_email,
+            email: stands.person()?.email.clone().filter(|_| by_email).map(Into::into),
+            administrator: stands.person()?.administrator && !by_email,
             offer: offer.map(OfferView::from),
             recovery_codes: state.service().policy().recovery_codes,
             code: Field::default(),
@@ -108,7 +108,9 @@ impl StepPage for EmailCodePage {
 
     async fn make(_: &Visit, stands: SessionState, journey: Journey) -> Answer<Result<Self, Response>> {
         let by_email = stands.factors.contains(&FactorKind::Email) && !stands.mfa_verified;
-        let Some(email) = stands.user.email.filter(|_| by_email) else { return Ok(Err(see_other(FACTOR))) };
+        let Some(email) = stands.person()?.email.clone().filter(|_| by_email) else {
+            return Ok(Err(see_other(FACTOR)));
+        };
         Ok(Ok(Self { journey, email: email.into(), code: Field::default(), above: None }))
     }
 
@@ -152,7 +154,7 @@ async fn verified<P: StepPage>(visit: &Visit, confirmed: Result<RecoveryCodes, F
     let codes: Vec<String> = codes.iter().map(|code| code.expose().to_owned()).collect();
     let page = CodesPage {
         journey: Journey::new(&stands, Step::Factor, visit.state.service().now()),
-        file: format!("{} {}\n\n{}\n", stands.settings.product, stands.user.username, codes.join("\n")),
+        file: format!("{} {}\n\n{}\n", stands.settings.product, stands.person()?.username, codes.join("\n")),
         codes,
     };
     Ok(answer(&visit.state, StatusCode::OK, &page))

@@ -51,7 +51,7 @@ impl StepPage for PasswordPage {
         let may_add = !with_factor && journey::has(&stands, Step::Factor);
         Ok(Ok(Self {
             journey,
-            username: stands.user.username.to_string(),
+            username: stands.person()?.username.to_string(),
             min: if with_factor { rules.min_with_mfa } else { rules.min_alone },
             min_with_factor: may_add.then_some(rules.min_with_mfa),
             max: rules.max,

@@ -35,7 +35,7 @@ impl StepPage for ProfilePage {
     const STEP: Step = Step::Profile;
 
     async fn make(_: &Visit, stands: SessionState, journey: Journey) -> Answer<Result<Self, Response>> {
-        let user = stands.user;
+        let user = stands.person()?.clone();
         Ok(Ok(Self {
             journey,
             username: user.username.to_string(),

@@ -5,7 +5,7 @@ use enrollment_core::domain::location::FactorKind;
 use enrollment_core::domain::policy::Policy;
 use enrollment_core::domain::requirement::Requirement;
 use enrollment_core::domain::settings::{FrontEnd, Settings};
-use enrollment_core::service::enrollee::{Contact, Person, SessionState};
+use enrollment_core::service::enrollee::{Contact, Person, SessionState, Whose};
 use enrollment_core::time::Timestamp;
 
 use super::client_way::{ClientWay, Download, Leads};
@@ -23,14 +23,14 @@ fn stands(purpose: Purpose, missing: &[Requirement], optional: &[Requirement], v
     SessionState {
         purpose,
         deadline: Timestamp::from_seconds(1_767_226_200),
-        user: Person {
+        whose: Whose::Person(Person {
             username: "anna".parse().expect("a username"),
             first_name: "Anna".parse().expect("a name"),
             last_name: "Kowalska".parse().expect("a name"),
             email: Some("anna@example.com".parse().expect("an address")),
             phone: None,
             administrator: false,
-        },
+        }),
         initiator: Some(Contact {
             name: HOSTILE.to_owned(),
             email: Some("max@example.com".parse().expect("an address")),
@@ -66,7 +66,7 @@ pub(crate) fn samples() -> Vec<Sample> {
         Sample::of(ReportedPage { withdrawn: true }),
         Sample::of(ReportedPage { withdrawn: false }),
     ];
-    for purpose in ["onboarding", "device", "factor"] {
+    for purpose in ["onboarding", "device", "factor", "network_device"] {
         for (organization, front_end) in
             [("", FrontEnd::Browser), ("", FrontEnd::Both), ("", FrontEnd::Desktop), (HOSTILE, FrontEnd::Both)]
         {
@@ -80,6 +80,7 @@ pub(crate) fn samples() -> Vec<Sample> {
                 token: "enr_x".to_owned(),
                 nonce: "00".repeat(20),
                 leads: Leads::new(front_end, client_way),
+                command: (purpose == "network_device").then(|| HOSTILE.to_owned()),
             }));
         }
         for complete in [true, false] {

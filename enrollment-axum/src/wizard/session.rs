@@ -131,6 +131,8 @@ impl Visit {
     pub(super) async fn stands(&self) -> Answer<Option<SessionState>> {
         let stands = self.state.service().enrollee().session(&self.session, self.origin).await?;
         self.state.branding().seen(Branding::from(&stands.settings));
+        // These pages are for people; a machine's session shows none of them.
+        stands.person()?;
         Ok((!stands.completed).then_some(stands))
     }
 }

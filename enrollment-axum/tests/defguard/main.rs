@@ -5,6 +5,7 @@ mod attacks;
 #[path = "../http/client.rs"]
 mod client;
 mod desktop;
+mod machine;
 mod refresh;
 mod refusals;
 mod replay;

@@ -8,6 +8,7 @@ use axum::Router;
 use axum::http::Method;
 use enrollment_axum::{
     EnrollmentState, HttpOptions, admin_router, api_key_auth, defguard, enroll_router, internal_layers, public_layers,
+    wizard_router,
 };
 use enrollment_core::domain::enrollment::Purpose;
 use enrollment_core::domain::policy::Policy;
@@ -75,7 +76,8 @@ async fn world(store: Arc<dyn Store>, folder: TempDir, url: &str) -> World {
         .build()
         .expect("a service");
     let state = EnrollmentState::new(service.clone(), HttpOptions { rates: None, ..HttpOptions::default() });
-    let public = Router::new().merge(enroll_router()).merge(defguard::router()).with_state(state.clone());
+    let public =
+        Router::new().merge(enroll_router()).merge(wizard_router()).merge(defguard::router()).with_state(state.clone());
     let internal = api_key_auth(Router::new().merge(admin_router()), &state).with_state(state.clone());
     let new = NewApiKey { name: "a test".parse().expect("a label"), role: Role::Owner, user: None };
     let (_, key) = service.administrator().create_api_key(&operator(), new).await.expect("a key");
@@ -125,6 +127,12 @@ impl World {
     pub(crate) async fn admin(&self, method: Method, path: &str, body: &Value) -> Value {
         let request = with_json(method, &format!("/api/admin/v1{path}"), body);
         send(&self.internal, bearing(request, &self.key)).await.ok()
+    }
+
+    /// Deletes something.
+    pub(crate) async fn removed(&self, path: &str) {
+        let request = request(Method::DELETE, &format!("/api/admin/v1{path}"));
+        assert_eq!(send(&self.internal, bearing(request, &self.key)).await.status, 204, "{path}");
     }
 
     pub(crate) async fn read(&self, path: &str) -> Value {

@@ -204,12 +204,17 @@ async fn reading_writes_nothing_anywhere() {
     let enrollment =
         bench.world.read("/enrollments", &bench.key).await["items"][0]["id"].as_str().expect("an id").to_owned();
     let location = bench.world.location(&bench.key, "Berlin").await["id"].as_str().expect("an id").to_owned();
+    let printer = json!({ "name": "printer" });
+    let path = format!("/locations/{location}/machines");
+    let machine = bench.world.admin(Method::POST, &path, &bench.key, &printer).await.ok();
+    let machine = machine["machine"]["id"].as_str().expect("an id").to_owned();
     bench.world.writes();
     for operation in operations().iter().filter(|operation| operation.method == Method::GET) {
         let id = match operation.path.split('/').nth(4) {
             Some("users") => &user,
             Some("enrollments") => &enrollment,
             Some("locations") => &location,
+            Some("machines") => &machine,
             _ => "onboarding",
         };
         for method in [Method::GET, Method::HEAD] {

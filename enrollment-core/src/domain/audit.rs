@@ -46,7 +46,7 @@ impl Subject {
     /// anew.
     #[must_use]
     pub const fn is_counted(&self) -> bool {
-        matches!(self.kind, Kind::User | Kind::Enrollment | Kind::Location | Kind::Settings)
+        matches!(self.kind, Kind::User | Kind::Enrollment | Kind::Location | Kind::Machine | Kind::Settings)
     }
 }
 

@@ -103,6 +103,11 @@ pub enum Step<'a> {
         /// Against what it is judged.
         circumstances: Circumstances<'a>,
     },
+    /// Supplies a machine's key, with this device made of it, and completes: there is nothing else to do.
+    SupplyKey {
+        /// The device.
+        device: DeviceId,
+    },
     /// Completes.
     Complete(Circumstances<'a>),
 }

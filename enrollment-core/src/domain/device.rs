@@ -7,8 +7,9 @@ use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 
 use super::mobile_key::MobileKey;
+use super::owner::Owner;
 use super::text::DeviceName;
-use crate::id::{DeviceId, EnrollmentId, Number, UserId};
+use crate::id::{DeviceId, EnrollmentId, Number};
 use crate::secret::Digest;
 use crate::time::Timestamp;
 
@@ -20,7 +21,7 @@ pub struct Device {
     /// The same for protocols that speak int64.
     pub number: Number,
     /// Whose it is.
-    pub owner: UserId,
+    pub owner: Owner,
     /// Its name; unique among its owner's without regard to case.
     pub name: DeviceName,
     /// Its key.

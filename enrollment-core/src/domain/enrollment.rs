@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::contact::Phone;
 use super::location::FactorKind;
 use super::mail::Sending;
+use super::owner::Owner;
 use super::user::{ChosenPassword, TotpFactor, kinds};
 use super::username::Username;
 use crate::id::{DeviceId, EnrollmentId, UserId};
@@ -23,9 +24,14 @@ pub enum Purpose {
     Device,
     /// A user with a password sets up MFA.
     Factor,
+    /// A machine supplies the key of the device that was made for it.
+    NetworkDevice,
 }
 
 impl Purpose {
+    /// Those for which an enrollment is a person's.
+    pub const OF_PEOPLE: [Self; 3] = [Self::Onboarding, Self::Device, Self::Factor];
+
     /// The stable name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -33,6 +39,7 @@ impl Purpose {
             Self::Onboarding => "onboarding",
             Self::Device => "device",
             Self::Factor => "factor",
+            Self::NetworkDevice => "network_device",
         }
     }
 }
@@ -45,8 +52,8 @@ pub struct Enrollment {
     /// What it is for.
     pub purpose: Purpose,
     /// For whom.
-    pub subject: UserId,
-    /// Their username when it was issued, for lists.
+    pub subject: Owner,
+    /// Under which name lists show it: the user's or the machine's when it was issued.
     pub username: Username,
     /// The administrator who started it, if a person did (INV-7).
     pub initiator: Option<UserId>,
@@ -268,6 +275,12 @@ pub struct Refusal {
 }
 
 impl Enrollment {
+    /// The user it is for; `None`: it is for a machine.
+    #[must_use]
+    pub const fn user(&self) -> Option<UserId> {
+        self.subject.user()
+    }
+
     /// Whether it can still lead anywhere, the clock aside: neither completed nor closed.
     #[must_use]
     pub const fn is_open(&self) -> bool {

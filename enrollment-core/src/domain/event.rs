@@ -79,6 +79,10 @@ pub enum Event {
     ErasureCompleted,
     /// A device was removed.
     DeviceRemoved,
+    /// A machine was added, with its addresses.
+    MachineCreated,
+    /// A machine was removed, and with it its device.
+    MachineRemoved,
     /// A device got another token with which it asks for its configuration again; the one before is dead.
     PollingTokenIssued,
     /// A phone's key was registered, with which it approves.

@@ -68,7 +68,7 @@ impl Letter {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Invitation { purpose: Purpose::Onboarding, .. } => "invitation",
-            Self::Invitation { purpose: Purpose::Device, .. } => "device_activation",
+            Self::Invitation { purpose: Purpose::Device | Purpose::NetworkDevice, .. } => "device_activation",
             Self::Invitation { purpose: Purpose::Factor, .. } => "factor_invitation",
             Self::Onboarding => "onboarding_mail",
             Self::DeviceAdded { .. } => "device_added",

@@ -153,6 +153,30 @@ pub enum Rejection {
     /// There is a location of this name.
     #[error("There is already a location of this name.")]
     LocationNameTaken,
+    /// There is a machine of this name.
+    #[error("There is already a machine of this name at this location. Choose another name.")]
+    MachineNameTaken,
+    /// The machine supplied its key.
+    #[error("This machine is enrolled already. To give it another key, remove it and add it again.")]
+    MachineEnrolled,
+    /// Connecting here asks for a second factor.
+    #[error(
+        "Connecting to this location asks for a second factor, which no machine can give. Choose another location."
+    )]
+    LocationAsksForFactor,
+    /// Machines would be left at a location that asks for a second factor.
+    #[error(
+        "There are machines at this location, and no machine can give a second factor. Remove them or leave the location as it is."
+    )]
+    MachinesPresent,
+    /// What was asked for is for people, and this is a machine's.
+    #[error(
+        "This invitation is for a machine and not for a person. Run on the machine what came with it. A new one is issued where the machine is listed."
+    )]
+    ForMachine,
+    /// The device goes with its machine.
+    #[error("This device is a machine's. Remove the machine instead.")]
+    MachineDevice,
     /// Mail is asked for and not configured.
     #[error("Sending mail is not configured. Choose manual delivery and hand the link over yourself.")]
     MailNotConfigured,
@@ -265,6 +289,12 @@ impl Rejection {
             | Self::FactorNotApplicable
             | Self::NoLocation
             | Self::LocationNameTaken
+            | Self::MachineNameTaken
+            | Self::MachineEnrolled
+            | Self::LocationAsksForFactor
+            | Self::MachinesPresent
+            | Self::ForMachine
+            | Self::MachineDevice
             | Self::MailNotConfigured
             | Self::NoEmailAddress
             | Self::MailNotDead
@@ -322,6 +352,12 @@ impl Rejection {
             Self::FactorNotApplicable => "factor_not_applicable",
             Self::NoLocation => "no_location",
             Self::LocationNameTaken => "location_name_taken",
+            Self::MachineNameTaken => "machine_name_taken",
+            Self::MachineEnrolled => "machine_enrolled",
+            Self::LocationAsksForFactor => "location_asks_for_factor",
+            Self::MachinesPresent => "machines_present",
+            Self::ForMachine => "for_machine",
+            Self::MachineDevice => "machine_device",
             Self::MailNotConfigured => "mail_not_configured",
             Self::NoEmailAddress => "no_email_address",
             Self::MailNotDead => "mail_not_dead",

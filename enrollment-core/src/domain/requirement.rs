@@ -147,7 +147,7 @@ impl Circumstances<'_> {
                     };
                 }
             }
-            Purpose::Device => {
+            Purpose::Device | Purpose::NetworkDevice => {
                 required.insert(Requirement::Device);
             }
             Purpose::Factor => {

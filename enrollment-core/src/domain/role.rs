@@ -39,6 +39,8 @@ pub enum Permission {
     ReadLocations,
     /// Creating and changing locations.
     ManageLocations,
+    /// Adding machines to locations, and removing them.
+    ManageMachines,
     /// Reading settings and templates.
     ReadSettings,
     /// Changing settings and templates.
@@ -49,7 +51,7 @@ pub enum Permission {
 
 impl Permission {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::ReadUsers,
         Self::ManageUsers,
         Self::ManageAdministrators,
@@ -58,6 +60,7 @@ impl Permission {
         Self::RevokeEnrollment,
         Self::ReadLocations,
         Self::ManageLocations,
+        Self::ManageMachines,
         Self::ReadSettings,
         Self::ManageSettings,
         Self::ReadAudit,
@@ -165,6 +168,7 @@ mod tests {
                 "xx.x. RevokeEnrollment",
                 "xx.x. ReadLocations",
                 "xx... ManageLocations",
+                "xx... ManageMachines",
                 "xxx.. ReadSettings",
                 "xx... ManageSettings",
                 "xx... ReadAudit",

@@ -36,11 +36,12 @@ pub enum FrontEnd {
 }
 
 impl FrontEnd {
-    /// Where an invitation of this purpose leads: a second factor alone is set up in a browser, no client can (`REQ-9`).
+    /// Where an invitation of this purpose leads: a second factor alone is set up in a browser, no client can (`REQ-9`);
+    /// that of a machine leads to a page that says what to run.
     #[must_use]
     pub const fn for_purpose(self, purpose: Purpose) -> Self {
         match purpose {
-            Purpose::Factor => Self::Browser,
+            Purpose::Factor | Purpose::NetworkDevice => Self::Browser,
             Purpose::Onboarding | Purpose::Device => self,
         }
     }

@@ -5,12 +5,13 @@ use uuid::Uuid;
 use super::codec::Record;
 use super::key::{IndexKey, IndexName, Kind, UniqueKey, UniqueName};
 use crate::domain::enrollment::{Enrollment, Phase, Purpose};
-use crate::id::UserId;
+use crate::domain::owner::Owner;
 
 impl Enrollment {
-    /// The unique key of the one open enrollment of a user and purpose (INV-5).
+    /// The unique key of the one open enrollment of a user or machine, and purpose (INV-5).
     #[must_use]
-    pub fn open_key(subject: UserId, purpose: Purpose) -> UniqueKey {
+    pub fn open_key(subject: impl Into<Owner>, purpose: Purpose) -> UniqueKey {
+        let subject: Owner = subject.into();
         UniqueKey::new(UniqueName::OpenEnrollment, format!("{subject}/{}", purpose.as_str()))
     }
 

@@ -83,6 +83,8 @@ names! {
         AdminSession = "admin_sessions",
         /// Where answers came from when somebody signed in, and how many were wrong.
         Place = "sign_in_places",
+        /// An unattended machine.
+        Machine = "machines",
     }
 }
 
@@ -101,7 +103,7 @@ names! {
         Session = "session",
         /// Digests of fenced and finished sessions; a row may hold several.
         PastSession = "past_session",
-        /// One open enrollment per subject and purpose.
+        /// One open enrollment per user or machine, and purpose.
         OpenEnrollment = "open_enrollment",
         /// Name of a location, in lower case.
         LocationName = "location_name",
@@ -125,6 +127,8 @@ names! {
         AuditNumber = "audit_number",
         /// Digest of an administrator's session.
         AdminSessionDigest = "admin_session_digest",
+        /// Location and name of a machine.
+        MachineName = "machine_name",
     }
 }
 
@@ -144,6 +148,7 @@ impl UniqueName {
             Self::ApiKeyDigest => Kind::ApiKey,
             Self::AuditNumber => Kind::Audit,
             Self::AdminSessionDigest => Kind::AdminSession,
+            Self::MachineName => Kind::Machine,
         }
     }
 
@@ -174,7 +179,7 @@ names! {
         EnrollmentsByExpiry = "enrollments_by_expiry",
         /// Enrollments of one standing by username.
         EnrollmentsByUsername = "enrollments_by_username",
-        /// Enrollments of one user by time of issue.
+        /// Enrollments of one user or machine by time of issue.
         EnrollmentsBySubject = "enrollments_by_subject",
         /// Enrollments that hold a staged device, by the instant at which nothing can complete them any more.
         EnrollmentsReserving = "enrollments_reserving",
@@ -212,6 +217,8 @@ names! {
         SignInPlacesByUser = "sign_in_places_by_user",
         /// Places that are forgotten some time, by the time of the last answer.
         SignInPlacesPassing = "sign_in_places_passing",
+        /// Machines of one location by name.
+        MachinesByLocation = "machines_by_location",
     }
 }
 
@@ -236,6 +243,7 @@ impl IndexName {
             Self::MailsByState | Self::MailsByUser | Self::MailsByEnrollment => Kind::Mail,
             Self::AdminSessionsByUser | Self::AdminSessionsByEnd => Kind::AdminSession,
             Self::SignInPlacesByUser | Self::SignInPlacesPassing => Kind::Place,
+            Self::MachinesByLocation => Kind::Machine,
         }
     }
 
@@ -248,7 +256,8 @@ impl IndexName {
             | Self::LocationsByName
             | Self::AttachmentsByDevice
             | Self::AttachmentsByLocation
-            | Self::AddressesByPool => ValueType::Text,
+            | Self::AddressesByPool
+            | Self::MachinesByLocation => ValueType::Text,
             _ => ValueType::Int,
         }
     }

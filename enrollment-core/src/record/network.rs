@@ -8,6 +8,7 @@ use crate::domain::address::{Assignment, Pool, sortable};
 use crate::domain::attachment::Attachment;
 use crate::domain::device::Device;
 use crate::domain::location::Location;
+use crate::domain::machine::Machine;
 use crate::id::LocationId;
 
 impl Record for Location {
@@ -67,6 +68,22 @@ impl Record for Attachment {
             IndexKey::new(IndexName::AttachmentsByDevice, self.device.to_string(), self.location.to_string()),
             IndexKey::new(IndexName::AttachmentsByLocation, self.location.to_string(), self.device.to_string()),
         ]
+    }
+}
+
+impl Record for Machine {
+    const KIND: Kind = Kind::Machine;
+
+    fn row_id(&self) -> Uuid {
+        self.id.uuid()
+    }
+
+    fn unique(&self) -> Vec<UniqueKey> {
+        vec![UniqueKey::new(UniqueName::MachineName, format!("{}/{}", self.location, self.name))]
+    }
+
+    fn index(&self) -> Vec<IndexKey> {
+        vec![IndexKey::new(IndexName::MachinesByLocation, self.location.to_string(), self.name.as_str())]
     }
 }
 

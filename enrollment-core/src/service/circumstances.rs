@@ -70,14 +70,16 @@ impl World {
 }
 
 impl Service {
-    /// The world of an enrollment, of one snapshot; `gone` when its user was erased, and the enrollment is about to be.
+    /// The world of a person's enrollment, of one snapshot; `gone` when its user was erased, and the enrollment is about
+    /// to be. That of a machine's is a [`MachineWorld`](super::machine_world::MachineWorld).
     pub(crate) async fn world(
         &self,
         enrollment: &Enrollment,
         more: &[RowKey],
         gone: Rejection,
     ) -> Result<World, Failure> {
-        Ok(self.world_of(enrollment.subject, enrollment.initiator, more).await?.ok_or(gone)?)
+        let user = enrollment.user().ok_or(Rejection::ForMachine)?;
+        Ok(self.world_of(user, enrollment.initiator, more).await?.ok_or(gone)?)
     }
 
     /// The world of a user, if there is such a user.

@@ -69,7 +69,7 @@ impl Service {
         let device = Device {
             id: DeviceId::new(draft.now, self.entropy()),
             number: Number::new(self.entropy()),
-            owner: user.id,
+            owner: user.id.into(),
             name: entry.name,
             public_key: entry.public_key,
             enrollment: Some(entry.enrollment),
@@ -102,6 +102,30 @@ impl Service {
         in_place_of: &[AttachmentId],
     ) -> Result<Attachment, Failure> {
         let id = AttachmentId::new(draft.now, self.entropy());
+        let addresses = self.claim_addresses(draft, location, id, in_place_of).await?;
+        let attachment = Attachment {
+            id,
+            device: device.id,
+            location: location.id,
+            public_key: device.public_key,
+            addresses,
+            state,
+            generation: 1,
+            failure: None,
+        };
+        draft.ops.push(new_row(&attachment));
+        Ok(attachment)
+    }
+
+    /// Adds to a draft that an attachment, which need not be yet, holds one free address per pool of `location`; those of
+    /// the attachments `in_place_of` count as free.
+    pub(crate) async fn claim_addresses(
+        &self,
+        draft: &mut Draft,
+        location: &Location,
+        id: AttachmentId,
+        in_place_of: &[AttachmentId],
+    ) -> Result<Vec<IpAddr>, Failure> {
         let mut addresses = Vec::new();
         for pool in &location.pools {
             let search = Search { now: draft.now, location: location.id, pool: *pool, in_place_of };
@@ -122,18 +146,7 @@ impl Service {
             });
             addresses.push(address);
         }
-        let attachment = Attachment {
-            id,
-            device: device.id,
-            location: location.id,
-            public_key: device.public_key,
-            addresses,
-            state,
-            generation: 1,
-            failure: None,
-        };
-        draft.ops.push(new_row(&attachment));
-        Ok(attachment)
+        Ok(addresses)
     }
 
     /// A free address of a pool, with its row if it has one: looked for cyclically from a random start, and one of the

@@ -1,5 +1,7 @@
 //! From what a decision causes to the steps of a change.
 
+use std::net::IpAddr;
+
 use super::circumstances::World;
 use super::turn::{Doer, Draft, TURNS, Written};
 use super::{Failure, Service};
@@ -152,7 +154,8 @@ impl Service {
     }
 
     async fn detach(&self, draft: &mut Draft, attachment: &Stored<Attachment>) -> Result<(), Failure> {
-        for assignment in self.assignments(&attachment.record).await? {
+        let Attachment { location, addresses, .. } = &attachment.record;
+        for assignment in self.assignments(*location, addresses).await? {
             // What takes its place may have its address already.
             if !draft.writes(assignment.key()) {
                 draft.ops.push(assignment.delete());
@@ -164,7 +167,7 @@ impl Service {
 
     /// The addresses of an attachment that was in force: nobody gets them before they have rested (DEV-2).
     pub(crate) async fn let_addresses_rest(&self, draft: &mut Draft, attachment: &Attachment) -> Result<(), Failure> {
-        for assignment in self.assignments(attachment).await? {
+        for assignment in self.assignments(attachment.location, &attachment.addresses).await? {
             let standing = Standing::RestingUntil(draft.now.plus(QUARANTINE));
             let last_key = Some(Digest::of(attachment.public_key.as_bytes()));
             draft.ops.push(assignment.put(&Assignment { standing, last_key, ..assignment.record.clone() }));
@@ -172,10 +175,14 @@ impl Service {
         Ok(())
     }
 
-    async fn assignments(&self, attachment: &Attachment) -> Result<Vec<Stored<Assignment>>, Failure> {
-        let row_id = |address: &_| Assignment::row_id(attachment.location, *address);
-        let keys: Vec<RowKey> =
-            attachment.addresses.iter().map(|address| RowKey::new(Kind::Address, row_id(address))).collect();
+    /// The rows of addresses at a location.
+    pub(crate) async fn assignments(
+        &self,
+        location: LocationId,
+        addresses: &[IpAddr],
+    ) -> Result<Vec<Stored<Assignment>>, Failure> {
+        let row_id = |address: &_| Assignment::row_id(location, *address);
+        let keys: Vec<RowKey> = addresses.iter().map(|address| RowKey::new(Kind::Address, row_id(address))).collect();
         let rows = self.store().get(&keys).await?;
         Ok(rows.iter().flatten().map(Stored::read).collect::<Result<_, _>>()?)
     }

@@ -42,6 +42,13 @@ impl Instance {
         Link(Zeroizing::new(format!("defguard://addinstance?token={token}&url={url}")))
     }
 
+    /// What enrolls an unattended machine when it is run there: Defguard's command line.
+    #[must_use]
+    pub fn machine_command(&self, token: &Token) -> Link {
+        // Neither an origin nor a token has a character that a shell would take for anything else.
+        Link(Zeroizing::new(format!("dg enroll -u {} -t {}", self.url, token.expose())))
+    }
+
     /// What a phone's client scans as a QR code: Base64 of the JSON `{"url": …, "token": …}`.
     #[must_use]
     pub fn client_code(&self, token: &Token) -> Link {

@@ -18,6 +18,7 @@ mod erasure;
 mod failure;
 mod keys;
 mod link;
+mod machine_world;
 pub(crate) mod mail;
 mod origin;
 mod password_gate;

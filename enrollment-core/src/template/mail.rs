@@ -151,7 +151,7 @@ impl Facts {
     pub fn text(&self) -> &'static MailText {
         match self {
             Self::Invitation { purpose: Purpose::Onboarding, .. } => &builtin::INVITATION,
-            Self::Invitation { purpose: Purpose::Device, .. } => &builtin::DEVICE_ACTIVATION,
+            Self::Invitation { purpose: Purpose::Device | Purpose::NetworkDevice, .. } => &builtin::DEVICE_ACTIVATION,
             Self::Invitation { purpose: Purpose::Factor, .. } => &builtin::FACTOR_INVITATION,
             Self::Onboarding => &builtin::ONBOARDING_MAIL,
             Self::DeviceAdded { .. } => &builtin::DEVICE_ADDED,

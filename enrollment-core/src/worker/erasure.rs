@@ -10,6 +10,7 @@ use crate::domain::api_key::ApiKey;
 use crate::domain::audit::{Actor, AuditEntry};
 use crate::domain::event::Event;
 use crate::domain::mail::{Addressee, Mail, MailStanding};
+use crate::domain::owner::Owner;
 use crate::id::{ApiKeyId, EnrollmentId, UserId};
 use crate::port::{Channel, Cursor, LeaseRequest, Leased, Op, Scan, Settlement};
 use crate::record::{IndexName, Kind, Row, RowKey, Stored, Version};
@@ -53,16 +54,16 @@ pub enum ErasureIntent {
 pub struct Source {
     /// Whose holders.
     pub enrollment: EnrollmentId,
-    /// Which record: the enrollment itself, or the user it was for.
+    /// Which record: the enrollment itself, or the user or machine it was for.
     pub about: Uuid,
 }
 
 impl ErasureIntent {
-    /// Where the holders of these enrollments came from, each with its user. By subject, since the log has no list
-    /// by actor: a holder acts upon the enrollment, and by completing it upon the user.
-    pub(crate) fn sources(gone: impl Iterator<Item = (EnrollmentId, UserId)>) -> Self {
-        let about = |(enrollment, user): (EnrollmentId, UserId)| {
-            [enrollment.uuid(), user.uuid()].map(|about| Source { enrollment, about })
+    /// Where the holders of these enrollments came from, each with whom it was for. By subject, since the log has no
+    /// list by actor: a holder acts upon the enrollment, and by completing it upon the user or machine.
+    pub(crate) fn sources(gone: impl Iterator<Item = (EnrollmentId, Owner)>) -> Self {
+        let about = |(enrollment, owner): (EnrollmentId, Owner)| {
+            [enrollment.uuid(), owner.uuid()].map(|about| Source { enrollment, about })
         };
         Self::Sources { of: gone.flat_map(about).collect(), after: None }
     }
@@ -201,7 +202,7 @@ impl Eraser {
         let enrollments = self.service.store().scan(&scan).await?.rows;
         if !enrollments.is_empty() {
             step.draft.ops.extend(enrollments.iter().map(deletion));
-            let gone = enrollments.iter().map(|row| (EnrollmentId::from_uuid(row.key.id), user));
+            let gone = enrollments.iter().map(|row| (EnrollmentId::from_uuid(row.key.id), Owner::User(user)));
             // Whoever holds one of their tokens may just be hearing a refusal.
             step.later = Some(ErasureIntent::sources(gone));
             step.then.push(ErasureIntent::User { user });

@@ -166,10 +166,11 @@ trait Holder: Record + Clone + Send + Sync {
 
 impl Holder for Enrollment {
     fn sealed(&mut self) -> Vec<(&mut Sealed, Binding<'static>)> {
-        let Phase::InSession(session) = &mut self.phase else { return Vec::new() };
-        let mut all = in_work(&mut session.work, self.subject);
+        // A machine's session has no secrets.
+        let (Some(user), Phase::InSession(session)) = (self.subject.user(), &mut self.phase) else { return Vec::new() };
+        let mut all = in_work(&mut session.work, user);
         if let Some(Held { by: _, serial: _, work }) = &mut session.held {
-            all.extend(in_work(work, self.subject));
+            all.extend(in_work(work, user));
         }
         all
     }

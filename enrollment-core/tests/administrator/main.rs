@@ -10,6 +10,7 @@ mod enrollee;
 mod enrollments;
 mod gateways;
 mod late;
+mod machines;
 mod owner;
 mod peers;
 mod pending;

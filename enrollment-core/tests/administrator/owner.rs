@@ -64,7 +64,7 @@ async fn an_owner_who_waits_is_taken_before_another_is_made() {
     let bench = Bench::new();
     let (waiting, _) = bench.administrator("boss", Role::Owner).await;
     let issued = link(&bench).await.unwrap();
-    assert_eq!(bench.admin().enrollment(&CLI, issued.id).await.unwrap().user.id, waiting.id);
+    assert_eq!(bench.admin().enrollment(&CLI, issued.id).await.unwrap().person().unwrap().id, waiting.id);
 }
 
 /// ADM-11: a server starts, whoever has the name.
@@ -75,7 +75,7 @@ async fn nobody_becomes_owner_by_having_the_name_and_nobody_is_kept_out_by_it() 
         bench.user(username).await;
     }
     let issued = link(&bench).await.unwrap();
-    let owner = bench.admin().enrollment(&CLI, issued.id).await.unwrap().user.id;
+    let owner = bench.admin().enrollment(&CLI, issued.id).await.unwrap().person().unwrap().id;
     let owner = bench.stored_user(owner).await;
     assert_eq!((owner.username.as_str(), owner.role), ("owner-3", Some(Role::Owner)));
     assert_eq!(link(&bench).await.unwrap().id, issued.id, "and stays the one");

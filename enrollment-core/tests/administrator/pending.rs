@@ -12,7 +12,7 @@ async fn names(bench: &Bench, standing: Standing, prefix: Option<&str>) -> Vec<S
     let (mut names, mut page) = (Vec::new(), PageRequest { cursor: None, limit: Some(2) });
     loop {
         let listing = bench.admin().enrollments(&CLI, &filter, &page).await.unwrap();
-        names.extend(listing.items.iter().map(|item: &EnrollmentView| item.user.username.to_string()));
+        names.extend(listing.items.iter().map(|item: &EnrollmentView| item.person().unwrap().username.to_string()));
         match listing.next {
             Some(next) => page.cursor = Some(next),
             None => return names,

@@ -6,9 +6,10 @@ use enrollment_core::domain::audit::Actor;
 use enrollment_core::domain::enrollment::Purpose;
 use enrollment_core::domain::role::{Permission, Role};
 use enrollment_core::domain::user::UserStatus;
-use enrollment_core::id::{ApiKeyId, DeviceId, EnrollmentId, LocationId, UserId};
+use enrollment_core::id::{ApiKeyId, DeviceId, EnrollmentId, LocationId, MachineId, UserId};
 use enrollment_core::service::administrator::{
-    Delivery, EnrollmentFilter, FirstOwner, NewApiKey, NewUser, PageRequest, StartEnrollment, UserPatch,
+    CreatedMachine, Delivery, EnrollmentFilter, FirstOwner, NewApiKey, NewMachine, NewUser, PageRequest,
+    StartEnrollment, UserPatch,
 };
 use enrollment_core::service::{Failure, Origin, Principal};
 use enrollment_core::worker::PeerWorker;
@@ -24,6 +25,8 @@ struct Scene {
     enrolled: UserId,
     enrollment: EnrollmentId,
     location: LocationId,
+    machine: MachineId,
+    machines_enrollment: EnrollmentId,
     device: DeviceId,
     key: ApiKeyId,
 }
@@ -38,9 +41,12 @@ impl Scene {
         bench.mark_enrolled(enrolled).await;
         let location = bench.location("office", None).await;
         let device = bench.device_of(enrolled, 1).await.id;
+        let CreatedMachine { machine, issued } =
+            bench.admin().create_machine(&CLI, location, new_machine("printer")).await.unwrap();
+        let (machine, machines_enrollment) = (machine.id, issued.id);
         let new = NewApiKey { name: "script".parse().unwrap(), role: Role::HelpDesk, user: None };
         let key = bench.admin().create_api_key(&CLI, new).await.unwrap().0.id;
-        Self { bench, user, enrolled, enrollment, location, device, key }
+        Self { bench, user, enrolled, enrollment, location, machine, machines_enrollment, device, key }
     }
 
     /// Does one thing; says what the refusal was.
@@ -57,6 +63,12 @@ impl Scene {
             "users" => admin.users(by, None, &page).await.map(drop),
             "devices_of" => admin.devices_of(by, self.enrolled).await.map(drop),
             "location_peers" => admin.location_peers(by, self.location).await.map(drop),
+            "machines" => admin.machines(by, self.location, &page).await.map(drop),
+            "machine" => admin.machine(by, self.machine).await.map(drop),
+            "create_machine" => admin.create_machine(by, self.location, new_machine("scanner")).await.map(drop),
+            "reissue_machine" => admin.reissue_machine(by, self.machine, None).await.map(drop),
+            "remove_machine" => admin.remove_machine(by, self.machine).await,
+            "revoke a machine's" => admin.revoke(by, self.machines_enrollment).await,
             "enrollment" => admin.enrollment(by, self.enrollment).await.map(drop),
             "enrollments" => admin.enrollments(by, &EnrollmentFilter::default(), &page).await.map(drop),
             "create_user" => admin.create_user(by, new_user("carol")).await.map(drop),
@@ -79,11 +91,21 @@ impl Scene {
     }
 }
 
-const OPERATIONS: [(&str, &[Permission]); 20] = [
+fn new_machine(name: &str) -> NewMachine {
+    NewMachine { name: name.parse().unwrap(), validity: None }
+}
+
+const OPERATIONS: [(&str, &[Permission]); 26] = [
     ("user", &[Permission::ReadUsers]),
     ("users", &[Permission::ReadUsers]),
     ("devices_of", &[Permission::ReadUsers]),
     ("location_peers", &[Permission::ReadLocations]),
+    ("machines", &[Permission::ReadLocations]),
+    ("machine", &[Permission::ReadLocations]),
+    ("create_machine", &[Permission::ManageMachines]),
+    ("reissue_machine", &[Permission::ManageMachines]),
+    ("remove_machine", &[Permission::ManageMachines]),
+    ("revoke a machine's", &[Permission::RevokeEnrollment, Permission::ManageMachines]),
     ("enrollment", &[Permission::ReadUsers]),
     ("enrollments", &[Permission::ReadUsers]),
     ("create_user", &[Permission::ManageUsers]),

@@ -151,7 +151,7 @@ pub(crate) fn invitation(purpose: Purpose, max_sessions: u32, wrong_codes: u32, 
     Enrollment {
         id: EnrollmentId::from_uuid(Uuid::from_u128(1)),
         purpose,
-        subject: user().id,
+        subject: user().id.into(),
         username: user().username,
         initiator: None,
         created: ISSUED,

@@ -207,7 +207,9 @@ impl Ledger {
             .collect();
         let held = changed.effects.iter().filter(|effect| matches!(effect, Effect::HoldUser)).count();
         match before.purpose {
-            Purpose::Device => ensure!(written.is_empty() && held == 1, "the user is not held once"),
+            Purpose::Device | Purpose::NetworkDevice => {
+                ensure!(written.is_empty() && held == 1, "the user is not held once")
+            }
             Purpose::Onboarding | Purpose::Factor => {
                 let [user] = written[..] else { return Err("the user is not written once".to_owned()) };
                 ensure!(held == 0 && user.is_active(), "the user is not active");

@@ -86,7 +86,7 @@ impl Variant {
             .into_iter()
             .flatten()
             .collect(),
-            Purpose::Device => says("device", device).into_iter().collect(),
+            Purpose::Device | Purpose::NetworkDevice => says("device", device).into_iter().collect(),
             Purpose::Factor => says("mfa", factor).into_iter().collect(),
         }
     }
@@ -102,7 +102,7 @@ impl Variant {
             Purpose::Onboarding if !self.reach || self.step == DeviceStep::AdministratorsOnly => {
                 Some("step_not_offered")
             }
-            Purpose::Factor => Some("step_not_offered"),
+            Purpose::Factor | Purpose::NetworkDevice => Some("step_not_offered"),
             Purpose::Device if !self.reach => Some("no_location"),
             Purpose::Onboarding | Purpose::Device => None,
         }

@@ -73,11 +73,13 @@ fn migrator() -> Migrator {
     let mails = include_str!("../../migrations/sqlite/0002_mails.sql").into_sql_str();
     let sign_in = include_str!("../../migrations/sqlite/0003_sign_in.sql").into_sql_str();
     let defguard = include_str!("../../migrations/sqlite/0004_defguard.sql").into_sql_str();
+    let machines = include_str!("../../migrations/sqlite/0005_machines.sql").into_sql_str();
     let mut migrator = Migrator::with_migrations(vec![
         Migration::new(1, "tables".into(), MigrationType::Simple, tables, false),
         Migration::new(2, "mails".into(), MigrationType::Simple, mails, false),
         Migration::new(3, "sign in".into(), MigrationType::Simple, sign_in, false),
         Migration::new(4, "defguard".into(), MigrationType::Simple, defguard, false),
+        Migration::new(5, "machines".into(), MigrationType::Simple, machines, false),
     ]);
     migrator.dangerous_set_table_name(MIGRATIONS_TABLE);
     migrator

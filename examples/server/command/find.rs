@@ -33,6 +33,31 @@ pub(crate) async fn location(api: &Api, name: &str) -> Result<Value, Error> {
     named(api, "/locations", "location", name).await
 }
 
+/// Where the machines of the location of this name are.
+pub(crate) async fn machines(api: &Api, location_name: &str) -> Result<String, Error> {
+    Ok(format!("/locations/{}/machines", id(&location(api, location_name).await?)))
+}
+
+/// The machine of this name or id at a location.
+pub(crate) async fn machine(api: &Api, location_name: &str, name: &str) -> Result<Value, Error> {
+    let (path, mut cursor) = (machines(api, location_name).await?, None);
+    let mut known = Vec::new();
+    loop {
+        let (items, next) = api.page(&List::all(&path), cursor.as_deref()).await?;
+        known.extend(items);
+        let is_it = |item: &Value| {
+            item["name"].as_str().is_some_and(|known| known.eq_ignore_ascii_case(name)) || item["id"] == name
+        };
+        if let Some(at) = known.iter().position(is_it) {
+            return Ok(known.swap_remove(at));
+        }
+        cursor = next;
+        if cursor.is_none() {
+            return Err(unknown("machine", name, known.iter().filter_map(|item| item["name"].as_str())));
+        }
+    }
+}
+
 /// The text of this name.
 pub(crate) async fn template(api: &Api, name: &str) -> Result<Value, Error> {
     named(api, "/templates", "text", name).await

@@ -44,7 +44,7 @@ pub(crate) struct Which {
     /// Those that are not finished, were completed, or ended otherwise [default: pending]
     #[arg(long, value_parser = ["pending", "completed", "closed"])]
     pub(super) status: Option<String>,
-    /// How the username begins
+    /// How the name of the user or machine begins
     #[arg(long, value_name = "PREFIX")]
     pub(super) search: Option<String>,
 }
@@ -101,7 +101,9 @@ pub(crate) struct Resend {
 }
 
 const COLUMNS: &[Column] = &[
-    ("USER", |item| plain(&item["user"]["username"])),
+    ("FOR", |item| {
+        plain(if item["machine"].is_object() { &item["machine"]["name"] } else { &item["user"]["username"] })
+    }),
     ("PURPOSE", |item| plain(&item["purpose"])),
     ("VALID UNTIL", |item| if item["expired"] == true { "expired".to_owned() } else { plain(&item["expires_at"]) }),
     ("PROGRESS", progress),

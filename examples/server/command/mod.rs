@@ -8,6 +8,7 @@ mod find;
 mod invitation;
 mod key;
 mod location;
+mod machine;
 mod mail;
 mod reference;
 mod refusal;
@@ -54,7 +55,7 @@ pub(crate) enum Command {
     /// List the enrollments that are not finished: the same as `enrollment list`
     #[command(after_help = "Example: server pending --search an")]
     Pending {
-        /// How the username begins
+        /// How the name of the user or machine begins
         #[arg(long, value_name = "PREFIX")]
         search: Option<String>,
     },
@@ -66,6 +67,8 @@ pub(crate) enum Command {
     Device(device::Device),
     #[command(subcommand, visible_alias = "locations")]
     Location(location::Location),
+    #[command(subcommand, visible_alias = "machines")]
+    Machine(machine::Machine),
     #[command(subcommand)]
     Settings(settings::Settings),
     #[command(subcommand, visible_alias = "templates")]
@@ -152,6 +155,7 @@ async fn run_at(at: &mut At<'_>, command: Command) -> Result<(), Error> {
         Command::Enrollment(command) => invitation::run(at, command).await,
         Command::Device(command) => device::run(at, command).await,
         Command::Location(command) => location::run(at, command).await,
+        Command::Machine(command) => machine::run(at, command).await,
         Command::Settings(command) => settings::run(at, command).await,
         Command::Template(command) => template::run(at, command).await,
         Command::Mail(command) => mail::run(at, command).await,

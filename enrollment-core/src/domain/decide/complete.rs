@@ -9,6 +9,7 @@ use crate::domain::rejection::Rejection;
 use crate::domain::requirement::Circumstances;
 use crate::domain::settings::DeviceStep;
 use crate::domain::user::{Enrolled, User};
+use crate::id::DeviceId;
 use crate::time::Timestamp;
 
 pub(super) fn complete(
@@ -50,7 +51,7 @@ pub(super) fn complete(
     effects.extend(device.map(Effect::PromoteDevice));
     effects.push(match state.purpose {
         // Nothing of the user changes, but they must still be active in that same change (REQ-6).
-        Purpose::Device => Effect::HoldUser,
+        Purpose::Device | Purpose::NetworkDevice => Effect::HoldUser,
         Purpose::Onboarding | Purpose::Factor => {
             Effect::WriteUser(Box::new(with_choices(circumstances.user, state, session, now)))
         }
@@ -60,6 +61,15 @@ pub(super) fn complete(
     next.last_refusal = None;
     next.phase = Phase::Completed(Completed { at: now, session: session.digest, deadline: session.deadline, device });
     Ok(changed(next, Outcome::Done, effects, Event::EnrollmentCompleted))
+}
+
+/// A machine's enrollment with the device made of the key that it supplied: that is all it ever lacked (INV-10).
+pub(super) fn with_key(state: &Enrollment, session: &Session, device: DeviceId, now: Timestamp) -> Decision {
+    let mut next = state.clone();
+    next.seed = None;
+    let Session { digest, deadline, .. } = *session;
+    next.phase = Phase::Completed(Completed { at: now, session: digest, deadline, device: Some(device) });
+    changed(next, Outcome::Done, Vec::new(), Event::EnrollmentCompleted)
 }
 
 /// The user with what the holder of the session chose.

@@ -81,9 +81,17 @@ pub(super) fn step(state: &Enrollment, digest: Digest, step: Step<'_>, now: Time
             Ok(changed(next, Outcome::Done, Vec::new(), Event::RecoveryCodesReplaced))
         }
         Step::StageDevice { device, displaces, circumstances } => {
+            only_for(state, &Purpose::OF_PEOPLE)?;
             stage_device(state, session, device, displaces, &circumstances)
         }
-        Step::Complete(circumstances) => complete::complete(state, session, &circumstances, now),
+        Step::SupplyKey { device } => {
+            only_for(state, &[Purpose::NetworkDevice])?;
+            Ok(complete::with_key(state, session, device, now))
+        }
+        Step::Complete(circumstances) => {
+            only_for(state, &Purpose::OF_PEOPLE)?;
+            complete::complete(state, session, &circumstances, now)
+        }
     }
 }
 

@@ -8,9 +8,10 @@ use super::Administrator;
 use crate::domain::attachment::{Attachment, PeerState};
 use crate::domain::device::Device;
 use crate::domain::location::Location;
+use crate::domain::owner::Owner;
 use crate::domain::rejection::Rejection;
 use crate::domain::user::User;
-use crate::id::LocationId;
+use crate::id::{LocationId, UserId};
 use crate::port::{StoreError, StoreErrorKind};
 use crate::record::{IndexName, Record, RowKey, Stored};
 use crate::service::Failure;
@@ -82,13 +83,19 @@ impl Administrator<'_> {
         let attachments = self.service.all::<Attachment>(IndexName::AttachmentsByLocation, location.id.to_string());
         let attachments = attachments.await?;
         let devices = self.by_id::<Device>(attachments.iter().map(|stored| stored.record.device.uuid())).await?;
-        let users = self.by_id::<User>(devices.values().map(|stored| stored.record.owner.uuid())).await?;
+        let owners = devices.values().filter_map(|stored| stored.record.owner.user());
+        let users = self.by_id::<User>(owners.map(UserId::uuid)).await?;
         let mut moves = Vec::new();
         for attachment in attachments {
             let Some(device) = devices.get(&attachment.record.device.uuid()) else { continue };
             let owner = users.get(&device.record.owner.uuid()).cloned();
-            let admitted =
-                owner.as_ref().is_some_and(|owner| owner.record.is_active() && location.admits(&owner.record));
+            let admitted = match device.record.owner {
+                Owner::User(_) => {
+                    owner.as_ref().is_some_and(|owner| owner.record.is_active() && location.admits(&owner.record))
+                }
+                // Its one location is its own until it is removed; groups are of people.
+                Owner::Machine { .. } => true,
+            };
             let to = match (attachment.record.state, admitted) {
                 (PeerState::Intended | PeerState::Applied, false) => PeerState::Removing,
                 (PeerState::Removing | PeerState::Gone, true) => PeerState::Intended,

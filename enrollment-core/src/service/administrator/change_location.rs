@@ -58,7 +58,8 @@ impl Administrator<'_> {
     /// was interrupted.
     ///
     /// # Errors
-    /// As [`Administrator::create_location`], [`Rejection::NotFound`], and [`Rejection::InvalidField`] when more peers
+    /// As [`Administrator::create_location`], [`Rejection::NotFound`], [`Rejection::MachinesPresent`] when a second factor
+    /// would be asked for where there are machines, and [`Rejection::InvalidField`] when more peers
     /// would move than fit into one change. [`Failure::OutcomeUnknown`] also when the location has changed and some
     /// peers that came meanwhile are not aligned yet: the same request again goes on.
     pub fn change_location<'a>(
@@ -93,6 +94,9 @@ impl Administrator<'_> {
                     return Ok((&next).into());
                 }
                 self.check_location(&next, guard.as_ref()).await?;
+                if stored.record.takes_machines() && !next.takes_machines() {
+                    self.demand_no_machines(id).await?;
+                }
                 let mut draft = Draft::new(self.service.now());
                 draft.ops.push(stored.put(&next));
                 bump(&mut draft, guard.as_ref());

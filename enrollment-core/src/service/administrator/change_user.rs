@@ -102,7 +102,7 @@ impl Administrator<'_> {
         if end.is_none() && !moves_peers {
             return Ok(());
         }
-        for purpose in [Purpose::Onboarding, Purpose::Device, Purpose::Factor] {
+        for purpose in Purpose::OF_PEOPLE {
             let Some(open) = self.open_enrollment(before, purpose).await? else { continue };
             match end {
                 // Should it complete meanwhile, its device counts among those to be aligned.

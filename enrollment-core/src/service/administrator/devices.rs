@@ -95,7 +95,8 @@ impl Administrator<'_> {
     /// Removes a device: its peers go out of force, and its addresses rest before anybody else gets one (DEV-2, DEV-5).
     ///
     /// # Errors
-    /// [`Rejection::NotFound`]; [`Rejection::DeviceStaged`] for one that waits for its enrollment.
+    /// [`Rejection::NotFound`]; [`Rejection::DeviceStaged`] for one that waits for its enrollment;
+    /// [`Rejection::MachineDevice`] for a machine's, which goes with its machine.
     pub fn remove_device<'a>(&'a self, by: &'a Principal, id: DeviceId) -> Answer<'a, ()> {
         Box::pin(async move {
             let about = RowKey::new(Kind::Device, id.uuid());
@@ -110,21 +111,27 @@ impl Administrator<'_> {
         }
         let mut reports = Vec::new();
         for device in self.service.all::<Device>(IndexName::DevicesByOwner, user.to_string()).await? {
-            let attachments = self.service.attachments(device.record.id).await?;
-            let attachments: Vec<AttachmentView> =
-                attachments.into_iter().map(|stored| AttachmentView::from(stored.record)).collect();
-            let without = if device.record.staged { PeerStatus::Staged } else { PeerStatus::Applied };
-            let status = attachments.iter().map(|attachment| attachment.status).max().unwrap_or(without);
-            reports.push(DeviceReport { device: DeviceView::from(&device.record), status, attachments });
+            reports.push(self.report(&device.record).await?);
         }
         Ok(reports)
+    }
+
+    /// A device, and how far its peers are.
+    pub(super) async fn report(&self, device: &Device) -> Result<DeviceReport, Failure> {
+        let attachments = self.service.attachments(device.id).await?;
+        let attachments: Vec<AttachmentView> =
+            attachments.into_iter().map(|stored| AttachmentView::from(stored.record)).collect();
+        let without = if device.staged { PeerStatus::Staged } else { PeerStatus::Applied };
+        let status = attachments.iter().map(|attachment| attachment.status).max().unwrap_or(without);
+        Ok(DeviceReport { device: DeviceView::from(device), status, attachments })
     }
 
     async fn try_remove_device(&self, by: &Principal, id: DeviceId) -> Result<(), Failure> {
         by.demand(Permission::ManageUsers)?;
         for _ in 0..TURNS {
             let device = self.service.read::<Device>(id.uuid()).await?.ok_or(Rejection::NotFound { what: "device" })?;
-            let owner = self.service.read::<User>(device.record.owner.uuid()).await?;
+            let owner = device.record.owner.user().ok_or(Rejection::MachineDevice)?;
+            let owner = self.service.read::<User>(owner.uuid()).await?;
             by.demand_rank(owner.and_then(|owner| owner.record.role))?;
             if device.record.staged {
                 return Err(Rejection::DeviceStaged.into());

@@ -220,7 +220,7 @@ impl Administrator<'_> {
     async fn try_revoke(&self, by: &Principal, id: EnrollmentId) -> Result<(), Failure> {
         by.demand(Permission::RevokeEnrollment)?;
         for _ in 0..TURNS {
-            let (stored, _) = self.enrollment_of(by, id).await?;
+            let stored = self.closable(by, id).await?;
             let mut draft = Draft::new(self.service.now());
             if !self.close(&mut draft, by, &stored, Closure::Revoked).await? {
                 return Ok(());
@@ -230,6 +230,18 @@ impl Administrator<'_> {
             }
         }
         Err(Failure::Busy)
+    }
+
+    /// An enrollment that the principal may end: a machine's too.
+    async fn closable(&self, by: &Principal, id: EnrollmentId) -> Result<Stored<Enrollment>, Failure> {
+        let stored = self.service.read::<Enrollment>(id.uuid()).await?;
+        match stored.filter(|stored| stored.record.user().is_none()) {
+            Some(stored) => {
+                by.demand(Permission::ManageMachines)?;
+                Ok(stored)
+            }
+            None => Ok(self.enrollment_of(by, id).await?.0),
+        }
     }
 
     /// An enrollment and the world of its user, whom the principal may act upon.
@@ -287,6 +299,7 @@ pub(super) fn demand_startable(
         return Err(Rejection::UserDisabled);
     }
     match purpose {
+        Purpose::NetworkDevice => Err(Rejection::ForMachine),
         Purpose::Onboarding if user.is_enrolled() => Err(Rejection::AlreadyEnrolled),
         Purpose::Device if !user.is_enrolled() => Err(Rejection::NotEnrolled),
         Purpose::Device if !reaches_a_location => Err(Rejection::NoLocation),

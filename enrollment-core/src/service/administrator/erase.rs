@@ -44,7 +44,7 @@ impl Administrator<'_> {
             }
             let mut draft = Draft::new(self.service.now());
             self.leave_owners(&mut draft, user).await?;
-            for purpose in [Purpose::Onboarding, Purpose::Device, Purpose::Factor] {
+            for purpose in Purpose::OF_PEOPLE {
                 if let Some(open) = self.open_enrollment(user, purpose).await? {
                     self.close(&mut draft, by, &open, Closure::UserDisabled).await?;
                 }

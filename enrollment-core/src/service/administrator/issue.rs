@@ -6,9 +6,11 @@ use crate::domain::contact::Email;
 use crate::domain::enrollment::{Closure, Enrollment, Phase, Purpose, Terms};
 use crate::domain::event::Event;
 use crate::domain::mail::{Addressee, Delivery, Letter, Sending, Wording};
+use crate::domain::owner::Owner;
 use crate::domain::rejection::Rejection;
 use crate::domain::settings::{FrontEnd, Settings};
 use crate::domain::user::User;
+use crate::domain::username::Username;
 use crate::domain::{decide, token_opens};
 use crate::id::{EnrollmentId, OutboxId};
 use crate::record::{Stored, Version, new_row};
@@ -55,6 +57,8 @@ pub struct Issued {
     pub delivery: Delivery,
     /// The mail with it, where one is part of that.
     pub mail: Option<OutboxId>,
+    /// What to run on the machine, where it is for one.
+    pub command: Option<Link>,
     /// What it is for.
     pub purpose: Purpose,
     /// One more with every rotation.
@@ -65,11 +69,13 @@ impl Issued {
     fn new(service: &Service, front_end: FrontEnd, enrollment: &Enrollment, token: Token) -> Self {
         let instance = service.instance();
         let client = front_end.for_purpose(enrollment.purpose).has_client();
+        let machine = enrollment.user().is_none();
         Self {
             id: enrollment.id,
             url: instance.invitation(&token),
             deep_link: client.then(|| instance.deep_link(&token)),
             client_code: client.then(|| instance.client_code(&token)),
+            command: machine.then(|| instance.machine_command(&token)),
             token,
             delivery: enrollment.sending.delivery,
             mail: enrollment.sending.mail.filter(|_| enrollment.sending.delivery.mails()),
@@ -96,6 +102,18 @@ impl Administrator<'_> {
         settings: &Settings,
         start: &StartEnrollment,
     ) -> Result<Issued, Failure> {
+        self.issue_for(draft, by, (user.id.into(), &user.username), settings, start)
+    }
+
+    /// Adds a new enrollment for a user or machine, whom lists call `username`, to a draft.
+    pub(super) fn issue_for(
+        &self,
+        draft: &mut Draft,
+        by: &Principal,
+        (subject, username): (Owner, &Username),
+        settings: &Settings,
+        start: &StartEnrollment,
+    ) -> Result<Issued, Failure> {
         let policy = self.service.policy();
         let id = EnrollmentId::new(draft.now, self.service.entropy());
         let generation = 1;
@@ -105,8 +123,8 @@ impl Administrator<'_> {
         let enrollment = Enrollment {
             id,
             purpose: start.purpose,
-            subject: user.id,
-            username: user.username.clone(),
+            subject,
+            username: username.clone(),
             initiator: by.user,
             created: draft.now,
             expires: draft.now.plus(validity.duration()),
@@ -154,10 +172,11 @@ impl Administrator<'_> {
         mail: OutboxId,
         to: Option<Email>,
     ) -> Result<(), Failure> {
-        let Enrollment { id, purpose, subject, generation, .. } = *enrollment;
+        let Enrollment { id, purpose, generation, .. } = *enrollment;
+        let user = enrollment.user().ok_or(Rejection::ForMachine)?;
         let letter = Letter::Invitation { purpose, generation };
-        let to = to.map_or(Addressee::CurrentAddressOf(subject), Addressee::Explicit);
-        let post = Post { id: mail, letter, user: Some(subject), enrollment: Some(id), to, due: None };
+        let to = to.map_or(Addressee::CurrentAddressOf(user), Addressee::Explicit);
+        let post = Post { id: mail, letter, user: Some(user), enrollment: Some(id), to, due: None };
         self.service.post(draft, post)
     }
 

@@ -9,12 +9,13 @@ use super::{Administrator, Delivery};
 use crate::domain::contact::Email;
 use crate::domain::enrollment::{Closure, Enrollment, Phase, Purpose, Refusal};
 use crate::domain::mail::{Mail, MailState};
+use crate::domain::owner::Owner;
 use crate::domain::rejection::Rejection;
 use crate::domain::role::Permission;
 use crate::domain::text::PersonName;
 use crate::domain::user::User;
 use crate::domain::username::Username;
-use crate::id::{EnrollmentId, UserId};
+use crate::id::{EnrollmentId, MachineId, UserId};
 use crate::port::Direction;
 use crate::record::{IndexName, Kind, RowKey, Stored};
 use crate::service::turn::INSTANCE;
@@ -26,7 +27,7 @@ use crate::time::Timestamp;
 pub struct EnrollmentFilter {
     /// Where they stand.
     pub standing: Standing,
-    /// How their user's name begins. The list is then ordered by username, otherwise the latest comes first.
+    /// How the name of their user or machine begins. The list is then ordered by name, otherwise the latest comes first.
     pub prefix: Option<String>,
 }
 
@@ -60,8 +61,8 @@ pub struct EnrollmentView {
     /// Which one.
     pub id: EnrollmentId,
     /// For whom.
-    pub user: SubjectView,
-    /// Their address on file.
+    pub whose: WhoseView,
+    /// Their address on file; a machine has none.
     pub email: Option<Email>,
     /// What it is for.
     pub purpose: Purpose,
@@ -92,6 +93,31 @@ pub struct EnrollmentView {
 }
 
 /// Whom an enrollment is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WhoseView {
+    /// A person.
+    Person(SubjectView),
+    /// A machine.
+    Machine {
+        /// Which one; it may be gone.
+        id: MachineId,
+        /// Its name.
+        name: Username,
+    },
+}
+
+impl EnrollmentView {
+    /// The person it is for, if it is not for a machine.
+    #[must_use]
+    pub const fn person(&self) -> Option<&SubjectView> {
+        match &self.whose {
+            WhoseView::Person(person) => Some(person),
+            WhoseView::Machine { .. } => None,
+        }
+    }
+}
+
+/// The person an enrollment is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubjectView {
     /// Which user.
@@ -246,9 +272,10 @@ impl Administrator<'_> {
 
     /// Enrollments with their users as they are now.
     async fn views(&self, enrollments: Vec<Enrollment>) -> Result<Vec<EnrollmentView>, Failure> {
-        let user = |enrollment: &Enrollment| RowKey::new(Kind::User, enrollment.subject.uuid());
+        let user = |enrollment: &Enrollment| enrollment.user().map(|user| RowKey::new(Kind::User, user.uuid()));
         let mail = |enrollment: &Enrollment| enrollment.sending.mail.map(|id| RowKey::new(Kind::Mail, id.uuid()));
-        let mut keys: Vec<RowKey> = enrollments.iter().map(user).chain(enrollments.iter().filter_map(mail)).collect();
+        let mut keys: Vec<RowKey> =
+            enrollments.iter().filter_map(user).chain(enrollments.iter().filter_map(mail)).collect();
         keys.sort();
         keys.dedup();
         let mut users: HashMap<Uuid, User> = HashMap::new();
@@ -263,25 +290,31 @@ impl Administrator<'_> {
         }
         let now = self.service.now();
         let view = |enrollment: Enrollment| {
-            let user = users.get(&enrollment.subject.uuid())?;
+            let (whose, email) = match enrollment.subject {
+                Owner::User(id) => {
+                    let user = users.get(&id.uuid())?;
+                    (WhoseView::Person(user.into()), user.email.clone())
+                }
+                Owner::Machine { machine: id } => (WhoseView::Machine { id, name: enrollment.username.clone() }, None),
+            };
             let mail = enrollment.sending.mail.and_then(|id| mails.get(&id.uuid()).cloned());
-            Some(EnrollmentView::new(enrollment, user, mail, now))
+            Some(EnrollmentView::new(enrollment, (whose, email), mail, now))
         };
         Ok(enrollments.into_iter().filter_map(view).collect())
     }
 }
 
 impl EnrollmentView {
-    fn new(enrollment: Enrollment, user: &User, mail: Option<MailState>, now: Timestamp) -> Self {
+    fn new(
+        enrollment: Enrollment,
+        (whose, email): (WhoseView, Option<Email>),
+        mail: Option<MailState>,
+        now: Timestamp,
+    ) -> Self {
         Self {
             id: enrollment.id,
-            user: SubjectView {
-                id: user.id,
-                username: user.username.clone(),
-                first_name: user.first_name.clone(),
-                last_name: user.last_name.clone(),
-            },
-            email: user.email.clone(),
+            whose,
+            email,
             purpose: enrollment.purpose,
             created: enrollment.created,
             expires_at: enrollment.expires,
@@ -294,6 +327,17 @@ impl EnrollmentView {
             delivery: enrollment.sending.delivery,
             mail,
             initiator: enrollment.initiator,
+        }
+    }
+}
+
+impl From<&User> for SubjectView {
+    fn from(user: &User) -> Self {
+        Self {
+            id: user.id,
+            username: user.username.clone(),
+            first_name: user.first_name.clone(),
+            last_name: user.last_name.clone(),
         }
     }
 }

@@ -53,10 +53,19 @@ impl Enrollee<'_> {
     /// # Errors
     /// As [`Enrollee::look`], and [`Rejection::SessionsExhausted`].
     pub fn begin<'a>(&'a self, request: &'a BeginRequest, origin: Origin) -> Answer<'a, Begun> {
-        Box::pin(self.try_begin(request, origin))
+        Box::pin(self.try_begin(request, false, origin))
     }
 
-    async fn try_begin(&self, request: &BeginRequest, origin: Origin) -> Result<Begun, Failure> {
+    /// The same for a front end that is made for people: the token of a machine's enrollment is refused there, and not
+    /// consumed.
+    ///
+    /// # Errors
+    /// As [`Enrollee::begin`]; [`Rejection::ForMachine`].
+    pub fn begin_person<'a>(&'a self, request: &'a BeginRequest, origin: Origin) -> Answer<'a, Begun> {
+        Box::pin(self.try_begin(request, true, origin))
+    }
+
+    async fn try_begin(&self, request: &BeginRequest, person: bool, origin: Origin) -> Result<Begun, Failure> {
         for _ in 0..TURNS {
             let stored = match self.by_token(&request.token).await? {
                 Known::Current(stored) => stored,
@@ -65,6 +74,9 @@ impl Enrollee<'_> {
                 }
             };
             let enrollment = &stored.record;
+            if person && enrollment.user().is_none() {
+                return Err(self.refuse_known(&stored, origin, Some("begin"), Rejection::ForMachine).await);
+            }
             let now = self.service.now();
             let lives = enrollment.session().is_some_and(|session| now < session.deadline);
             let over = token_opens(enrollment, now).err().filter(|_| !lives);
@@ -103,6 +115,10 @@ impl Enrollee<'_> {
     }
 
     async fn begun(&self, session: SessionSecret, enrollment: Enrollment) -> Result<Begun, Failure> {
+        if enrollment.user().is_none() {
+            let state = self.machine_state(&enrollment).await?;
+            return Ok(Begun { session, state });
+        }
         let world =
             self.service.world(&enrollment, device_key(&enrollment).as_slice(), Rejection::InvalidToken).await?;
         let state = self.state(&enrollment, &world)?;

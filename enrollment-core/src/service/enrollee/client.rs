@@ -14,6 +14,7 @@ use crate::domain::device::{Device, PublicKey};
 use crate::domain::enrollment::{Enrollment, Phase, Purpose};
 use crate::domain::event::Event;
 use crate::domain::mobile_key::MobileKey;
+use crate::domain::owner::Owner;
 use crate::domain::rejection::Rejection;
 use crate::domain::settings::Settings;
 use crate::domain::text::DeviceName;
@@ -36,16 +37,23 @@ const ACTIVATE: &str = "activate";
 pub struct ClientView {
     /// Where the session stands.
     pub state: SessionState,
+    /// What it keeps of the user; `None`: the session is a machine's.
+    pub account: Option<ClientAccount>,
+    /// The onboarding message, to be shown at the end; empty for a machine.
+    pub onboarding: Onboarding,
+}
+
+/// What a client keeps of its user.
+#[derive(Debug, Clone)]
+pub struct ClientAccount {
     /// The user, for protocols that speak int64.
     pub number: Number,
-    /// Whether the user has completed their onboarding.
+    /// Whether they have completed their onboarding.
     pub enrolled: bool,
-    /// Whether the user has an administrator's role.
+    /// Whether they have an administrator's role.
     pub administrator: bool,
-    /// The names of the devices the user has.
+    /// The names of the devices they have.
     pub devices: Vec<DeviceName>,
-    /// The onboarding message, to be shown at the end.
-    pub onboarding: Onboarding,
 }
 
 /// A session that a client opened.
@@ -62,7 +70,7 @@ pub struct ClientBegun {
 pub struct ClientDevice {
     /// The device.
     pub device: DeviceView,
-    /// Its owner, for protocols that speak int64.
+    /// Its owner, for protocols that speak int64; a machine is known by its device's own number.
     pub owner: Number,
     /// Its owner's name.
     pub username: Username,
@@ -187,6 +195,10 @@ impl Enrollee<'_> {
     pub fn client_view<'a>(&'a self, session: &'a SessionSecret, origin: Origin) -> Answer<'a, ClientView> {
         Box::pin(async move {
             let found = self.by_session(session.digest(), origin, None).await?;
+            if found.record.user().is_none() {
+                let state = self.machine_session(session, &found).await?;
+                return Ok(ClientView { state, account: None, onboarding: Onboarding::default() });
+            }
             let open = self.open_found(found, origin, None, &[TemplateText::key(ONBOARDING)]).await?;
             self.readable(&open, session.digest(), self.service.now(), None).await?;
             let own = device_of(&open.stored.record);
@@ -196,10 +208,12 @@ impl Enrollee<'_> {
             let others = devices.into_iter().filter(|device| Some(device.record.id) != own || !device.record.staged);
             Ok(ClientView {
                 state: self.state(&open.stored.record, &open.world)?,
-                number: user.number,
-                enrolled: user.is_enrolled(),
-                administrator: user.role.is_some(),
-                devices: others.map(|device| device.record.name).collect(),
+                account: Some(ClientAccount {
+                    number: user.number,
+                    enrolled: user.is_enrolled(),
+                    administrator: user.role.is_some(),
+                    devices: others.map(|device| device.record.name).collect(),
+                }),
                 onboarding: self.service.onboarding(&open.world),
             })
         })
@@ -276,13 +290,17 @@ impl Enrollee<'_> {
     ///
     /// # Errors
     /// [`Rejection::InvalidPollingToken`] for a token that is nobody's or no longer, while the device is staged, and
-    /// while its owner is disabled.
+    /// while its owner is disabled. A machine's goes with the machine.
     pub fn poll<'a>(&'a self, token: &'a PollingToken) -> Answer<'a, ClientDevice> {
         Box::pin(async move {
             let refused = || Failure::from(Rejection::InvalidPollingToken);
             let key = UniqueKey::new(UniqueName::PollingToken, token.digest());
             let device = self.service.find::<Device>(&key).await?.ok_or_else(refused)?.record;
-            let world = self.service.world_of(device.owner, None, &[]).await?.ok_or_else(refused)?;
+            let owner = match device.owner {
+                Owner::User(user) => user,
+                Owner::Machine { machine } => return self.poll_machine(machine, &device).await,
+            };
+            let world = self.service.world_of(owner, None, &[]).await?.ok_or_else(refused)?;
             if device.staged || !world.user.record.is_active() {
                 return Err(refused());
             }

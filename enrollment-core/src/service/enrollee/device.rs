@@ -89,7 +89,13 @@ impl Enrollee<'_> {
     ) -> Result<Staged, Failure> {
         const OPERATION: &str = "device";
         for _ in 0..TURNS {
-            let open = self.open(session, origin, Some(OPERATION)).await?;
+            let found = self.by_session(session.digest(), origin, Some(OPERATION)).await?;
+            if found.record.user().is_none() {
+                let reason = "this machine's device has its name already; leave it empty".to_owned();
+                let named = Rejection::InvalidField { field: "name", reason };
+                return Err(self.refuse_known(&found, origin, Some(OPERATION), named).await);
+            }
+            let open = self.open_found(found, origin, Some(OPERATION), &[]).await?;
             let now = self.service.now();
             let enrollment = &open.stored.record;
             let live = session_opens(enrollment, session.digest(), now).map(|_| ());

@@ -118,7 +118,7 @@ impl Enrollee<'_> {
                 }
                 None => false,
             };
-            Ok(Step::ConfirmEmailCode { right, recovery: fresh.digests(enrollment.subject) })
+            Ok(Step::ConfirmEmailCode { right, recovery: fresh.digests(open.world.user.record.id) })
         };
         let stepped = self.step(session, origin, "email_code_confirm", make).await?;
         self.verified(&stepped, fresh)

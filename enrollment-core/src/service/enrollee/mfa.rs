@@ -9,7 +9,6 @@ use zeroize::Zeroizing;
 use super::step::{Open, Stepped};
 use super::{Enrollee, SessionState};
 use crate::domain::command::{Outcome, Step};
-use crate::domain::enrollment::Enrollment;
 use crate::domain::rejection::Rejection;
 use crate::domain::settings::Settings;
 use crate::domain::user::User;
@@ -123,25 +122,20 @@ impl Enrollee<'_> {
         let fresh = TotpSecret::random(self.service.entropy());
         let ring = self.service.making_ring()?;
         let make = |open: &Open, _| {
-            let binding = totp_binding(open.stored.record.subject);
+            let binding = totp_binding(open.world.user.record.id);
             let sealed = ring.seal(&binding, fresh.expose_bytes(), self.service.entropy());
             Ok(Step::OfferTotp(self.service.keyed(sealed)?))
         };
         let stepped = self.step(session, origin, "totp", make).await?;
         let offered = stepped.enrollment.session().and_then(|session| session.work.offered_totp.as_ref());
         let sealed = offered.ok_or_else(|| Failure::Broken("an offered secret is not there".into()))?;
-        self.totp_offer(&stepped.enrollment, &stepped.world, sealed)
+        self.totp_offer(&stepped.world, sealed)
     }
 
     /// The offer of a sealed secret.
-    pub(super) fn totp_offer(
-        &self,
-        enrollment: &Enrollment,
-        world: &World,
-        sealed: &Sealed,
-    ) -> Result<TotpOffer, Failure> {
-        let secret = self.service.open_totp(enrollment.subject, sealed)?;
-        TotpOffer::of(&secret, &world.settings, &world.user.record)
+    pub(super) fn totp_offer(&self, world: &World, sealed: &Sealed) -> Result<TotpOffer, Failure> {
+        let user = &world.user.record;
+        TotpOffer::of(&self.service.open_totp(user.id, sealed)?, &world.settings, user)
     }
 
     /// Verifies the offered secret by one code. A wrong one is counted before the answer leaves; at the limit the
@@ -168,13 +162,13 @@ impl Enrollee<'_> {
         let digits = six_digits(code)?;
         let codes = self.service.new_recovery_codes()?;
         let make = |open: &Open, now| {
-            let enrollment = &open.stored.record;
+            let (enrollment, user) = (&open.stored.record, open.world.user.record.id);
             let offered = enrollment.session().and_then(|session| session.work.offered_totp.as_ref());
             let matched = match offered {
-                Some(sealed) => self.service.open_totp(enrollment.subject, sealed)?.matched_step(&digits, now),
+                Some(sealed) => self.service.open_totp(user, sealed)?.matched_step(&digits, now),
                 None => None,
             };
-            Ok(Step::ConfirmTotp { matched, recovery: codes.digests(enrollment.subject) })
+            Ok(Step::ConfirmTotp { matched, recovery: codes.digests(user) })
         };
         let stepped = self.step(session, origin, "totp_confirm", make).await?;
         self.verified(&stepped, codes)
@@ -191,7 +185,7 @@ impl Enrollee<'_> {
     ) -> Answer<'a, RecoveryCodes> {
         Box::pin(async move {
             let codes = self.service.new_recovery_codes()?;
-            let make = |open: &Open, _| Ok(Step::ReplaceRecoveryCodes(codes.digests(open.stored.record.subject)));
+            let make = |open: &Open, _| Ok(Step::ReplaceRecoveryCodes(codes.digests(open.world.user.record.id)));
             let stepped = self.step(session, origin, "recovery_codes", make).await?;
             let state = self.state(&stepped.enrollment, &stepped.world)?;
             Ok(RecoveryCodes { codes: Some(codes.codes), already_verified: false, state })
@@ -200,7 +194,7 @@ impl Enrollee<'_> {
 
     /// The answer to a right code, with those of the fresh recovery codes that are in force now.
     pub(super) fn verified(&self, stepped: &Stepped, fresh: FreshCodes) -> Result<RecoveryCodes, Failure> {
-        let digests = fresh.digests(stepped.enrollment.subject);
+        let digests = fresh.digests(stepped.world.user.record.id);
         let in_force = stepped.enrollment.session().is_some_and(|session| session.work.recovery == digests);
         Ok(RecoveryCodes {
             codes: in_force.then_some(fresh.codes),

@@ -6,6 +6,7 @@ mod complete;
 mod device;
 mod email_code;
 mod look;
+mod machine;
 pub(crate) mod mfa;
 mod password;
 mod profile;
@@ -15,7 +16,7 @@ mod state;
 mod step;
 
 pub use begin::{BeginRequest, Begun};
-pub use client::{ClientBegun, ClientDevice, ClientView};
+pub use client::{ClientAccount, ClientBegun, ClientDevice, ClientView};
 pub use complete::{Completion, Onboarding};
 pub use device::{DeviceKey, DeviceRequest, NewDeviceKey};
 pub use email_code::EmailCodeSent;
@@ -23,7 +24,7 @@ pub(crate) use email_code::email_code;
 pub use look::Look;
 pub use mfa::{RecoveryCodes, TotpOffer};
 pub use shown::Welcome;
-pub use state::{Contact, DeviceConfig, DeviceView, Person, SessionState};
+pub use state::{Contact, DeviceConfig, DeviceView, Person, SessionState, Whose};
 
 use super::Service;
 use crate::domain::command::{Command, Decision};

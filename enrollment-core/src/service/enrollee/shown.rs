@@ -50,7 +50,7 @@ impl Enrollee<'_> {
             let open = self.open(session, origin, None).await?;
             let live = session_opens(&open.stored.record, session.digest(), self.service.now())?;
             let offered = live.work.offered_totp.as_ref();
-            offered.map(|sealed| self.totp_offer(&open.stored.record, &open.world, sealed)).transpose()
+            offered.map(|sealed| self.totp_offer(&open.world, sealed)).transpose()
         })
     }
 

@@ -11,6 +11,8 @@ use crate::domain::contact::{Email, Phone};
 use crate::domain::device::{Device, PublicKey};
 use crate::domain::enrollment::{Enrollment, Phase, Purpose, Work};
 use crate::domain::location::{FactorKind, Location, MfaMode};
+use crate::domain::machine::MachineName;
+use crate::domain::rejection::Rejection;
 use crate::domain::requirement::Requirement;
 use crate::domain::settings::Settings;
 use crate::domain::text::{DeviceName, LocationName, PersonName};
@@ -30,8 +32,8 @@ pub struct SessionState {
     /// The first instant at which nothing more is done in the session; absolute, so that a client can count down
     /// (TOK-9).
     pub deadline: Timestamp,
-    /// The user.
-    pub user: Person,
+    /// Whose it is.
+    pub whose: Whose,
     /// Whom to ask: the administrator who started it, as they are now (REQ-1, INV-7).
     pub initiator: Option<Contact>,
     /// What is still missing, in the order in which it is shown.
@@ -48,6 +50,28 @@ pub struct SessionState {
     pub device: Option<DeviceView>,
     /// Whether the enrollment is complete.
     pub completed: bool,
+}
+
+/// Whose an enrollment is.
+#[derive(Debug, Clone)]
+pub enum Whose {
+    /// A person's.
+    Person(Person),
+    /// A machine's, of this name.
+    Machine(MachineName),
+}
+
+impl SessionState {
+    /// The person whose it is.
+    ///
+    /// # Errors
+    /// [`Rejection::ForMachine`] when it is a machine's.
+    pub fn person(&self) -> Result<&Person, Rejection> {
+        match &self.whose {
+            Whose::Person(person) => Ok(person),
+            Whose::Machine(_) => Err(Rejection::ForMachine),
+        }
+    }
 }
 
 /// The user's own data.
@@ -111,7 +135,7 @@ pub struct DeviceConfig {
 }
 
 impl DeviceConfig {
-    fn new(location: &Location, attachment: &Attachment) -> Self {
+    pub(super) fn new(location: &Location, attachment: &Attachment) -> Self {
         Self {
             location: location.id,
             number: location.number,
@@ -132,7 +156,7 @@ impl DeviceConfig {
 }
 
 impl Contact {
-    fn of(user: &User) -> Self {
+    pub(super) fn of(user: &User) -> Self {
         let name = format!("{} {}", user.first_name, user.last_name);
         let name = match name.trim() {
             "" => user.username.to_string(),
@@ -197,14 +221,14 @@ impl Enrollee<'_> {
         Ok(SessionState {
             purpose: enrollment.purpose,
             deadline,
-            user: Person {
+            whose: Whose::Person(Person {
                 username: user.username.clone(),
                 first_name: user.first_name.clone(),
                 last_name: user.last_name.clone(),
                 email: user.email.clone(),
                 phone: corrected.or_else(|| user.phone.clone()),
                 administrator: user.role.is_some(),
-            },
+            }),
             initiator: world.initiator.as_ref().map(Contact::of),
             missing: if completed { Vec::new() } else { circumstances.missing(enrollment.purpose, work) },
             optional: requirements.optional.into_iter().collect(),

@@ -36,9 +36,12 @@ impl Enrollee<'_> {
     /// When the session is not the one in force, or its time is over.
     pub fn session<'a>(&'a self, session: &'a SessionSecret, origin: Origin) -> Answer<'a, SessionState> {
         Box::pin(async move {
-            let open = self.open(session, origin, None).await?;
-            let now = self.service.now();
-            self.readable(&open, session.digest(), now, None).await?;
+            let found = self.by_session(session.digest(), origin, None).await?;
+            if found.record.user().is_none() {
+                return self.machine_session(session, &found).await;
+            }
+            let open = self.open_found(found, origin, None, &[]).await?;
+            self.readable(&open, session.digest(), self.service.now(), None).await?;
             self.state(&open.stored.record, &open.world)
         })
     }
@@ -54,7 +57,8 @@ impl Enrollee<'_> {
         self.open_found(stored, origin, operation, &[]).await
     }
 
-    /// Reads the world of a session that was found, and `more` rows of the same snapshot.
+    /// Reads the world of a session that was found, and `more` rows of the same snapshot. Of a machine's session there is
+    /// none: whatever asks for it is a step of people.
     pub(super) async fn open_found(
         &self,
         stored: Stored<Enrollment>,
@@ -62,6 +66,9 @@ impl Enrollee<'_> {
         operation: Option<&'static str>,
         more: &[RowKey],
     ) -> Result<Open, Failure> {
+        if stored.record.user().is_none() {
+            return Err(self.refuse_known(&stored, origin, operation, Rejection::StepNotOffered).await);
+        }
         let more: Vec<RowKey> = device_key(&stored.record).into_iter().chain(more.iter().copied()).collect();
         let world = self.service.world(&stored.record, &more, Rejection::InvalidSession).await?;
         let doer = Doer { actor: Actor::Enrollee(stored.record.id), origin };
@@ -81,16 +88,10 @@ impl Enrollee<'_> {
         now: Timestamp,
         operation: Option<&'static str>,
     ) -> Result<(), Failure> {
-        let enrollment = &open.stored.record;
-        let rejection = match (session_opens(enrollment, digest, now), &enrollment.phase) {
-            (Ok(_), _) => return Ok(()),
-            (Err(Rejection::AlreadyCompleted), Phase::Completed(completed)) if now < completed.deadline => {
-                return Ok(());
-            }
-            (Err(Rejection::AlreadyCompleted), _) => Rejection::SessionExpired,
-            (Err(rejection), _) => rejection,
-        };
-        Err(self.refuse_known(&open.stored, open.doer.origin, operation, rejection).await)
+        match may_read(&open.stored.record, digest, now) {
+            Ok(()) => Ok(()),
+            Err(rejection) => Err(self.refuse_known(&open.stored, open.doer.origin, operation, rejection).await),
+        }
     }
 
     pub(super) async fn refuse(&self, open: &Open, operation: &'static str, rejection: Rejection) -> Failure {
@@ -174,5 +175,15 @@ impl Enrollee<'_> {
         let Some(operation) = operation else { return rejection.into() };
         let doer = Doer { actor: Actor::Enrollee(stored.record.id), origin };
         self.service.refuse(doer, stored.key(), stored.version, operation, rejection).await
+    }
+}
+
+/// Whether a session may read at `now`: it is in force, or completed its enrollment and its time is not over.
+pub(super) fn may_read(enrollment: &Enrollment, digest: Digest, now: Timestamp) -> Result<(), Rejection> {
+    match (session_opens(enrollment, digest, now), &enrollment.phase) {
+        (Ok(_), _) => Ok(()),
+        (Err(Rejection::AlreadyCompleted), Phase::Completed(completed)) if now < completed.deadline => Ok(()),
+        (Err(Rejection::AlreadyCompleted), _) => Err(Rejection::SessionExpired),
+        (Err(rejection), _) => Err(rejection),
     }
 }

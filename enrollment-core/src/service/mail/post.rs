@@ -61,7 +61,7 @@ impl Service {
         for Caused { letter, due } in caused {
             let Some(to) = people.addressee(letter, before) else { continue };
             let id = OutboxId::new(draft.now, self.entropy());
-            let (user, enrollment) = (Some(before.subject), Some(before.id));
+            let (user, enrollment) = (before.user(), Some(before.id));
             self.post(draft, Post { id, letter, user, enrollment, to, due })?;
         }
         Ok(())
@@ -69,20 +69,20 @@ impl Service {
 
     async fn people(&self, enrollment: &Enrollment) -> Result<People, Failure> {
         let user = |id: UserId| RowKey::new(Kind::User, id.uuid());
-        let mut keys =
-            vec![Settings::KEY, user(enrollment.subject), user(enrollment.initiator.unwrap_or(enrollment.subject))];
-        keys.extend(enrollment.sending.mail.map(|mail| RowKey::new(Kind::Mail, mail.uuid())));
-        let mut rows = self.store().get(&keys).await?.into_iter();
-        let mut next = || rows.next().flatten();
-        let (settings, _) = self.settings_of(next())?;
+        let mail = enrollment.sending.mail.map(|mail| RowKey::new(Kind::Mail, mail.uuid()));
+        let [subject, initiator] = [enrollment.user().map(user), enrollment.initiator.map(user)];
+        let keys: Vec<_> = [Some(Settings::KEY), subject, initiator, mail].into_iter().flatten().collect();
+        let rows = self.store().get(&keys).await?;
+        let row = |key: Option<RowKey>| rows.iter().flatten().find(|row| Some(row.key) == key).cloned();
+        let (settings, _) = self.settings_of(row(Some(Settings::KEY)))?;
         let person = |row: Option<Row>| -> Result<Option<User>, Failure> {
             let user = row.as_ref().map(Stored::<User>::read).transpose()?.map(|stored| stored.record);
             Ok(user.filter(User::is_active))
         };
-        let subject = person(next())?;
-        let initiator = person(next())?.filter(|_| enrollment.initiator.is_some());
+        let subject = person(row(subject))?;
+        let initiator = person(row(initiator))?;
         // A mail that cannot be read holds up nothing but itself.
-        let invitation = next().and_then(|row| Stored::<Mail>::read(&row).ok());
+        let invitation = row(mail).and_then(|row| Stored::<Mail>::read(&row).ok());
         let is_sent = |mail: &Stored<Mail>| matches!(mail.record.state, MailState::Sent { .. });
         let invited = enrollment.sending.delivery != Delivery::Email || invitation.as_ref().is_some_and(is_sent);
         Ok(People { subject, initiator, onboarding: settings.onboarding_mail, invited })

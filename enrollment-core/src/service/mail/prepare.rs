@@ -61,7 +61,8 @@ impl Service {
             Ok(facts) => facts,
             Err(why) => return Ok(Prepared::Obsolete(why)),
         };
-        let people = world.as_ref().map_or_else(|| self.nobody(), |world| world.tags(self.instance()));
+        let people =
+            world.as_ref().map_or_else(|| self.nobody(enrollment.as_ref()), |world| world.tags(self.instance()));
         let wording = match mail.letter {
             Letter::Invitation { .. } => enrollment.as_ref().and_then(|enrollment| enrollment.sending.wording.as_ref()),
             _ => None,
@@ -230,10 +231,17 @@ impl Service {
         })
     }
 
-    /// The tags of a mail that names nobody.
-    fn nobody(&self) -> Tags {
+    /// The tags of a mail that names nobody, or only the machine that an enrollment is for.
+    fn nobody(&self, enrollment: Option<&Enrollment>) -> Tags {
         let instance = self.instance();
-        Tags { instance_url: instance.url.clone(), instance_version: instance.version.clone(), ..Tags::default() }
+        let machine = enrollment.filter(|enrollment| enrollment.user().is_none());
+        let username = machine.map(|enrollment| enrollment.username.to_string()).unwrap_or_default();
+        Tags {
+            username,
+            instance_url: instance.url.clone(),
+            instance_version: instance.version.clone(),
+            ..Tags::default()
+        }
     }
 }
 

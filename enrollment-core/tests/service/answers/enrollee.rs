@@ -103,7 +103,7 @@ impl Request for Profile {
     async fn send(stage: &Stage, session: &SessionSecret) -> Result<String, Failure> {
         let phone = Some("+49 30 123456".parse().expect("a number"));
         let state = stage.service.enrollee().confirm_profile(session, phone, HERE).await?;
-        Ok(format!("{:?} {:?}", state.user, state.missing))
+        Ok(format!("{:?} {:?}", state.whose, state.missing))
     }
 }
 

@@ -224,7 +224,7 @@ impl Ghost {
                     "I13: another factor"
                 );
             }
-            Purpose::Device => assert_eq!(made.len(), 1, "I4: no device"),
+            Purpose::Device | Purpose::NetworkDevice => assert_eq!(made.len(), 1, "I4: no device"),
             Purpose::Factor => assert!(factor, "I4: no factor"),
         }
         for thing in things(work) {
@@ -234,7 +234,7 @@ impl Ghost {
         assert!(made.len() <= 1, "more than one device");
         for device in made {
             assert!(!device.staged && device.owner == before.subject, "DEV-3: not a peer of the user");
-            let peer = Peer { key: device.public_key, owner: device.owner };
+            let peer = Peer { key: device.public_key, owner: device.owner.user().expect("people only") };
             self.peers.insert(RowKey::new(Kind::Device, device.id.uuid()), peer);
         }
     }
