@@ -89,7 +89,7 @@ fn a_link_leads_to_the_client_on_a_computer_and_on_a_phone() {
     jana.reload();
     assert_eq!(jana.text("main button"), "Begin in the browser");
     jana.picture("desktop-0-client-or-browser");
-    assert!(stage.command(&["pending"]).contains("invited"));
+    assert!(stage.command(&["pending"]).contains("not begun"));
     let (_, complaints) = jana.asked_and_complained();
     assert!(complaints.is_empty(), "{complaints:?}");
 }
