@@ -231,8 +231,14 @@ impl Browser {
 
     /// A picture of this part, as it is on the screen: PNG.
     pub(crate) fn picture_of(&self, css: &str) -> Vec<u8> {
-        let shot = self.get(&format!("{}/screenshot", self.element(css)));
-        BASE64.decode(shot.as_str().expect("a picture").as_bytes()).expect("Base64")
+        self.shot(&self.get(&format!("{}/rect", self.element(css))))
+    }
+
+    fn shot(&self, of: &Value) -> Vec<u8> {
+        let clip = json!({ "x": of["x"], "y": of["y"], "width": of["width"], "height": of["height"], "scale": 1 });
+        let how = json!({ "captureBeyondViewport": true, "optimizeForSpeed": true, "clip": clip });
+        let shot = self.tool("Page.captureScreenshot", &how);
+        BASE64.decode(shot["data"].as_str().expect("a picture").as_bytes()).expect("Base64")
     }
 
     pub(crate) fn is_shown(&self, css: &str) -> bool {
@@ -268,10 +274,7 @@ impl Browser {
     /// Keeps a picture of the whole page, for people to look at.
     pub(crate) fn picture(&self, name: &str) {
         let size = self.tool("Page.getLayoutMetrics", &json!({}));
-        let size = &size["cssContentSize"];
-        let clip = json!({ "x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1 });
-        let shot = self.tool("Page.captureScreenshot", &json!({ "captureBeyondViewport": true, "clip": clip }));
-        let png = BASE64.decode(shot["data"].as_str().expect("a picture").as_bytes()).expect("Base64");
+        let png = self.shot(&size["cssContentSize"]);
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pages");
         std::fs::create_dir_all(&folder).expect("a folder");
         std::fs::write(folder.join(format!("{name}.png")), png).expect("the folder is writable");

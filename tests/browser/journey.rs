@@ -100,7 +100,7 @@ fn a_colleague_gets_from_the_link_to_a_device_in_force() {
     assert!(anna.is_shown("[data-qr]") && !anna.is_shown("[data-unfilled]"));
     anna.click("[data-config]:nth-of-type(2) a[download]");
     let file = anna.downloaded("office.conf");
-    assert_eq!(anna.scan("[data-config]:nth-of-type(2) [data-qr]"), file.trim_end_matches('\n'));
+    assert_eq!(anna.scan("[data-config]:nth-of-type(2) [data-qr]"), file);
     let public = public_of(setting(&file, "PrivateKey"));
     let stripped = strip(&file);
     assert!(stripped.contains("Endpoint = vpn.example.com:51820"), "{stripped}");

@@ -26,7 +26,10 @@ impl Browser {
             self.wear(Look { phone, dark, ..self.look() });
             let look = format!("{name}-{}-{}", pick(phone, "phone", "desk"), pick(dark, "dark", "light"));
             self.picture(&look);
-            // Of the dark, nothing is other than the colors.
+            // In the dark nothing is other than the colors, and those are the same on a phone.
+            if dark && phone {
+                continue;
+            }
             let found = self.run(&RULES.replace("ONLY", pick(dark, "'color-contrast'", "null")));
             let found: Vec<_> = found.as_array().expect("a list").iter().filter_map(Value::as_str).collect();
             assert!(found.is_empty(), "{look} ({}):\n{}", self.path(), found.join("\n"));
