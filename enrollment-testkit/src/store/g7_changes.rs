@@ -52,7 +52,9 @@ pub(super) async fn g7_a_change_settles_all_its_leases(bed: &Bed) -> Verdict {
 pub(super) async fn g7_one_lost_lease_refuses_the_whole_change(bed: &Bed) -> Verdict {
     let store = bed.open().await?;
     applied(&store, &bed.enqueue((0..8).map(|_| bed.entry()).collect())?).await?;
-    let first = lease_one(&store, at(0), "once enqueued").await?.lease;
+    let Some(first) = lease(&store, at(0), 1).await?.pop().map(|leased| leased.lease) else {
+        return Err(Failure::new("no entry to lease, once enqueued"));
+    };
     settled(&store, &first, Settlement::Release { at: at(0) }, at(0)).await?;
     let leases: Vec<_> = lease(&store, at(0), 8).await?.into_iter().map(|leased| leased.lease).collect();
     let mut never = leases[1];
