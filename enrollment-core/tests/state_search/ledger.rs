@@ -208,7 +208,7 @@ impl Ledger {
         let held = changed.effects.iter().filter(|effect| matches!(effect, Effect::HoldUser)).count();
         match before.purpose {
             Purpose::Device | Purpose::NetworkDevice => {
-                ensure!(written.is_empty() && held == 1, "the user is not held once")
+                ensure!(written.is_empty() && held == 1, "the user is not held once");
             }
             Purpose::Onboarding | Purpose::Factor => {
                 let [user] = written[..] else { return Err("the user is not written once".to_owned()) };
