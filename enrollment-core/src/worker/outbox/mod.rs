@@ -87,9 +87,9 @@ impl OutboxWorker {
 
     /// Works off one batch of what is due, and says how many entries it settled. Call again until it says 0.
     ///
-    /// Killed at any instant it loses no mail: what was leased is free again after eight minutes. Only a mail that the
-    /// relay took in the instant before is sent twice, and then under the same id. While the channel is paused, one
-    /// mail at a time finds out whether it takes messages again.
+    /// Killed at any instant it loses no mail: what was leased is free again after eight minutes. Only mails that the
+    /// relay had taken, and that were not written down yet, are sent twice, at most eight and then under the same ids. While
+    /// the channel is paused, one mail at a time finds out whether it takes messages again.
     ///
     /// # Errors
     /// When the store cannot be asked. A mail that cannot be made is no error: it waits, and the others go on.
