@@ -193,6 +193,13 @@ impl Administrator<'_> {
         Issued::new(self.service, settings.front_end, enrollment, token)
     }
 
+    /// Whether a token of this enrollment opens a session: it is valid, not used up, and its key is not revoked.
+    pub(super) fn opens(&self, enrollment: &Enrollment, now: Timestamp) -> bool {
+        enrollment.may_begin(now)
+            && token_opens(enrollment, now).is_ok()
+            && !self.service.is_of_a_revoked_key(enrollment)
+    }
+
     /// The same invitation again, as long as its token opens something. `None` also when the key that made it was
     /// revoked.
     pub(super) fn again(
@@ -201,10 +208,7 @@ impl Administrator<'_> {
         enrollment: &Enrollment,
         now: Timestamp,
     ) -> Result<Option<Issued>, Failure> {
-        let opens = enrollment.may_begin(now)
-            && token_opens(enrollment, now).is_ok()
-            && !self.service.is_of_a_revoked_key(enrollment);
-        let Some(seed) = enrollment.seed.as_ref().filter(|_| opens) else { return Ok(None) };
+        let Some(seed) = enrollment.seed.as_ref().filter(|_| self.opens(enrollment, now)) else { return Ok(None) };
         let ring = self.service.ring();
         let token = ring.token(seed, enrollment.purpose.as_str(), enrollment.id, enrollment.generation);
         Ok(Some(self.issued(settings, enrollment, self.service.keyed(token)?)))

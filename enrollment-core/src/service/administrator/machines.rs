@@ -10,7 +10,6 @@ use crate::domain::location::Location;
 use crate::domain::machine::{Machine, MachineName};
 use crate::domain::rejection::Rejection;
 use crate::domain::role::Permission;
-use crate::domain::token_opens;
 use crate::id::{AttachmentId, EnrollmentId, LocationId, MachineId};
 use crate::port::Scan;
 use crate::record::{IndexName, Kind, RowKey, Stored, UniqueName, Version, new_row};
@@ -318,12 +317,8 @@ impl Administrator<'_> {
         }
         let now = self.service.now();
         let enrollment = self.service.read::<Enrollment>(machine.enrollment.uuid()).await?;
-        let opens = |enrollment: &Enrollment| {
-            token_opens(enrollment, now).is_ok()
-                && enrollment.may_begin(now)
-                && !self.service.is_of_a_revoked_key(enrollment)
-        };
-        let expires_at = enrollment.map(|stored| stored.record).filter(opens).map(|enrollment| enrollment.expires);
+        let waiting = enrollment.map(|stored| stored.record).filter(|enrollment| self.opens(enrollment, now));
+        let expires_at = waiting.map(|enrollment| enrollment.expires);
         let stage = if expires_at.is_some() { MachineStage::Invited } else { MachineStage::Uninvited };
         Ok(MachineView::new(machine, stage, expires_at, None))
     }
