@@ -1,5 +1,7 @@
 //! What happens when somebody else comes first.
 
+use std::sync::Arc;
+
 use enrollment_core::domain::attachment::{Attachment, PeerState};
 use enrollment_core::domain::enrollment::Purpose;
 use enrollment_core::domain::role::Role;
@@ -9,6 +11,7 @@ use enrollment_core::secret::SessionSecret;
 use enrollment_core::service::Service;
 use enrollment_core::service::administrator::{FirstOwner, UserPatch};
 use enrollment_core::service::enrollee::{DeviceKey, DeviceRequest};
+use enrollment_testkit::fake::RacedStore;
 
 use crate::bench::{Bench, CLI, code, groups, manual, public_key};
 
@@ -168,4 +171,29 @@ async fn two_processes_that_start_at_once_make_one_owner_and_show_one_link() {
     assert_eq!(bench.open_enrollments().await.len(), 1);
     let users = bench.admin().users(&CLI, None, &Default::default()).await.unwrap().items;
     assert_eq!(users.iter().map(|user| user.username.as_str()).collect::<Vec<_>>(), ["owner"]);
+}
+
+/// ADM-11: at whichever step the other process is faster, also for the command, which names whom it wants.
+#[tokio::test]
+async fn a_first_owner_whom_two_processes_make_step_by_step_is_one() {
+    for named in [None, Some("owner".parse().unwrap())] {
+        for calls in 0.. {
+            let bench = Bench::new();
+            let rival = bench.service.clone();
+            let raced = Arc::new(RacedStore::after(bench.store.clone(), calls, async move {
+                rival.administrator().owner_link(&CLI, FirstOwner::default()).await.unwrap().unwrap();
+            }));
+            let service = bench.through(raced.clone());
+            let first = FirstOwner { username: named.clone(), email: None };
+            let late = service.administrator().owner_link(&CLI, first).await.unwrap().unwrap();
+            let shown = bench.admin().owner_link(&CLI, FirstOwner::default()).await.unwrap().unwrap();
+            assert_eq!(late.token.expose(), shown.token.expose(), "after {calls} calls");
+            let users = bench.admin().users(&CLI, None, &Default::default()).await.unwrap().items;
+            assert_eq!(users.len(), 1, "after {calls} calls");
+            if !raced.was_raced() {
+                assert!(calls >= 4, "it makes more calls than {calls}");
+                break;
+            }
+        }
+    }
 }

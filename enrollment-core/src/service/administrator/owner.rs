@@ -1,5 +1,6 @@
 //! The first Owner, who is enrolled through the product itself (ADM-11).
 
+use super::owners::Owners;
 use super::{Administrator, Delivery, Issued, NewUser, StartEnrollment};
 use crate::domain::contact::Email;
 use crate::domain::enrollment::Purpose;
@@ -52,7 +53,7 @@ impl Administrator<'_> {
             }
             let issued = match owners.waiting(|owner| Some(&owner.username) == first.username.as_ref()) {
                 Some(owner) => self.link_of(by, owner).await?,
-                None => self.make_owner(by, first).await?,
+                None => self.make_owner(by, first, &owners).await?,
             };
             if issued.is_some() {
                 return Ok(issued);
@@ -82,8 +83,9 @@ impl Administrator<'_> {
         }
     }
 
-    /// A new Owner and their link, in one change; `None` when others were faster.
-    async fn make_owner(&self, by: &Principal, first: &FirstOwner) -> Result<Option<Issued>, Failure> {
+    /// A new Owner and their link, in one change that holds only while `owners` are all there are; `None` when others were
+    /// faster.
+    async fn make_owner(&self, by: &Principal, first: &FirstOwner, owners: &Owners) -> Result<Option<Issued>, Failure> {
         let row = self.service.store().get(&[Settings::KEY]).await?.pop().flatten();
         let (settings, _) = self.service.settings_of(row)?;
         let unnamed: PersonName = "".parse().map_err(|error| Failure::Broken(Box::new(error)))?;
@@ -104,7 +106,8 @@ impl Administrator<'_> {
         let mut draft = Draft::new(self.service.now());
         let user = self.new_user(&draft, &new);
         let issued = self.issue(&mut draft, by, &user, &settings, &ONBOARDING)?;
-        self.add_user(&mut draft, by, &user).await?;
+        draft.ops.push(owners.with(&user));
+        self.add_user(&mut draft, by, &user);
         match self.service.write(draft).await? {
             Written::Applied => Ok(Some(issued)),
             Written::Taken(key) if key.name == UniqueName::Username && first.username.is_some() => {
@@ -113,6 +116,7 @@ impl Administrator<'_> {
             Written::Stale | Written::Taken(_) | Written::LeaseLost => Ok(None),
         }
     }
+
     /// The first free one of `owner`, `owner-2`, `owner-3` and so on: a server starts, whoever has the name.
     async fn free_owner_name(&self) -> Result<Username, Failure> {
         let mut nth = 1_u32;

@@ -181,7 +181,10 @@ impl Administrator<'_> {
                     Some(self.issue(&mut draft, by, &user, &settings, start)?)
                 }
             };
-            self.add_user(&mut draft, by, &user).await?;
+            if concerns_owners(None, &user) {
+                draft.ops.push(self.owners().await?.with(&user));
+            }
+            self.add_user(&mut draft, by, &user);
             match self.service.write(draft).await? {
                 Written::Applied => return Ok((UserView::from(&user), issued)),
                 Written::Taken(key) if key.name == UniqueName::Username => return Err(Rejection::UsernameTaken.into()),
@@ -210,15 +213,11 @@ impl Administrator<'_> {
         }
     }
 
-    /// Adds a new user to a draft, and to the set of Owners if they are one.
-    pub(super) async fn add_user(&self, draft: &mut Draft, by: &Principal, user: &User) -> Result<(), Failure> {
-        if concerns_owners(None, user) {
-            draft.ops.push(self.owners().await?.with(user));
-        }
+    /// Adds a new user to a draft. An Owner's draft puts the set of Owners too.
+    pub(super) fn add_user(&self, draft: &mut Draft, by: &Principal, user: &User) {
         let row = new_row(user);
         let key = row.key();
         draft.ops.push(row);
         self.service.audit(draft, doer(by), key, Version::FIRST, Event::UserCreated);
-        Ok(())
     }
 }
