@@ -24,7 +24,6 @@ use crate::outbox::Settled;
 pub(crate) struct Batch<'a> {
     facts: Facts,
     /// Which rows stood before.
-    #[cfg(feature = "postgres")]
     stood_before: HashSet<RowKey>,
     /// Who held which keys before.
     held_before: HashMap<UniqueKey, RowKey>,
@@ -50,8 +49,10 @@ pub(crate) type ByKind<T> = BTreeMap<Kind, Vec<T>>;
 pub(crate) struct Put<'a> {
     pub(crate) row: &'a Row,
     /// Whether it takes the place of one.
-    #[cfg(feature = "postgres")]
     pub(crate) replaces: bool,
+    /// What the key columns of that one hold, as far as the database said so.
+    #[cfg(feature = "sqlite")]
+    pub(crate) columns: Option<&'a [Option<KeyValue>]>,
 }
 
 /// The net effect, to be written in this order: what gives up keys comes before what takes them.
@@ -74,7 +75,6 @@ pub(crate) struct Writes<'a> {
 impl<'a> Batch<'a> {
     pub(crate) fn new(facts: Facts) -> Self {
         Self {
-            #[cfg(feature = "postgres")]
             stood_before: facts.rows.keys().copied().collect(),
             held_before: facts.held.clone(),
             facts,
@@ -186,8 +186,9 @@ impl<'a> Batch<'a> {
             };
             put.entry(key.kind).or_insert_with(Vec::new).push(Put {
                 row,
-                #[cfg(feature = "postgres")]
                 replaces: self.stood_before.contains(key),
+                #[cfg(feature = "sqlite")]
+                columns: self.facts.columns.get(key).map(Vec::as_slice),
             });
             let single = row.unique.iter().filter(|unique| !unique.name.is_many());
             let others = single.filter_map(|unique| self.held_before.get(unique)).filter(|holder| *holder != key);

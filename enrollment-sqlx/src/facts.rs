@@ -62,6 +62,9 @@ pub(crate) struct Facts {
     pub(crate) entries: HashMap<OutboxId, Option<u64>>,
     /// Where rows stand.
     pub(crate) rows: HashMap<RowKey, Version>,
+    /// What their key columns hold, as far as a database says so.
+    #[cfg(feature = "sqlite")]
+    pub(crate) columns: HashMap<RowKey, Vec<Option<KeyValue>>>,
     /// Who holds unique keys: those asked for, and all that the rows asked for have in the side table.
     pub(crate) held: HashMap<UniqueKey, RowKey>,
 }
@@ -72,7 +75,8 @@ pub(crate) struct Facts {
 pub(crate) enum Fact {
     Change(ChangeId, String),
     Entry(OutboxId, Option<u64>),
-    Row(Kind, Uuid, Version),
+    /// With the values of [`Table::keys`](crate::schema::Table::keys), where they are wanted.
+    Row(Kind, Uuid, Version, Option<Vec<Option<KeyValue>>>),
     Held(UniqueName, KeyValue, Uuid),
 }
 
@@ -85,8 +89,11 @@ impl Facts {
             Fact::Entry(id, fence) => {
                 self.entries.insert(id, fence);
             }
-            Fact::Row(kind, id, version) => {
-                self.rows.insert(RowKey::new(kind, id), version);
+            Fact::Row(kind, id, version, _columns) => {
+                let key = RowKey::new(kind, id);
+                self.rows.insert(key, version);
+                #[cfg(feature = "sqlite")]
+                self.columns.extend(_columns.map(|columns| (key, columns)));
             }
             Fact::Held(name, value, id) => {
                 self.held.insert(UniqueKey { name, value }, RowKey::new(name.kind(), id));

@@ -19,6 +19,19 @@ pub(crate) struct Columns<'a> {
     pub(crate) many: Vec<(UniqueName, KeyValue)>,
 }
 
+/// What a row has in the columns of [`Table::keys`](crate::schema::Table::keys).
+#[cfg(feature = "sqlite")]
+pub(crate) fn key_columns(row: &Row) -> Vec<Option<KeyValue>> {
+    let table = table(row.key.kind);
+    let unique =
+        table.unique.iter().map(|name| row.unique.iter().find(|key| key.name == *name).map(|key| key.value.clone()));
+    let index = table.index.iter().flat_map(|name| {
+        let key = row.index.iter().find(|key| key.name == *name);
+        [key.map(|key| KeyValue::Text(key.within.clone())), key.map(|key| key.at.clone())]
+    });
+    unique.chain(index).collect()
+}
+
 impl Columns<'_> {
     /// `None`: something is out of its range.
     pub(crate) fn decode(self) -> Option<Row> {

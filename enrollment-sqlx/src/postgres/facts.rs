@@ -164,7 +164,7 @@ fn decode(sort: &str, name: Option<&str>, id: Uuid, number: Option<i64>, text: O
     Some(match sort {
         "change" => Fact::Change(ChangeId::from_uuid(id), text?),
         "entry" => Fact::Entry(OutboxId::from_uuid(id), number.map(unsigned).map_or(Some(None), |n| n.map(Some))?),
-        "row" => Fact::Row(name?.parse::<Kind>().ok()?, id, Version(unsigned(number?)?)),
+        "row" => Fact::Row(name?.parse::<Kind>().ok()?, id, Version(unsigned(number?)?), None),
         "held" => {
             let value = number.map(KeyValue::Int).or(text.map(KeyValue::Text))?;
             Fact::Held(name?.parse::<UniqueName>().ok()?, value, id)

@@ -42,12 +42,13 @@ pub(crate) fn script(wanted: &Wanted<'_>) -> Script {
         ));
     }
     for (kind, rows) in &wanted.rows {
-        let ids = each(script.list(&rows.ids));
+        let (ids, table) = (each(script.list(&rows.ids)), table(*kind));
+        // Compared with what they are to hold, as is what they hold in the side table.
+        let columns = if rows.written { format!("json_array({})", table.keys.join(", ")) } else { "null".to_owned() };
         selects.push(format!(
-            "select json_object('row', json_array('{kind}', id, version)) from {ids} {kind} on id = wanted"
+            "select json_object('row', json_array('{kind}', id, version, {columns})) from {ids} {kind} on id = wanted"
         ));
-        // What the rows hold in the side table is wanted in any case: it is compared with what they are to hold.
-        if let Some(names) = &table(*kind).many {
+        if let Some(names) = &table.many {
             selects.push(format!("{HELD_OF_MANY} from {ids} many_keys on id = wanted where name in {names}"));
         }
     }

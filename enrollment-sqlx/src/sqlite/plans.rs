@@ -156,7 +156,14 @@ async fn a_group_of_changes_reads_and_writes_by_indexes() {
     let lost = batch.settle(&again, &Settlement::Done, Timestamp::EPOCH);
     assert_eq!(lost, enrollment_core::port::SettleOutcome::LeaseLost);
     let written = write::script(&batch.writes()).text().to_owned();
-    for part in ["insert into users", "delete from users", "update users", "delete from many_keys", "update outbox"] {
+    for part in [
+        "insert or fail into users",
+        "update or fail users set version",
+        "delete from users",
+        "set username = null",
+        "delete from many_keys",
+        "update or fail outbox",
+    ] {
         assert!(written.contains(part), "{part} is missing in {written}");
     }
     for text in [read, written] {

@@ -1,4 +1,8 @@
 //! The SQL text about tables, built once.
+//!
+//! Whatever writes several rows says `or fail`: should a constraint not hold, the rows written so far stay until the
+//! transaction is rolled back, as it then always is. To take them back by itself, SQLite would first copy every page the
+//! statement changes to a temporary file, which was half of what it wrote.
 
 use std::sync::LazyLock;
 
@@ -13,7 +17,8 @@ pub(crate) struct Texts {
     pub(crate) table: &'static schema::Table,
     /// Selects rows in the form that [`super::read`] understands; a `from` follows.
     pub(crate) select: String,
-    put: [String; 2],
+    insert: String,
+    update: String,
 }
 
 /// The texts about a kind.
@@ -37,18 +42,24 @@ impl Texts {
         // A document takes two places of a line.
         let after_body = (5..=columns.len()).map(field);
         let fields: Vec<_> = [field(0), field(1), field(2), document(3)].into_iter().chain(after_body).collect();
-        let sets: Vec<_> = columns[1..].iter().map(|column| format!("{column} = excluded.{column}")).collect();
-        let put = [
-            format!("insert into {kind} ({}) select {} from ", columns.join(", "), fields.join(", ")),
-            format!(" where true on conflict (id) do update set {};", sets.join(", ")),
-        ];
-        Self { table, select, put }
+        let insert = format!("insert or fail into {kind} ({}) select {} from ", columns.join(", "), fields.join(", "));
+        let sets: Vec<_> = columns.iter().zip(&fields).map(|(column, field)| format!("{column} = {field}")).collect();
+        let update = format!("update or fail {kind} set {}", sets[1..4].join(", "));
+        Self { table, select, insert, update }
     }
 
-    /// Writes the rows of list `$n`, whose lines are [`super::write::Line`]s; those that exist are replaced.
-    pub(crate) fn put(&self, n: usize) -> String {
-        let [insert, update] = &self.put;
-        format!("{insert}{}{update}", lines(n))
+    /// Adds the rows of list `$n`, whose lines are [`super::write::Line`]s.
+    pub(crate) fn insert(&self, n: usize) -> String {
+        format!("{}{};", self.insert, lines(n))
+    }
+
+    /// Replaces the rows of list `$n`, whose lines are [`super::write::Line`]s, of which these key columns change. What is
+    /// not named keeps its place in the indexes: SQLite writes an index anew for every column that is set, whatever to.
+    pub(crate) fn update(&self, changed: &[usize], n: usize) -> String {
+        let kind = self.table.kind;
+        let keys = changed.iter().map(|key| format!(", {} = {}", self.table.keys[*key], field(5 + key)));
+        let sets: String = keys.collect();
+        format!("{}{sets} from {} line where {kind}.id = {};", self.update, lines(n), field(0))
     }
 
     /// Deletes the rows of list `$n`, whose lines are ids.
@@ -82,5 +93,5 @@ pub(crate) fn applied(n: usize) -> String {
 /// Inserts the lines of list `$n`, which have a value for every column.
 fn insert(into: &str, columns: &[&str], n: usize) -> String {
     let fields: Vec<_> = (0..columns.len()).map(field).collect();
-    format!("insert into {into} ({}) select {} from {};", columns.join(", "), fields.join(", "), lines(n))
+    format!("insert or fail into {into} ({}) select {} from {};", columns.join(", "), fields.join(", "), lines(n))
 }
