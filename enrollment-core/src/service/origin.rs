@@ -25,13 +25,23 @@ pub struct Principal {
     pub user: Option<UserId>,
     /// Where they are.
     pub origin: Origin,
+    /// As of which of the user's sign-ins they were let in, where a session of this library did it: what they change takes
+    /// effect only while nothing has ended their sessions. `None` where the host vouches for them. A key of this library
+    /// is looked at again in any case.
+    pub epoch: Option<u32>,
 }
 
 impl Principal {
     /// Somebody with the server's command line: whoever reads the key ring and the database may do everything.
     #[must_use]
     pub const fn command_line() -> Self {
-        Self { actor: Actor::CommandLine, role: Some(Role::Owner), user: None, origin: Origin { source: None } }
+        Self {
+            actor: Actor::CommandLine,
+            role: Some(Role::Owner),
+            user: None,
+            origin: Origin { source: None },
+            epoch: None,
+        }
     }
 
     /// Whether their role allows something.

@@ -67,6 +67,13 @@ impl Draft {
         self.enqueue.push(entry);
     }
 
+    /// Holds a row by this check, unless the draft is about that row already.
+    pub(crate) fn hold(&mut self, check: Op) {
+        if self.ops.iter().all(|op| op.key() != check.key()) {
+            self.ops.push(check);
+        }
+    }
+
     /// Whether the draft writes or removes this row.
     pub(crate) fn writes(&self, key: RowKey) -> bool {
         self.version_after(key).is_some()

@@ -90,8 +90,13 @@ impl Bench {
     pub(crate) async fn administrator(&self, username: &str, role: Role) -> (UserView, Principal) {
         let new = NewUser { role: Some(role), ..new_user(username) };
         let user = self.admin().create_user(&CLI, new).await.unwrap().0;
-        let by =
-            Principal { actor: Actor::User(user.id), role: Some(role), user: Some(user.id), origin: Origin::default() };
+        let by = Principal {
+            actor: Actor::User(user.id),
+            role: Some(role),
+            user: Some(user.id),
+            origin: Origin::default(),
+            epoch: None,
+        };
         (user, by)
     }
 

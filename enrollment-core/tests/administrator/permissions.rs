@@ -130,8 +130,10 @@ async fn every_operation_is_open_to_exactly_the_roles_of_the_table_and_refusals_
     for role in Role::ALL {
         for (operation, needed) in OPERATIONS {
             let scene = Scene::new().await;
-            let actor = Actor::ApiKey(ApiKeyId::from_uuid(Uuid::from_u128(7)));
-            let by = Principal { actor, role: Some(role), user: None, origin: Origin::default() };
+            let key = NewApiKey { name: "caller".parse().unwrap(), role, user: None };
+            let (_, secret) = scene.bench.admin().create_api_key(&CLI, key).await.unwrap();
+            let by = scene.bench.admin().authenticate(&secret, Origin::default()).await.unwrap();
+            let actor = by.actor;
             let allowed = needed.iter().all(|permission| role.may(*permission));
             let before = scene.bench.audit().await.len();
             let outcome = scene.attempt(&by, operation).await;

@@ -8,12 +8,12 @@ use enrollment_core::domain::role::Role;
 use enrollment_core::domain::user::UserStatus;
 use enrollment_core::record::IndexName;
 use enrollment_core::secret::SessionSecret;
-use enrollment_core::service::Service;
-use enrollment_core::service::administrator::{FirstOwner, UserPatch};
+use enrollment_core::service::administrator::{FirstOwner, NewApiKey, UserPatch};
 use enrollment_core::service::enrollee::{DeviceKey, DeviceRequest};
+use enrollment_core::service::{Principal, Service};
 use enrollment_testkit::fake::RacedStore;
 
-use crate::bench::{Bench, CLI, code, groups, manual, public_key};
+use crate::bench::{Bench, CLI, code, groups, manual, new_user, public_key};
 
 fn disabled() -> UserPatch {
     UserPatch { status: Some(UserStatus::Disabled), ..UserPatch::default() }
@@ -196,4 +196,46 @@ async fn a_first_owner_whom_two_processes_make_step_by_step_is_one() {
             }
         }
     }
+}
+
+/// AUTH-4, ADM-7: whoever is disabled, gets another role or loses their key while their request is under way changes
+/// nothing any more, at whichever step it happens.
+#[tokio::test]
+async fn whoever_is_shown_out_meanwhile_changes_nothing() {
+    let demoted = || UserPatch { role: Some(Some(Role::UserManager)), ..UserPatch::default() };
+    for end in [End::User(disabled()), End::User(demoted()), End::Key] {
+        for calls in 0.. {
+            let bench = Bench::new();
+            let (anna, by) = bench.administrator("anna", Role::Administrator).await;
+            let new_key = NewApiKey { name: "deploy".parse().unwrap(), role: Role::Administrator, user: Some(anna.id) };
+            let (key, secret) = bench.admin().create_api_key(&CLI, new_key).await.unwrap();
+            let by = match &end {
+                End::User(_) => Principal { epoch: Some(0), ..by },
+                End::Key => bench.admin().authenticate(&secret, by.origin).await.unwrap(),
+            };
+            let (rival, patch) = (bench.service.clone(), end.clone());
+            let raced = Arc::new(RacedStore::after(bench.store.clone(), calls, async move {
+                let admin = rival.administrator();
+                match patch {
+                    End::User(patch) => admin.change_user(&CLI, anna.id, patch).await.map(drop).unwrap(),
+                    End::Key => admin.revoke_api_key(&CLI, key.id).await.unwrap(),
+                }
+            }));
+            let service = bench.through(raced.clone());
+            let done = service.administrator().create_user(&by, new_user("late")).await;
+            if !raced.was_raced() {
+                done.unwrap();
+                assert!(calls >= 3, "it makes more calls than {calls}");
+                break;
+            }
+            let refused = if matches!(end, End::Key) { "unauthorized" } else { "not_signed_in" };
+            assert_eq!(done.map(|_| ()).map_err(code), Err(refused), "after {calls} calls");
+        }
+    }
+}
+
+#[derive(Clone)]
+enum End {
+    User(UserPatch),
+    Key,
 }

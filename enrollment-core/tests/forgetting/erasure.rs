@@ -227,7 +227,8 @@ async fn an_erasure_passes_an_audit_entry_that_cannot_be_read() {
 async fn who_may_erase_whom_and_the_last_owner_stays() {
     let world = World::new().await;
     let boss = world.user("boss", Some(Role::Owner)).await.id;
-    let by = |role| Principal { actor: Actor::System, role: Some(role), user: None, origin: Origin::default() };
+    let by =
+        |role| Principal { actor: Actor::System, role: Some(role), user: None, origin: Origin::default(), epoch: None };
     let attempt = async |role, user| world.admin().erase_user(&by(role), user).await;
     let alice = world.user("alice", None).await.id;
     assert_eq!(code(attempt(Role::HelpDesk, alice).await), "forbidden");

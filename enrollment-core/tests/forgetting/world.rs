@@ -213,7 +213,7 @@ impl World {
 
 /// An administrator at an address.
 pub(crate) fn signed_in(user: UserId, role: Role, source: &str) -> Principal {
-    Principal { actor: Actor::User(user), role: Some(role), user: Some(user), origin: from(source) }
+    Principal { actor: Actor::User(user), role: Some(role), user: Some(user), origin: from(source), epoch: None }
 }
 
 pub(crate) fn from(source: &str) -> Origin {

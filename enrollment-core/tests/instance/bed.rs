@@ -126,7 +126,7 @@ fn service(
 pub(crate) fn somebody(role: Role) -> Principal {
     let user = UserId::from_uuid(Uuid::from_u128(7));
     let source = Some("192.0.2.7".parse().expect("an address"));
-    Principal { actor: Actor::User(user), role: Some(role), user: Some(user), origin: Origin { source } }
+    Principal { actor: Actor::User(user), role: Some(role), user: Some(user), origin: Origin { source }, epoch: None }
 }
 
 pub(crate) fn owner() -> Principal {

@@ -103,7 +103,8 @@ impl Bench {
     pub(crate) async fn administrator(&self, username: &str, role: Role) -> (UserView, Principal) {
         let new = NewUser { role: Some(role), ..new_user(username) };
         let user = self.admin().create_user(&CLI, new).await.unwrap().0;
-        let by = Principal { actor: Actor::User(user.id), role: Some(role), user: Some(user.id), origin: HERE };
+        let by =
+            Principal { actor: Actor::User(user.id), role: Some(role), user: Some(user.id), origin: HERE, epoch: None };
         (user, by)
     }
 

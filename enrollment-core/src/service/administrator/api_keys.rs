@@ -111,24 +111,18 @@ impl Administrator<'_> {
         };
         let key = &stored.record;
         let actor = Actor::ApiKey(key.id);
-        match self.role_in_force(key).await? {
-            Some(role) => Ok(Principal { actor, role: Some(role), user: key.user, origin }),
+        let user = match key.user {
+            Some(user) => self.service.read::<User>(user.uuid()).await?,
+            None => None,
+        };
+        match role_in_force(key, user.as_ref().map(|user| &user.record)) {
+            Some(role) => Ok(Principal { actor, role: Some(role), user: key.user, origin, epoch: None }),
             None => {
                 let doer = Doer { actor, origin };
                 let rejection = Rejection::Unauthorized;
                 Err(self.service.refuse(doer, stored.key(), stored.version, "authenticate", rejection).await)
             }
         }
-    }
-
-    async fn role_in_force(&self, key: &ApiKey) -> Result<Option<Role>, Failure> {
-        if key.revoked.is_some() {
-            return Ok(None);
-        }
-        let Some(user) = key.user else { return Ok(Some(key.role)) };
-        let user = self.service.read::<User>(user.uuid()).await?;
-        let role = user.filter(|user| user.record.is_active()).and_then(|user| user.record.role);
-        Ok(role.and_then(|role| lower(key.role, role)))
     }
 
     async fn try_create_api_key(&self, by: &Principal, new: &NewApiKey) -> Result<(ApiKeyView, ApiKeySecret), Failure> {
@@ -155,7 +149,7 @@ impl Administrator<'_> {
             let subject = row.key();
             draft.ops.push(row);
             self.service.audit(&mut draft, doer(by), subject, Version::FIRST, Event::ApiKeyCreated);
-            if let Written::Applied = self.service.write(draft).await? {
+            if let Written::Applied = self.write(by, draft).await? {
                 return Ok((ApiKeyView::from(&key), secret));
             }
         }
@@ -174,11 +168,23 @@ impl Administrator<'_> {
             let mut draft = Draft::new(self.service.now());
             draft.ops.push(stored.put(&ApiKey { revoked: Some(draft.now), ..stored.record.clone() }));
             self.service.audit(&mut draft, doer(by), stored.key(), stored.version, Event::ApiKeyRevoked);
-            if let Written::Applied = self.service.write(draft).await? {
+            if let Written::Applied = self.write(by, draft).await? {
                 return Ok(());
             }
         }
         Err(Failure::Busy)
+    }
+}
+
+/// What a key may do, given its user as they are now; `None` for nothing.
+pub(super) fn role_in_force(key: &ApiKey, user: Option<&User>) -> Option<Role> {
+    match (key.revoked, key.user) {
+        (Some(_), _) => None,
+        (None, None) => Some(key.role),
+        (None, Some(_)) => {
+            let role = user.filter(|user| user.is_active()).and_then(|user| user.role);
+            role.and_then(|role| lower(key.role, role))
+        }
     }
 }
 

@@ -108,7 +108,7 @@ impl Administrator<'_> {
                 }
                 let event = Event::LocationChanged { fields: changed.0 };
                 self.service.audit(&mut draft, doer(by), stored.key(), stored.version, event);
-                match self.service.write(draft).await? {
+                match self.write(by, draft).await? {
                     Written::Applied => {
                         if aligns {
                             self.align_rest(id).await.map_err(Failure::after_the_change)?;

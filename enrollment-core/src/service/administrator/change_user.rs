@@ -74,7 +74,7 @@ impl Administrator<'_> {
             draft.ops.push(world.user.put(&after));
             self.add_consequences(&mut draft, by, &world, &after).await?;
             self.log_change(&mut draft, by, &world.user, &after, fields);
-            if let Written::Applied = self.service.write(draft).await? {
+            if let Written::Applied = self.write(by, draft).await? {
                 return Ok(UserView::from(&after));
             }
         }

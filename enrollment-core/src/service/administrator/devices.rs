@@ -138,7 +138,7 @@ impl Administrator<'_> {
             }
             let mut draft = Draft::new(self.service.now());
             self.take_away(&mut draft, by, &device).await?;
-            if let Written::Applied = self.service.write(draft).await? {
+            if let Written::Applied = self.write(by, draft).await? {
                 return Ok(());
             }
         }

@@ -93,7 +93,7 @@ impl Administrator<'_> {
             demand_startable(&world.user.record, start.purpose, reaches, &accepted)?;
             let mut draft = Draft::new(self.service.now());
             let issued = self.restart(&mut draft, by, &world, start).await?;
-            if let Written::Applied = self.service.write(draft).await? {
+            if let Written::Applied = self.write(by, draft).await? {
                 return Ok(issued);
             }
         }
@@ -210,7 +210,7 @@ impl Administrator<'_> {
             let issued = self.issued(&world.settings, &changed.next, token);
             draft.ops.push(world.user.check());
             self.add_changed(&mut draft, by, &stored, *changed).await?;
-            if let Written::Applied = self.service.write(draft).await? {
+            if let Written::Applied = self.write(by, draft).await? {
                 return Ok(Some(issued));
             }
         }
@@ -225,7 +225,7 @@ impl Administrator<'_> {
             if !self.close(&mut draft, by, &stored, Closure::Revoked).await? {
                 return Ok(());
             }
-            if let Written::Applied = self.service.write(draft).await? {
+            if let Written::Applied = self.write(by, draft).await? {
                 return Ok(());
             }
         }

@@ -56,7 +56,7 @@ impl Administrator<'_> {
                 }
             }
             self.remove_record(&mut draft, by, &stored)?;
-            if let Written::Applied = self.service.write(draft).await? {
+            if let Written::Applied = self.write(by, draft).await? {
                 return Ok(());
             }
         }

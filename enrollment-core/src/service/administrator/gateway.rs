@@ -44,7 +44,7 @@ impl Administrator<'_> {
             let key = PrivateKey::from_bytes(bytes);
             let mut draft = Draft::new(self.service.now());
             self.service.audit(&mut draft, doer(by), stored.key(), stored.version, Event::GatewayKeyRead);
-            match self.service.write(draft).await? {
+            match self.write(by, draft).await? {
                 Written::Applied => Ok(key),
                 Written::Stale | Written::Taken(_) | Written::LeaseLost => Err(Failure::Busy),
             }

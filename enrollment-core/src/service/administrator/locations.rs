@@ -137,7 +137,7 @@ impl Administrator<'_> {
                 bump(&mut draft, guard.as_ref());
                 self.service.queue_backfill(&mut draft, location.id, Lacking::Anybody).await?;
                 self.service.audit(&mut draft, doer(by), key, Version::FIRST, Event::LocationCreated);
-                match self.service.write(draft).await? {
+                match self.write(by, draft).await? {
                     Written::Applied => return Ok(CreatedLocation { location: (&location).into(), private_key }),
                     Written::Taken(key) if key.name == UniqueName::LocationName => {
                         return Err(Rejection::LocationNameTaken.into());

@@ -194,7 +194,7 @@ impl Administrator<'_> {
             };
             draft.ops.push(new_row(&machine));
             self.service.audit(&mut draft, doer(by), key(id), Version::FIRST, Event::MachineCreated);
-            match self.service.write(draft).await? {
+            match self.write(by, draft).await? {
                 Written::Applied => {
                     let expires_at = Some(issued.expires_at);
                     let machine = MachineView::new(machine, MachineStage::Invited, expires_at, None);
@@ -230,7 +230,7 @@ impl Administrator<'_> {
             let issued = self.issue_for(&mut draft, by, (id.into(), machine.name.listed()), &settings, &start)?;
             draft.ops.push(stored.put(&Machine { enrollment: issued.id, ..machine.clone() }));
             self.service.audit(&mut draft, doer(by), stored.key(), stored.version, Event::EnrollmentIssued);
-            if let Written::Applied = self.service.write(draft).await? {
+            if let Written::Applied = self.write(by, draft).await? {
                 return Ok(issued);
             }
         }
@@ -254,7 +254,7 @@ impl Administrator<'_> {
             }
             draft.ops.push(stored.delete());
             self.service.audit(&mut draft, doer(by), stored.key(), stored.version, Event::MachineRemoved);
-            if let Written::Applied = self.service.write(draft).await? {
+            if let Written::Applied = self.write(by, draft).await? {
                 return Ok(());
             }
         }

@@ -133,7 +133,7 @@ impl Administrator<'_> {
                 draft.enqueue(encode(&next, draft.now)?);
                 let event = Event::MailRevived { letter: next.letter.as_str().to_owned() };
                 self.service.audit(&mut draft, doer(by), stored.key(), stored.version, event);
-                if let Written::Applied = self.service.write(draft).await? {
+                if let Written::Applied = self.write(by, draft).await? {
                     return Ok(next.into());
                 }
             }
@@ -160,7 +160,7 @@ impl Administrator<'_> {
                 }
                 let mut draft = Draft::new(self.service.now());
                 let next = self.withdraw_mail(&mut draft, by, &stored, "dropped by an administrator");
-                if let Written::Applied = self.service.write(draft).await? {
+                if let Written::Applied = self.write(by, draft).await? {
                     return Ok(next.into());
                 }
             }
@@ -202,7 +202,7 @@ impl Administrator<'_> {
             self.service.post(&mut draft, post)?;
             let subject = RowKey::new(Kind::Mail, id.uuid());
             self.service.audit(&mut draft, doer(by), subject, Version::FIRST, Event::TestMailQueued);
-            match self.service.write(draft).await? {
+            match self.write(by, draft).await? {
                 Written::Applied => Ok(id),
                 Written::Stale | Written::Taken(_) | Written::LeaseLost => Err(Failure::Busy),
             }

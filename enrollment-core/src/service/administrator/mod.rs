@@ -22,6 +22,7 @@ mod peers;
 mod pending;
 mod resend;
 mod settings;
+mod standing;
 mod templates;
 mod users;
 mod wording;

@@ -77,7 +77,7 @@ impl Administrator<'_> {
         }
         let mut draft = Draft::new(now);
         let issued = self.restart(&mut draft, by, &world, &ONBOARDING).await?;
-        match self.service.write(draft).await? {
+        match self.write(by, draft).await? {
             Written::Applied => Ok(Some(issued)),
             Written::Stale | Written::Taken(_) | Written::LeaseLost => Ok(None),
         }
@@ -108,7 +108,7 @@ impl Administrator<'_> {
         let issued = self.issue(&mut draft, by, &user, &settings, &ONBOARDING)?;
         draft.ops.push(owners.with(&user));
         self.add_user(&mut draft, by, &user);
-        match self.service.write(draft).await? {
+        match self.write(by, draft).await? {
             Written::Applied => Ok(Some(issued)),
             Written::Taken(key) if key.name == UniqueName::Username && first.username.is_some() => {
                 Err(Rejection::UsernameTaken.into())

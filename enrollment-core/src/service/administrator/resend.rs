@@ -129,7 +129,7 @@ impl Administrator<'_> {
             draft.ops.push(world.user.check());
             self.post_invitation(&mut draft, &next, mail, to)?;
             self.service.audit(&mut draft, doer(by), stored.key(), stored.version, Event::InvitationResent);
-            if let Written::Applied = self.service.write(draft).await? {
+            if let Written::Applied = self.write(by, draft).await? {
                 return Ok(resent(&next, mail));
             }
         }

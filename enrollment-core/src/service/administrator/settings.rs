@@ -91,7 +91,7 @@ impl Administrator<'_> {
                 draft.ops.push(stored.map_or_else(|| new_row(&next), |stored| stored.put(&next)));
                 let event = Event::SettingsChanged { fields: changed.0 };
                 self.service.audit(&mut draft, doer(by), Settings::KEY, Version::FIRST, event);
-                match self.service.write(draft).await? {
+                match self.write(by, draft).await? {
                     Written::Applied => return Ok(next),
                     Written::Stale | Written::Taken(_) | Written::LeaseLost => {}
                 }

@@ -81,7 +81,7 @@ impl Administrator<'_> {
                 draft.ops.push(own.map_or_else(|| new_row(&next), |own| own.put(&next)));
                 let event = Event::TemplateChanged { name: name.to_owned() };
                 self.service.audit(&mut draft, doer(by), TemplateText::key(name), Version::FIRST, event);
-                match self.service.write(draft).await? {
+                match self.write(by, draft).await? {
                     Written::Applied => return Ok(TemplateView { name: text.name, source: next.source, is_own: true }),
                     Written::Stale | Written::Taken(_) | Written::LeaseLost => {}
                 }
@@ -109,7 +109,7 @@ impl Administrator<'_> {
                 draft.ops.push(own.delete());
                 let event = Event::TemplateReset { name: name.to_owned() };
                 self.service.audit(&mut draft, doer(by), own.key(), own.version, event);
-                match self.service.write(draft).await? {
+                match self.write(by, draft).await? {
                     Written::Applied => return Ok(view(text, None)),
                     Written::Stale | Written::Taken(_) | Written::LeaseLost => {}
                 }

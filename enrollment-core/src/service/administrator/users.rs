@@ -185,7 +185,7 @@ impl Administrator<'_> {
                 draft.ops.push(self.owners().await?.with(&user));
             }
             self.add_user(&mut draft, by, &user);
-            match self.service.write(draft).await? {
+            match self.write(by, draft).await? {
                 Written::Applied => return Ok((UserView::from(&user), issued)),
                 Written::Taken(key) if key.name == UniqueName::Username => return Err(Rejection::UsernameTaken.into()),
                 Written::Stale | Written::Taken(_) | Written::LeaseLost => {}

@@ -70,9 +70,15 @@ impl SignIn<'_> {
                     Written::Stale | Written::Taken(_) | Written::LeaseLost => continue,
                 }
             }
-            let (id, role) = (user.record.id, user.record.role);
+            let User { id, role, ref sign_ins, .. } = user.record;
             return Ok(SignedIn {
-                principal: Principal { actor: Actor::User(id), role, user: Some(id), origin },
+                principal: Principal {
+                    actor: Actor::User(id),
+                    role,
+                    user: Some(id),
+                    origin,
+                    epoch: Some(sign_ins.epoch),
+                },
                 session: session.record.id,
                 account: AccountView::from(&user.record),
             });
