@@ -23,6 +23,8 @@ pub(crate) fn connect_options(path: &Path, busy_timeout: Duration) -> SqliteConn
         .busy_timeout(busy_timeout)
         // What is removed is overwritten in the file, not only forgotten (SYS-9).
         .pragma("secure_delete", "on")
+        // What SQLite keeps to take a statement back is a few pages; in a temporary file it would be half of what is written.
+        .pragma("temp_store", "memory")
         .disable_statement_logging()
 }
 

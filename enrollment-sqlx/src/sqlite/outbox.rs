@@ -34,7 +34,7 @@ impl Serialize for Entry<'_> {
 pub(crate) fn enqueue_text(n: usize) -> String {
     let [id, channel, stream, order, due, layout] = std::array::from_fn(field);
     format!(
-        "insert or fail into outbox (id, channel, stream, stream_order, due, layout, body) \
+        "insert into outbox (id, channel, stream, stream_order, due, layout, body) \
          select {id}, {channel}, {stream}, {order}, {due}, {layout}, {} from {};",
         document(6),
         lines(n)
@@ -57,7 +57,7 @@ pub(crate) fn settle_text(n: usize) -> String {
     let [id, leased_until, due, untried, outcome, why, ended_at] = std::array::from_fn(field);
     let lines = lines(n);
     format!(
-        "update or fail outbox set leased_until = {leased_until}, due = coalesce({due}, due), tries = tries - ({untried}), \
+        "update outbox set leased_until = {leased_until}, due = coalesce({due}, due), tries = tries - ({untried}), \
          outcome = {outcome}, why = coalesce({why}, why), ended_at = {ended_at} from {lines} line \
          where outbox.id = {id};"
     )

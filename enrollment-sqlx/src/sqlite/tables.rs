@@ -1,8 +1,4 @@
 //! The SQL text about tables, built once.
-//!
-//! Whatever writes several rows says `or fail`: should a constraint not hold, the rows written so far stay until the
-//! transaction is rolled back, as it then always is. To take them back by itself, SQLite would first copy every page the
-//! statement changes to a temporary file, which was half of what it wrote.
 
 use std::sync::LazyLock;
 
@@ -42,9 +38,9 @@ impl Texts {
         // A document takes two places of a line.
         let after_body = (5..=columns.len()).map(field);
         let fields: Vec<_> = [field(0), field(1), field(2), document(3)].into_iter().chain(after_body).collect();
-        let insert = format!("insert or fail into {kind} ({}) select {} from ", columns.join(", "), fields.join(", "));
+        let insert = format!("insert into {kind} ({}) select {} from ", columns.join(", "), fields.join(", "));
         let sets: Vec<_> = columns.iter().zip(&fields).map(|(column, field)| format!("{column} = {field}")).collect();
-        let update = format!("update or fail {kind} set {}", sets[1..4].join(", "));
+        let update = format!("update {kind} set {}", sets[1..4].join(", "));
         Self { table, select, insert, update }
     }
 
@@ -93,5 +89,5 @@ pub(crate) fn applied(n: usize) -> String {
 /// Inserts the lines of list `$n`, which have a value for every column.
 fn insert(into: &str, columns: &[&str], n: usize) -> String {
     let fields: Vec<_> = (0..columns.len()).map(field).collect();
-    format!("insert or fail into {into} ({}) select {} from {};", columns.join(", "), fields.join(", "), lines(n))
+    format!("insert into {into} ({}) select {} from {};", columns.join(", "), fields.join(", "), lines(n))
 }
