@@ -11,6 +11,9 @@ use tokio::net::TcpStream;
 
 use super::Error;
 
+/// How often the same is asked again.
+const REPEATS: u32 = 3;
+
 /// A client of one face.
 pub(crate) struct Client {
     face: SocketAddr,
@@ -35,11 +38,16 @@ impl Client {
         self.sent + self.other.as_ref().map_or(0, |other| other.requests())
     }
 
-    /// The JSON of a success; an error otherwise, and when there is no answer.
+    /// The JSON of a success; an error otherwise, and when there is no answer. Where the outcome is unknown the same is
+    /// asked again, as clients are told to.
     pub(crate) async fn ask(&mut self, method: Method, path: &str, bearer: &str, body: &Value) -> Result<Value, Error> {
-        match self.send(method, path, bearer, body).await? {
-            (status, answer) if (200..300).contains(&status) => Ok(answer),
-            (status, answer) => Err(format!("{path}: {status} {}", answer["code"]).into()),
+        let mut repeats = 0;
+        loop {
+            match self.send(method.clone(), path, bearer, body).await? {
+                (status, answer) if (200..300).contains(&status) => return Ok(answer),
+                (_, answer) if answer["code"] == "outcome_unknown" && repeats < REPEATS => repeats += 1,
+                (status, answer) => return Err(format!("{path}: {status} {}", answer["code"]).into()),
+            }
         }
     }
 
