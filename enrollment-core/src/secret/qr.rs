@@ -73,8 +73,8 @@ pub fn qr_png(text: &str) -> Result<Vec<u8>, QrTooLong> {
     let mut encoder = Encoder::new(&mut file, pixels_a_side, pixels_a_side);
     encoder.set_color(ColorType::Grayscale);
     encoder.set_depth(BitDepth::One);
-    // Three of four rows are what is above them, which is all that this looks for; searching for more made up half of
-    // what a mail cost.
+    // Three of four rows are what is above them, which is all that this looks for; searching for more was a third of what
+    // a mail cost.
     encoder.set_compression(Compression::Fastest);
     let mut writer = encoder.write_header().expect("memory takes every header of a size above zero");
     writer.write_image_data(&pixels).expect("there are as many pixels as the header says");
