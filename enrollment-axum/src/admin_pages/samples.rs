@@ -45,7 +45,7 @@ fn readers() -> [Me; 2] {
 }
 
 /// Fields as they were typed, and the same with something wrong with each.
-fn forms(names: &'static [&'static str]) -> Vec<Shown> {
+fn forms(names: &[&'static str]) -> Vec<Shown> {
     let typed: Vec<_> = names.iter().map(|name| (*name, HOSTILE)).collect();
     let wrong = names.iter().map(|name| {
         let refused = Shown::of(&typed).refused(Problem::invalid_field(*name, HOSTILE), &[]);
@@ -212,7 +212,7 @@ fn rest(me: &Me) -> Vec<Sample> {
         let (dead, queue, sent) = (rows.clone(), rows.clone(), rows);
         all.push(Sample::of(MailsPage { me: me.clone(), configured, paused, dead, queue, sent, done: None }));
     }
-    for form in forms(super::settings::FIELDS) {
+    for form in forms(&super::settings::fields()) {
         all.push(Sample::of(SettingsPage {
             me: me.clone(),
             form,

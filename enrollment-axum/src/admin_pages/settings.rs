@@ -33,20 +33,14 @@ impl Page for SettingsPage {
     const TEMPLATE: &'static str = "settings.html";
 }
 
-pub(super) const FIELDS: &[&str] = &[
-    "organization",
-    "product",
-    "support_contact",
-    "token_validity",
-    "session_validity",
-    "max_sessions",
-    "download_windows",
-    "download_macos",
-    "download_linux",
-    "download_ios",
-    "download_android",
-    "sender",
-];
+/// The form's fields of text, beside those of the downloads.
+const FIELDS: &[&str] =
+    &["organization", "product", "support_contact", "token_validity", "session_validity", "max_sessions", "sender"];
+
+/// All of the form's fields of text.
+pub(super) fn fields() -> Vec<&'static str> {
+    FIELDS.iter().copied().chain(Platform::ALL.map(download_field)).collect()
+}
 
 const fn download_field(platform: Platform) -> &'static str {
     match platform {
@@ -79,24 +73,20 @@ pub(super) async fn show(
 }
 
 fn form(settings: &Settings) -> Shown {
-    let download = |platform| {
+    let downloads = Platform::ALL.map(|platform| {
         let url = settings.downloads.get(&platform);
         (download_field(platform), url.map_or("", |url| url.as_str()))
-    };
-    Shown::of(&[
+    });
+    let others = [
         ("organization", settings.organization.as_str()),
         ("product", settings.product.as_str()),
         ("support_contact", settings.support_contact.as_str()),
         ("token_validity", &settings.token_validity.to_string()),
         ("session_validity", &settings.session_validity.to_string()),
         ("max_sessions", &settings.max_sessions.to_string()),
-        download(Platform::Windows),
-        download(Platform::Macos),
-        download(Platform::Linux),
-        download(Platform::Ios),
-        download(Platform::Android),
         ("sender", settings.sender.as_ref().map_or("", |sender| sender.as_str())),
-    ])
+    ];
+    Shown::of(&[&others[..], &downloads].concat())
 }
 
 /// `POST /admin/settings`
@@ -116,7 +106,7 @@ pub(super) async fn change(State(state): State<EnrollmentState>, desk: Desk, pos
     let status = problem.page_status();
     let page = SettingsPage {
         me: desk.me,
-        form: Shown::typed(FIELDS, &posted).refused(problem, &[])?,
+        form: Shown::typed(&fields(), &posted).refused(problem, &[])?,
         device_step: posted.get("device_step").to_owned(),
         front_end: posted.get("front_end").to_owned(),
         help_desk_may_send: posted.ticked("help_desk_may_send"),
@@ -145,4 +135,24 @@ fn read(posted: &Posted) -> Result<SettingsPatch, Problem> {
         help_desk_may_send: Some(posted.ticked("help_desk_may_send")),
         onboarding_mail: Some(posted.ticked("onboarding_mail")),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use enrollment_core::domain::policy::Policy;
+
+    use super::*;
+
+    /// Also the download for each platform there is.
+    #[test]
+    fn every_field_has_its_place_on_the_page() {
+        let page = include_str!("templates/settings.html");
+        for name in fields() {
+            assert!(page.contains(&format!("f.input(\"{name}\", ")), "{name}");
+            assert!(page.contains(&format!("page.form.{name},")), "{name}");
+        }
+        let shown = form(&Settings::defaults(&Policy::default()));
+        let shown = serde_json::to_value(&shown).expect("a form");
+        assert!(fields().iter().all(|name| shown.get(name).is_some()), "{shown}");
+    }
 }

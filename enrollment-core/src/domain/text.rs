@@ -38,6 +38,9 @@ pub enum InvalidText {
 }
 
 impl<const MIN: usize, const MAX: usize> Line<MIN, MAX> {
+    /// What a text that is too short or too long hears.
+    pub(crate) const LENGTH: InvalidText = InvalidText::Length { min: MIN, max: MAX };
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -58,7 +61,7 @@ impl<const MIN: usize, const MAX: usize> FromStr for Line<MIN, MAX> {
         let text = text.trim();
         // Four bytes per character at most: a huge text is refused by its length alone.
         if text.len() > MAX * 4 || !(MIN..=MAX).contains(&text.chars().count()) {
-            return Err(InvalidText::Length { min: MIN, max: MAX });
+            return Err(Self::LENGTH);
         }
         if text.chars().any(breaks_the_line) {
             return Err(InvalidText::Control);
@@ -94,7 +97,8 @@ mod tests {
     #[test]
     fn a_line_is_trimmed_bounded_and_without_control_characters() {
         assert_eq!("  Zoë  ".parse::<PersonName>().map(String::from), Ok("Zoë".to_owned()));
-        assert!("".parse::<DeviceName>().is_err());
+        assert_eq!("".parse::<DeviceName>(), Err(DeviceName::LENGTH));
+        assert_eq!(DeviceName::LENGTH.to_string(), "must have 1 to 64 characters");
         assert!("x".repeat(65).parse::<DeviceName>().is_err());
         for bad in ["a\0b", "a\nb", "a\u{2028}b", "a\u{202e}b"] {
             assert_eq!(bad.parse::<PersonName>(), Err(InvalidText::Control), "{bad:?}");

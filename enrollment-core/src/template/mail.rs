@@ -9,7 +9,7 @@ use std::fmt;
 use minijinja::Value;
 
 use super::builtin::{self, MailText};
-use super::engine::{RenderError, Rendered, Template};
+use super::engine::{Part, RenderError, Template};
 use super::subject::Subject;
 use super::tags::{ClientLink, Tags};
 use crate::domain::enrollment::Purpose;
@@ -295,15 +295,18 @@ impl MailContext {
         body: Option<&Template>,
     ) -> Result<(RenderedMail, Option<RenderError>), RenderError> {
         let text = self.facts.text();
-        let (subject, subject_error) = match subject.map(|own| own.render(&self.people)) {
+        let people = self.people.context();
+        let (subject, subject_error) = match subject.map(|own| own.render_with(&people)) {
             Some(Ok(subject)) => (subject, None),
-            Some(Err(error)) => (text.subject().render(&self.people)?, Some(error)),
-            None => (text.subject().render(&self.people)?, None),
+            Some(Err(error)) => (text.subject().render_with(&people)?, Some(error)),
+            None => (text.subject().render_with(&people)?, None),
         };
-        let (body, body_error) = body.unwrap_or_else(|| text.body()).render_or(text.body(), &self.people);
-        let mut parts = vec![builtin::mail_header().render_with(self.values())?, body];
+        let (body, body_error) = body.unwrap_or_else(|| text.body()).render_part_or(text.body(), &people);
+        // What nobody edits may say more than what an administrator writes.
+        let values = self.values();
+        let mut parts = vec![builtin::mail_header().render_part(&values)?, body];
         if let Some(facts) = text.facts() {
-            parts.push(facts.render_with(self.values())?);
+            parts.push(facts.render_part(&values)?);
         }
         let html = whole_html(&parts, self.facts.qr());
         let images = self.facts.qr().cloned().into_iter().collect();
@@ -322,12 +325,12 @@ impl MailContext {
     }
 }
 
-fn whole_text(parts: &[Rendered]) -> String {
+fn whole_text(parts: &[Part]) -> String {
     let parts: Vec<&str> = parts.iter().map(|part| part.text.trim_end()).filter(|part| !part.is_empty()).collect();
     parts.join("\n\n") + "\n"
 }
 
-fn whole_html(parts: &[Rendered], qr: Option<&InlineImage>) -> String {
+fn whole_html(parts: &[Part], qr: Option<&InlineImage>) -> String {
     let mut body: String = parts.iter().map(|part| part.html.as_str()).collect();
     body.extend(qr.map(builtin::code_image));
     format!(

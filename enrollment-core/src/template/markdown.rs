@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use ammonia::UrlRelative;
 use pulldown_cmark::{Alignment, CodeBlockKind, Event, LinkType, Options, Parser, Tag, TagEnd, TextMergeStream};
 
-use super::engine::{Filled, Leads};
+use super::program::{Filled, Leads};
 use super::writer;
 
 /// How deep quotes, lists and emphasis can lie inside each other; what lies deeper is shown without them.

@@ -26,6 +26,7 @@ mod error;
 mod gate;
 pub mod mail;
 mod markdown;
+mod program;
 mod subject;
 mod tags;
 mod value;

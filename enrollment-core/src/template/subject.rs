@@ -1,7 +1,10 @@
 //! Subjects of mails.
 
-use super::engine::{self, Filled, RenderError};
+use minijinja::Value;
+
+use super::engine::RenderError;
 use super::error::{TemplateError, TemplateErrorKind};
+use super::program::{self, Filled, Program};
 use super::tags::{TAGS, Tags};
 use super::value::single_line;
 
@@ -9,8 +12,7 @@ use super::value::single_line;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
     source: String,
-    /// As the engine gets it.
-    admitted: String,
+    program: Program,
 }
 
 impl Subject {
@@ -31,15 +33,15 @@ impl Subject {
         if let Some(offset) = source.find(['\n', '\r']) {
             return Err(TemplateError::new(TemplateErrorKind::NotAllowed, "a subject is one line").at(source, offset));
         }
-        let admitted = engine::admit(source, &TAGS)?;
+        let program = Program::admit(source, &TAGS)?;
         for tags in [Tags::sample(), Tags::default()] {
-            let filled = engine::fill(&admitted, tags.context()).map_err(|error| engine::refusal(&error))?;
+            let filled = program.fill(tags.context()).map_err(|error| program::refusal(&error))?;
             if line(&filled).is_empty() {
                 let message = "a subject must say something, also when its tags have no value";
                 return Err(TemplateError::new(TemplateErrorKind::Empty, message));
             }
         }
-        Ok(Self { source: source.to_owned(), admitted })
+        Ok(Self { source: source.to_owned(), program })
     }
 
     /// The subject as it was written.
@@ -53,7 +55,12 @@ impl Subject {
     /// # Errors
     /// None that is known; see [`RenderError`].
     pub fn render(&self, tags: &Tags) -> Result<String, RenderError> {
-        let filled = engine::fill(&self.admitted, tags.context()).map_err(|error| RenderError::Engine(error.into()))?;
+        self.render_with(&tags.context())
+    }
+
+    /// The subject with these values of the tags.
+    pub(super) fn render_with(&self, values: &Value) -> Result<String, RenderError> {
+        let filled = self.program.fill(values.clone()).map_err(|error| RenderError::Engine(error.into()))?;
         Ok(line(&filled))
     }
 }

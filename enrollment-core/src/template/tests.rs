@@ -3,8 +3,9 @@
 use minijinja::ErrorKind;
 use proptest::prelude::*;
 
+use super::program::Program;
 use super::tags::ClientLink;
-use super::{Subject, TAGS, Tags, Template, TemplateErrorKind, engine};
+use super::{Subject, TAGS, Tags, Template, TemplateErrorKind};
 
 fn text(source: &str, tags: &Tags) -> String {
     Template::compile(source).expect("accepted").render(tags).expect("rendered").text.trim_end().to_owned()
@@ -60,7 +61,7 @@ fn the_desktop_client_is_opened_by_our_own_link_alone() {
     let html = |source: &str| {
         let part = Template::part(source).expect("accepted");
         let values = std::collections::BTreeMap::from([("deep_link", ClientLink::value(link)), ("at", link.into())]);
-        part.render_with(values.into()).expect("rendered").html
+        part.render_part(&values.into()).expect("rendered").html
     };
     assert_eq!(
         html("[a]({{ deep_link }})"),
@@ -87,8 +88,8 @@ fn a_line_with_only_a_statement_leaves_nothing_and_no_other_line_loses_its_end()
         ("a{% if username %} b{% endif %}\nc{# note #}\n{# note #}\nd", "a b\nc\nd"),
         ("{% if username %}\na\n{% else %} \nb\n{%- endif -%}\nc", "a\nc"),
     ] {
-        let admitted = engine::admit(source, &TAGS).expect("accepted");
-        assert_eq!(engine::fill(&admitted, Tags::sample().context()).expect("filled").text, expected, "{source:?}");
+        let program = Program::admit(source, &TAGS).expect("accepted");
+        assert_eq!(program.fill(Tags::sample().context()).expect("filled").text, expected, "{source:?}");
     }
 }
 
@@ -170,7 +171,7 @@ fn deep_nesting_is_refused_or_flattened_and_never_overflows_the_stack() {
 fn fuel_ends_a_loop_even_if_the_gate_let_it_through() {
     let digits = "['a','a','a','a','a','a','a','a','a','a']";
     let body = format!("{{% for x in {digits} %}}").repeat(8) + &"{% endfor %}".repeat(8);
-    let error = engine::fill(&body, Tags::sample().context()).expect_err("stopped");
+    let error = Program::unchecked(body).expect("read").fill(Tags::sample().context()).expect_err("stopped");
     assert_eq!(error.kind(), ErrorKind::OutOfFuel);
 }
 

@@ -22,7 +22,7 @@ use enrollment_core::service::enrollee::{BeginRequest, ClientDevice, DeviceKey, 
 use enrollment_core::service::{Origin, Service};
 use enrollment_core::time::Span;
 use enrollment_core::worker::{Pruner, Sweeper};
-use enrollment_testkit::fake::FakeProvisioner;
+use enrollment_testkit::fake::{FakeProvisioner, TracingStore};
 
 use crate::bench::{Bench, CLI, code, groups, public_key};
 use crate::gateways::{fill, report, start_up, work};
@@ -287,6 +287,36 @@ async fn names_are_unique_in_a_location_and_what_is_refused_leaves_nothing() {
     let nowhere = LocationId::from_uuid(uuid::Uuid::from_u128(1));
     let refused = bench.admin().create_machine(&CLI, nowhere, named("x")).await.map(drop);
     assert_eq!(refused.map_err(code), Err("not_found"));
+}
+
+/// Whatever became of the machines of a page, they are read in three calls: their location, themselves, all the rest.
+#[tokio::test]
+async fn a_page_of_machines_is_read_together() {
+    let bench = Bench::new();
+    let office = bench.location("office", None).await;
+    let mut made = Vec::new();
+    for nth in 0..6_u8 {
+        made.push(bench.machine(office, &format!("build-{nth}")).await);
+        if nth < 2 {
+            let session = bench.begin(&made[usize::from(nth)].issued.token).await.unwrap();
+            bench.supply(&session, nth + 1).await.unwrap();
+        }
+    }
+    bench.admin().revoke(&CLI, made[5].issued.id).await.unwrap();
+    let store = Arc::new(TracingStore::new(Arc::clone(&bench.store)));
+    let service = bench.through(store.clone());
+    let listed = service.administrator().machines(&CLI, office, &PageRequest::default()).await.unwrap().items;
+    let methods: Vec<_> = store.take().iter().map(|call| call.method).collect();
+    assert_eq!(methods, ["get", "scan", "get"]);
+    let known = |view: &MachineView| format!("{view:?}");
+    let mut alone = Vec::new();
+    for machine in &made {
+        alone.push(known(&bench.view(machine.machine.id).await));
+    }
+    assert_eq!(listed.iter().map(known).collect::<Vec<_>>(), alone);
+    let stages: Vec<_> = listed.iter().map(|machine| machine.stage.as_str()).collect();
+    assert_eq!(stages, ["enrolled", "enrolled", "invited", "invited", "invited", "uninvited"]);
+    assert!(listed[..2].iter().all(|machine| machine.device.as_ref().is_some_and(|it| it.attachments.len() == 1)));
 }
 
 /// INV-10, REQ-3: where a second factor is asked for there is no machine, also when both are decided at once.

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use enrollment_core::domain::device::PublicKey;
 use enrollment_core::domain::enrollment::Purpose;
 use enrollment_core::domain::group::Access;
 use enrollment_core::domain::location::{FactorKind, MfaMode, Ownership};
 use enrollment_core::domain::role::Role;
-use enrollment_core::service::administrator::{NewLocation, SettingsPatch};
+use enrollment_core::service::administrator::{NewLocation, NewMachine, SettingsPatch};
 use enrollment_core::time::Span;
 
 use crate::bench::{Bench, CLI, HERE, code, mailed, mailed_to, manual};
@@ -168,6 +169,35 @@ async fn an_initiator_hears_that_an_enrollment_was_locked() {
     bench.send().await;
     assert_eq!(bench.subjects("max@example.com"), set(&["The VPN enrollment of alice is locked"]));
     assert_eq!(bench.relay.count(), 1);
+}
+
+/// MSG-7, INV-10: whoever added a machine hears by its name what became of it; it has nobody else who could be told.
+#[tokio::test]
+async fn an_initiator_hears_what_became_of_a_machine() {
+    let bench = Bench::new();
+    let (_, by) = bench.administrator("max", Role::Administrator).await;
+    let office = bench.admin().create_location(&CLI, location("office")).await.unwrap().location.id;
+    let machine = async |name: &str| {
+        let new = NewMachine { name: name.parse().unwrap(), validity: None };
+        bench.admin().create_machine(&by, office, new).await.unwrap().issued
+    };
+    let session = bench.begin(&machine("build-01").await.token).await.unwrap();
+    let key = PublicKey::from_bytes([9; 32]).unwrap();
+    bench.service.enrollee().set_machine_key(&session, &key, HERE).await.unwrap();
+    bench.service.enrollee().report(&machine("build-02").await.token, HERE).await.unwrap();
+    bench.send().await;
+    let (completed, reported) =
+        ("build-01 completed their VPN enrollment", "The VPN invitation of build-02 was reported");
+    assert_eq!(bench.subjects("max@example.com"), set(&[completed, reported]));
+    assert_eq!(bench.relay.count(), 2);
+    for mail in bench.inbox("max@example.com") {
+        let said = if mail.subject == completed {
+            "\nbuild-01 completed the VPN enrollment that you started."
+        } else {
+            "\nWhoever got the VPN invitation that you started for build-02 said"
+        };
+        assert!(mail.text.contains(said), "{}", mail.text);
+    }
 }
 
 /// INV-7: nobody is told where the initiator is gone or has no address.

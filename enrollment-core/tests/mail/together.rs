@@ -13,9 +13,10 @@ use enrollment_core::port::{
     Channel, Clock, DeliveryError, LeaseRequest, Message, Notifier, Receipt, Recipient, SettleOutcome, Settlement,
     Store, StoreErrorKind,
 };
+use enrollment_core::record::Kind;
 use enrollment_core::time::Span;
 use enrollment_core::worker::OutboxWorker;
-use enrollment_testkit::fake::{Moment, RecordingNotifier, TracingStore, Trouble};
+use enrollment_testkit::fake::{Moment, RacedStore, RecordingNotifier, TracingStore, Trouble};
 
 use crate::bench::{Bench, CLI, mailed, to};
 
@@ -104,6 +105,31 @@ async fn mails_that_go_together_are_read_and_written_down_together() {
     let methods: Vec<_> = store.take().iter().map(|call| call.method).collect();
     assert_eq!(methods, ["get", "lease", "get", "get", "commit", "get", "get", "commit"]);
     assert_eq!(bench.relay.count(), 2 * BATCH as u64);
+}
+
+/// What comes next is made while the last is written down, and waits for its places: no more are ever taken by the relay
+/// and not written down.
+#[tokio::test]
+async fn the_next_mails_are_made_while_the_last_are_written_down() {
+    let bench = Bench::new();
+    queued(&bench, BATCH).await;
+    let traced = Arc::new(TracingStore::new(bench.memory.clone()));
+    let (go_on, written) = tokio::sync::oneshot::channel::<()>();
+    let slow = RacedStore::new(traced.clone(), async { written.await.unwrap() });
+    let worker = OutboxWorker::new(bench.through(Arc::new(slow)), bench.relay.clone());
+    let mut turn = pin!(worker.run_once());
+    let mut context = Context::from_waker(Waker::noop());
+    for _ in 0..1_000 {
+        assert!(matches!(turn.as_mut().poll(&mut context), Poll::Pending), "it waits for the change");
+    }
+    let calls = traced.take();
+    let mails = vec![Kind::Mail.to_string(); AT_ONCE];
+    assert_eq!(calls.iter().filter(|call| call.method == "get" && call.about == mails).count(), 2, "{calls:?}");
+    assert!(calls.iter().all(|call| call.method != "commit"));
+    assert_eq!(bench.relay.count(), AT_ONCE as u64);
+    go_on.send(()).unwrap();
+    assert_eq!(turn.await.unwrap(), BATCH);
+    assert_eq!(bench.relay.count(), BATCH as u64);
 }
 
 /// A resend of every invitation.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use enrollment_core::port::{Notifier, Recipient};
 use enrollment_smtp::{Credentials, SmtpNotifier, Tls};
-use enrollment_testkit::notifier::{Arrival, BoxError, Fate, NotifierFactory};
+use enrollment_testkit::notifier::{Arrival, ArrivedImage, BoxError, Fate, NotifierFactory};
 
-use crate::postfix::Postfix;
+use crate::postfix::{Arrived, Postfix};
 use crate::{email, unique};
 
 struct Over(&'static str);
@@ -51,8 +51,16 @@ impl NotifierFactory for Over {
     async fn arrivals(&self, relay: &Relay, at: &Recipient) -> Result<Vec<Arrival>, BoxError> {
         let Recipient::Email(at) = at else { return Ok(vec![]) };
         let arrived = relay.postfix.arrived(at.as_str()).await;
-        Ok(arrived.into_iter().map(|mail| Arrival { id: mail.id, text: mail.text }).collect())
+        Ok(arrived.into_iter().map(read).collect())
     }
+}
+
+fn read(mail: Arrived) -> Arrival {
+    let images = mail.images.into_iter().map(|(id, _, png)| {
+        let id = id.trim_start_matches('<').trim_end_matches('>').to_owned();
+        ArrivedImage { id, png }
+    });
+    Arrival { id: mail.id, text: mail.text, images: mail.html.map(|_| images.collect()) }
 }
 
 mod starttls {

@@ -8,8 +8,8 @@ use enrollment_core::id::OutboxId;
 use enrollment_core::port::{Channel, DeliveryError, DeliveryErrorKind, Message, Notifier, Receipt, Recipient};
 use uuid::Uuid;
 
-use crate::fake::{Mishap, RecordingNotifier};
-use crate::notifier::{Arrival, BoxError, Fate, NotifierFactory};
+use crate::fake::{Mishap, Recorded, RecordingNotifier};
+use crate::notifier::{Arrival, ArrivedImage, BoxError, Fate, NotifierFactory};
 
 macro_rules! faults {
     ($($(#[$doc:meta])+ $name:ident => $case:literal,)*) => {
@@ -55,6 +55,8 @@ faults! {
     BurnsTheQueue => "a_notifier_that_is_not_wanted_is_refused",
     /// Writes subjects into headers as they are.
     LetsSubjectsBeHeaders => "a_subject_adds_no_recipients",
+    /// Leaves the images behind that the HTML shows.
+    LeavesImagesBehind => "html_comes_with_the_images_it_shows",
     /// Says which message it was that was not taken.
     QuotesMessages => "answers_carry_nothing_of_the_message",
 }
@@ -84,6 +86,7 @@ impl BrokenNotifier {
                 let n = self.renamed.fetch_add(1, Ordering::Relaxed);
                 read.id = OutboxId::from_uuid(Uuid::from_u128(u128::from(n)));
             }
+            NotifierFault::LeavesImagesBehind => read.images.clear(),
             NotifierFault::SharesItsDesk => {
                 *self.desk.lock().unwrap_or_else(PoisonError::into_inner) = Some(read);
                 for _ in 0..20 {
@@ -201,7 +204,14 @@ impl NotifierFactory for BrokenNotifierFactory {
     }
 
     async fn arrivals(&self, relay: &Self::Relay, at: &Recipient) -> Result<Vec<Arrival>, BoxError> {
-        let read = |message: crate::fake::Recorded| Arrival { id: message.id, text: message.text };
+        let images = |message: &Recorded| {
+            let images = message.images.iter();
+            images.map(|image| ArrivedImage { id: image.id().to_owned(), png: image.png().to_vec() }).collect()
+        };
+        let read = |message: Recorded| {
+            let images = message.html.as_ref().map(|_| images(&message));
+            Arrival { id: message.id, text: message.text, images }
+        };
         Ok(relay.arrived_at(at).into_iter().map(read).collect())
     }
 }

@@ -7,8 +7,8 @@ use enrollment_core::port::{Channel, DeliveryErrorKind, Message, Recipient};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
-use super::desk::{Desk, SECRET, Verdict, deliver, fails, message, recipient_on};
-use super::{Case, Fate};
+use super::desk::{Desk, SECRET, Verdict, deliver, fails, illustrated, message, recipient_on};
+use super::{ArrivedImage, Case, Fate};
 use crate::verdict::{Failure, ensure, ensure_eq};
 
 /// Hands the names of all cases to another macro, so that tests and table cannot differ.
@@ -28,6 +28,7 @@ macro_rules! __notifier_cases {
             an_unwelcome_message_is_rejected_and_its_neighbors_arrive
             a_notifier_that_is_not_wanted_is_refused
             a_subject_adds_no_recipients
+            html_comes_with_the_images_it_shows
             answers_carry_nothing_of_the_message
         }
     };
@@ -206,6 +207,27 @@ async fn a_subject_adds_no_recipients(desk: &Desk) -> Verdict {
         }
     }
     desk.has(&bystander, &[], "what arrived for a bystander").await
+}
+
+/// Where HTML arrives, each message comes with its own images, as they were. Over a channel that carries no HTML it comes
+/// without, and all the same.
+async fn html_comes_with_the_images_it_shows(desk: &Desk) -> Verdict {
+    let (notifier, to) = (desk.open().await?, desk.recipient(Fate::Welcome, 1));
+    let messages = [illustrated(1, &to), message(2, &to), illustrated(3, &to)];
+    for message in &messages {
+        deliver(&*notifier, message).await?;
+    }
+    desk.has(&to, &messages.iter().collect::<Vec<_>>(), "what arrived").await?;
+    let arrived = desk.images(&to).await?;
+    if arrived.values().all(Option::is_none) {
+        return Ok(());
+    }
+    for message in &messages {
+        let images = message.images.iter();
+        let images = images.map(|image| ArrivedImage { id: image.id().to_owned(), png: image.png().to_vec() });
+        ensure_eq!(arrived.get(&message.id), Some(&Some(images.collect())), "the images of {message:?}");
+    }
+    Ok(())
 }
 
 /// Receipts and errors are kept and shown to administrators, who may not know the secrets in a message.

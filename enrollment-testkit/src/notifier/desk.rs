@@ -1,14 +1,17 @@
 //! What the cases stand on: notifiers of one relay, its recipients, and sample messages.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use enrollment_core::id::OutboxId;
-use enrollment_core::port::{Channel, DeliveryError, DeliveryErrorKind, Message, Notifier, Receipt, Recipient};
+use enrollment_core::port::{
+    Channel, DeliveryError, DeliveryErrorKind, InlineImage, Message, Notifier, Receipt, Recipient,
+};
 use enrollment_core::time::Timestamp;
 use uuid::Uuid;
 
-use super::{Arrival, Fate, NotifierFactory};
+use super::{Arrival, ArrivedImage, Fate, NotifierFactory};
 use crate::verdict::{BoxError, Failure, ensure_eq};
 
 /// How a case went.
@@ -70,6 +73,15 @@ impl Desk {
         self.0.recipient(fate, n)
     }
 
+    /// The images that arrived at a recipient, by the ids of their messages; `None` for a message without HTML.
+    pub(super) async fn images(
+        &self,
+        to: &Recipient,
+    ) -> Result<BTreeMap<OutboxId, Option<Vec<ArrivedImage>>>, Failure> {
+        let arrivals = self.0.arrivals(to).await.map_err(|error| Failure::caused("looking for arrivals", error))?;
+        Ok(arrivals.into_iter().map(|arrival| (arrival.id, arrival.images)).collect())
+    }
+
     /// Messages with these ids and texts arrived at a recipient, in whatever order, and nothing else did.
     pub(super) async fn has(&self, to: &Recipient, messages: &[&Message], what: &str) -> Verdict {
         let arrivals = self.0.arrivals(to).await.map_err(|error| Failure::caused("looking for arrivals", error))?;
@@ -80,6 +92,16 @@ impl Desk {
         ensure_eq!(arrived, wanted, "{what}");
         Ok(())
     }
+}
+
+/// The `n`th sample message, whose HTML shows an image of its own.
+pub(super) fn illustrated(n: u8, to: &Recipient) -> Message {
+    let message = message(n.into(), to);
+    // Bytes that a line of text, or a relay that reads lines, would change.
+    let png = [b"\x89PNG\r\n\x1a\n\r\n.\r\n\0\xff \n", &[n][..]].concat();
+    let image = InlineImage::of(message.id, png);
+    let html = Some(format!("<p>Hello {n}</p>\n<p><img src=\"cid:{}\" alt=\"a code\"></p>", image.id()));
+    Message { html, images: vec![image], ..message }
 }
 
 /// The `n`th sample message, to a recipient.

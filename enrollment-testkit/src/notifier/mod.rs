@@ -35,6 +35,17 @@ pub struct Arrival {
     pub id: OutboxId,
     /// What the recipient reads, decoded.
     pub text: String,
+    /// The images that came with its HTML, in order; `None`: it came without HTML, as over a channel that carries none.
+    pub images: Option<Vec<ArrivedImage>>,
+}
+
+/// An image as the recipient has it, decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArrivedImage {
+    /// Its content id, by which the HTML shows it; without brackets.
+    pub id: String,
+    /// Its bytes.
+    pub png: Vec<u8>,
 }
 
 /// Makes notifiers for the suite to judge.

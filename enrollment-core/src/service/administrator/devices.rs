@@ -80,6 +80,16 @@ impl PeerStatus {
     }
 }
 
+impl DeviceReport {
+    /// A device, and how far its peers are.
+    pub(super) fn new(device: &Device, attachments: impl IntoIterator<Item = Attachment>) -> Self {
+        let attachments: Vec<AttachmentView> = attachments.into_iter().map(AttachmentView::from).collect();
+        let without = if device.staged { PeerStatus::Staged } else { PeerStatus::Applied };
+        let status = attachments.iter().map(|attachment| attachment.status).max().unwrap_or(without);
+        Self { device: DeviceView::from(device), status, attachments }
+    }
+}
+
 impl Administrator<'_> {
     /// The devices of a user by time of making.
     ///
@@ -111,19 +121,10 @@ impl Administrator<'_> {
         }
         let mut reports = Vec::new();
         for device in self.service.all::<Device>(IndexName::DevicesByOwner, user.to_string()).await? {
-            reports.push(self.report(&device.record).await?);
+            let attachments = self.service.attachments(device.record.id).await?;
+            reports.push(DeviceReport::new(&device.record, attachments.into_iter().map(|stored| stored.record)));
         }
         Ok(reports)
-    }
-
-    /// A device, and how far its peers are.
-    pub(super) async fn report(&self, device: &Device) -> Result<DeviceReport, Failure> {
-        let attachments = self.service.attachments(device.id).await?;
-        let attachments: Vec<AttachmentView> =
-            attachments.into_iter().map(|stored| AttachmentView::from(stored.record)).collect();
-        let without = if device.staged { PeerStatus::Staged } else { PeerStatus::Applied };
-        let status = attachments.iter().map(|attachment| attachment.status).max().unwrap_or(without);
-        Ok(DeviceReport { device: DeviceView::from(device), status, attachments })
     }
 
     async fn try_remove_device(&self, by: &Principal, id: DeviceId) -> Result<(), Failure> {

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::{Administrator, Delivery, DeviceReport, Issued, Listing, PageRequest, StartEnrollment, doer};
+use crate::domain::attachment::Attachment;
 use crate::domain::device::Device;
 use crate::domain::enrollment::{Closure, Enrollment, Purpose};
 use crate::domain::event::Event;
@@ -13,6 +14,7 @@ use crate::domain::role::Permission;
 use crate::id::{AttachmentId, EnrollmentId, LocationId, MachineId};
 use crate::port::Scan;
 use crate::record::{IndexName, Kind, RowKey, Stored, UniqueName, Version, new_row};
+use crate::service::mail::{Rows, record};
 use crate::service::turn::{Draft, TURNS, Written};
 use crate::service::{Answer, Failure, Principal};
 use crate::time::{Span, Timestamp};
@@ -135,7 +137,8 @@ impl Administrator<'_> {
             self.audited(by, "machine", key(id), async {
                 by.demand(Permission::ReadLocations)?;
                 let stored = self.stored_machine(id).await?;
-                self.machine_view(stored.record).await
+                let rows = self.service.rows(keys_of(&stored.record)).await?;
+                self.machine_view(stored.record, &rows)
             })
             .await
         })
@@ -272,10 +275,10 @@ impl Administrator<'_> {
             return Err(Rejection::NotFound { what: "location" }.into());
         }
         let page = self.service.store().scan(&page.scan(IndexName::MachinesByLocation, at.to_string())?).await?;
-        let mut items = Vec::new();
-        for row in &page.rows {
-            items.push(self.machine_view(Stored::<Machine>::read(row)?.record).await?);
-        }
+        let machines = page.rows.iter().map(|row| Ok(Stored::<Machine>::read(row)?.record));
+        let machines: Vec<Machine> = machines.collect::<Result<_, Failure>>()?;
+        let rows = self.service.rows(machines.iter().flat_map(keys_of)).await?;
+        let items = machines.into_iter().map(|machine| self.machine_view(machine, &rows)).collect::<Result<_, _>>()?;
         Ok(Listing { items, next: page.next.as_ref().and_then(super::listing::text) })
     }
 
@@ -310,14 +313,17 @@ impl Administrator<'_> {
         Ok(())
     }
 
-    async fn machine_view(&self, machine: Machine) -> Result<MachineView, Failure> {
-        if let Some(device) = self.device_of(&machine).await? {
-            let report = self.report(&device.record).await?;
+    /// A machine with what is told of it, of rows that were read by its keys.
+    fn machine_view(&self, machine: Machine, rows: &Rows) -> Result<MachineView, Failure> {
+        let device = machine.device.map(|id| record::<Device>(rows, id.uuid())).transpose()?.flatten();
+        if let Some(device) = device {
+            let attachment = record::<Attachment>(rows, machine.attachment.uuid())?;
+            let report = DeviceReport::new(&device, attachment);
             return Ok(MachineView::new(machine, MachineStage::Enrolled, None, Some(report)));
         }
         let now = self.service.now();
-        let enrollment = self.service.read::<Enrollment>(machine.enrollment.uuid()).await?;
-        let waiting = enrollment.map(|stored| stored.record).filter(|enrollment| self.opens(enrollment, now));
+        let enrollment = record::<Enrollment>(rows, machine.enrollment.uuid())?;
+        let waiting = enrollment.filter(|enrollment| self.opens(enrollment, now));
         let expires_at = waiting.map(|enrollment| enrollment.expires);
         let stage = if expires_at.is_some() { MachineStage::Invited } else { MachineStage::Uninvited };
         Ok(MachineView::new(machine, stage, expires_at, None))
@@ -328,6 +334,17 @@ impl MachineView {
     fn new(machine: Machine, stage: MachineStage, expires_at: Option<Timestamp>, device: Option<DeviceReport>) -> Self {
         let Machine { id, name, location, attachment: _, addresses, enrollment, device: _, created } = machine;
         Self { id, name, location, addresses, created, stage, enrollment, expires_at, device }
+    }
+}
+
+/// What is told of a machine beside itself: its device and the one attachment that has, or the enrollment that is to give
+/// it one.
+fn keys_of(machine: &Machine) -> Vec<RowKey> {
+    match machine.device {
+        Some(device) => {
+            vec![RowKey::new(Kind::Device, device.uuid()), RowKey::new(Kind::Attachment, machine.attachment.uuid())]
+        }
+        None => vec![RowKey::new(Kind::Enrollment, machine.enrollment.uuid())],
     }
 }
 

@@ -227,6 +227,5 @@ impl ClientDevice {
 
 /// What a person hears who names no device.
 fn name_needed() -> Rejection {
-    let reason = "".parse::<DeviceName>().map_or_else(|reason| reason.to_string(), |_| String::new());
-    Rejection::InvalidField { field: "name", reason }
+    Rejection::InvalidField { field: "name", reason: DeviceName::LENGTH.to_string() }
 }

@@ -25,8 +25,7 @@ pub(crate) struct Sources {
 impl Sources {
     /// A record, if it exists.
     pub(super) fn record<R: Record>(&self, id: Uuid) -> Result<Option<R>, Failure> {
-        let row = self.rows.get(&RowKey::new(R::KIND, id));
-        Ok(row.map(Stored::read).transpose()?.map(|stored| stored.record))
+        record(&self.rows, id)
     }
 
     /// The world of a user, if there is such a user.
@@ -35,6 +34,12 @@ impl Sources {
         let initiator = initiator.and_then(|initiator| self.rows.get(&of_user(initiator)));
         World::of(row, initiator, self.common.clone(), Vec::new()).map(Some)
     }
+}
+
+/// A record among these rows, if it is there.
+pub(crate) fn record<R: Record>(rows: &Rows, id: Uuid) -> Result<Option<R>, Failure> {
+    let row = rows.get(&RowKey::new(R::KIND, id));
+    Ok(row.map(Stored::read).transpose()?.map(|stored| stored.record))
 }
 
 impl Service {

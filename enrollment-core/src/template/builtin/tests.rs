@@ -71,6 +71,39 @@ fn every_mail_renders_with_samples_with_nothing_and_with_hostile_values() {
     }
 }
 
+/// MSG-7, INV-10: a machine has a name and no person's names.
+#[test]
+fn initiators_read_of_a_machine_by_its_name() {
+    let machine =
+        || Tags { username: "build-01".into(), first_name: String::new(), last_name: String::new(), ..Tags::sample() };
+    let at = "31 January 2026, 12:00 UTC";
+    for (facts, subject, said) in [
+        (
+            Facts::InitiatorCompleted { at: at.to_owned() },
+            "build-01 completed their VPN enrollment",
+            "build-01 completed the VPN enrollment that you started.",
+        ),
+        (
+            Facts::InitiatorLocked { at: at.to_owned() },
+            "The VPN enrollment of build-01 is locked",
+            "The VPN enrollment that you started for build-01 is locked: too much was tried with it, most often wrong \
+             codes. Find out what happened before you start another.",
+        ),
+        (
+            Facts::InitiatorReported { at: at.to_owned() },
+            "The VPN invitation of build-01 was reported",
+            "Whoever got the VPN invitation that you started for build-01 said that it was not meant for them. It is \
+             withdrawn. Check where it went before you start another.",
+        ),
+    ] {
+        let (mail, error) = mail(facts, machine(), "samples").render(None, None).expect("it renders");
+        assert!(error.is_none());
+        assert_eq!(mail.subject, subject);
+        assert!(mail.text.lines().any(|line| line == said), "{said}\n{}", mail.text);
+        assert!(mail.html.contains("<strong>build-01</strong>") && mail.text.contains(at), "{}", mail.html);
+    }
+}
+
 /// MSG-6: whatever an administrator writes, header, link and validity are there.
 #[test]
 fn an_own_text_replaces_subject_and_body_and_nothing_else() {

@@ -1,9 +1,11 @@
 //! The entries of one turn, up to [`AT_ONCE`] of them under way: looked at together as places become free, delivered side
-//! by side, and written down together as the relay takes them.
+//! by side, and written down together as the relay takes them. While some are being written down, those that are to have
+//! their places are looked at already.
 //!
 //! Nothing waits for company. What has come while others are being read or written goes with the next: one by one where
 //! the relay is slow, many at a time where the store is.
 
+use std::collections::VecDeque;
 use std::mem;
 use std::slice;
 
@@ -22,26 +24,28 @@ pub(super) struct Round<'r> {
     turn: &'r Turn,
     waiting: slice::Iter<'r, Leased>,
     running: FuturesUnordered<BoxFuture<'r, Came<'r>>>,
+    /// Some are being looked at.
+    looking: bool,
+    /// What is to be done about those that have no place yet. They wait for a change that is being written, for no relay.
+    next: VecDeque<(&'r Leased, Step)>,
     /// Entries that were begun and are not behind us.
     under_way: usize,
-    /// Some of them are being looked at.
-    looking: bool,
     /// The relay has these, and nobody has begun to write that down.
     taken: Vec<Taken<'r>>,
-    /// Others are being written down.
-    recording: bool,
+    /// So many others are being written down.
+    recording: usize,
     settled: usize,
     failed: Option<Failure>,
 }
 
 /// What has come to an end.
 enum Came<'r> {
-    /// Looking at so many entries.
-    Looked(usize, Result<Vec<(&'r Leased, Step)>, Failure>),
+    /// Looking at some entries.
+    Looked(Result<Vec<(&'r Leased, Step)>, Failure>),
     /// What was done about one.
     Acted(Result<Acted<'r>, Failure>),
-    /// Writing down so many mails; how many of them were settled.
-    Recorded(usize, Result<usize, Failure>),
+    /// Writing down what the relay has taken; how many mails were settled.
+    Recorded(Result<usize, Failure>),
 }
 
 impl<'r> Round<'r> {
@@ -51,10 +55,11 @@ impl<'r> Round<'r> {
             turn,
             waiting: leased.iter(),
             running: FuturesUnordered::new(),
-            under_way: 0,
             looking: false,
+            next: VecDeque::new(),
+            under_way: 0,
             taken: Vec::new(),
-            recording: false,
+            recording: 0,
             settled: 0,
             failed: None,
         }
@@ -68,6 +73,7 @@ impl<'r> Round<'r> {
         loop {
             self.begin();
             self.record();
+            self.look();
             let Some(came) = self.running.next().await else { break };
             self.take_in(came);
             // And all that has come by now, so that it goes on together.
@@ -78,60 +84,65 @@ impl<'r> Round<'r> {
         self.failed.map_or(Ok(self.settled), Err)
     }
 
-    /// Fills the places that are free.
+    /// Fills the places that are free. What is only given back needs none.
     fn begin(&mut self) {
-        if self.worker.is_halted(self.turn) {
+        let halted = self.worker.is_halted(self.turn);
+        if halted {
             let rest = mem::take(&mut self.waiting);
-            self.under_way += rest.len();
-            rest.for_each(|leased| self.act(leased, Step::Release));
+            self.next.extend(rest.map(|leased| (leased, Step::Release)));
         }
-        let free = if self.looking { 0 } else { AT_ONCE.saturating_sub(self.under_way) };
-        let some: Vec<_> = self.waiting.by_ref().take(free).collect();
+        while halted || self.under_way < AT_ONCE {
+            let Some((leased, step)) = self.next.pop_front() else { break };
+            self.under_way += 1;
+            let (worker, turn) = (self.worker, self.turn);
+            self.running.push(async move { Came::Acted(worker.act(turn, leased, step).await) }.boxed());
+        }
+    }
+
+    /// Looks at as many entries as there are places for now, or will be when what is being written down is written.
+    fn look(&mut self) {
+        if self.looking || !self.next.is_empty() {
+            return;
+        }
+        let places = AT_ONCE.saturating_sub(self.under_way - self.recording);
+        let some: Vec<_> = self.waiting.by_ref().take(places).collect();
         if some.is_empty() {
             return;
         }
-        self.under_way += some.len();
         self.looking = true;
         let worker = self.worker;
-        self.running.push(async move { Came::Looked(some.len(), worker.look(&some).await) }.boxed());
+        self.running.push(async move { Came::Looked(worker.look(&some).await) }.boxed());
     }
 
     /// Writes down what the relay has taken, unless others are being written down.
     fn record(&mut self) {
-        if self.recording || self.taken.is_empty() {
+        if self.recording > 0 || self.taken.is_empty() {
             return;
         }
-        self.recording = true;
+        self.recording = self.taken.len();
         let (worker, turn, taken) = (self.worker, self.turn, mem::take(&mut self.taken));
-        let count = taken.len();
         let recorded = async move {
             let settled = worker.record_all_sent(&taken).await?;
             worker.resume(turn).await?;
             Ok(settled)
         };
-        self.running.push(recorded.map(move |settled| Came::Recorded(count, settled)).boxed());
-    }
-
-    fn act(&mut self, leased: &'r Leased, step: Step) {
-        let (worker, turn) = (self.worker, self.turn);
-        self.running.push(async move { Came::Acted(worker.act(turn, leased, step).await) }.boxed());
+        self.running.push(recorded.map(Came::Recorded).boxed());
     }
 
     fn take_in(&mut self, came: Came<'r>) {
         match came {
-            Came::Looked(_, Ok(steps)) => {
+            Came::Looked(steps) => {
                 self.looking = false;
-                steps.into_iter().for_each(|(leased, step)| self.act(leased, step));
-            }
-            Came::Looked(count, Err(failure)) => {
-                self.looking = false;
-                self.end(count, Err(failure));
+                match steps {
+                    Ok(steps) => self.next.extend(steps),
+                    Err(failure) => self.failed = Some(failure),
+                }
             }
             Came::Acted(Ok(Acted::Taken(taken))) => self.taken.push(taken),
             Came::Acted(Ok(Acted::Ended(settled))) => self.end(1, Ok(usize::from(settled))),
             Came::Acted(Err(failure)) => self.end(1, Err(failure)),
-            Came::Recorded(count, settled) => {
-                self.recording = false;
+            Came::Recorded(settled) => {
+                let count = mem::take(&mut self.recording);
                 self.end(count, settled);
             }
         }
