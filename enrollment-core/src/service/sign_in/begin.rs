@@ -9,8 +9,7 @@ use crate::domain::rejection::Rejection;
 use crate::domain::sign_in::{AdminSession, Means, Stage, Tries, demand};
 use crate::domain::user::{ChosenPassword, User};
 use crate::id::AdminSessionId;
-use crate::port::Op;
-use crate::record::{Kind, RowKey, Stored, new_row};
+use crate::record::{Stored, new_row};
 use crate::secret::{AdminSessionSecret, BrowserSecret, Password, PasswordHash, RecoveryCode};
 use crate::service::password_gate::Pass;
 use crate::service::turn::{Draft, TURNS, Written};
@@ -83,7 +82,7 @@ impl SignIn<'_> {
             };
             let draft = Draft::new(self.service.now());
             let (draft, answer) = match found {
-                Found { user: Some(user), counted } if known.matches => {
+                Found { user: Some(user), counted, .. } if known.matches => {
                     self.right_password(draft, &user, &counted, &known, origin)?
                 }
                 found => (self.wrong_password(draft, &found, origin, OPERATION), Err(Rejection::SignInRefused.into())),
@@ -120,15 +119,11 @@ impl SignIn<'_> {
 
     /// Adds the count of a wrong password to a draft.
     pub(super) fn wrong_password(&self, mut draft: Draft, found: &Found, origin: Origin, operation: &str) -> Draft {
-        let Found { user, counted } = found;
+        let Found { user, counted, stands } = found;
         let tries = counted.place.password.failed(draft.now);
         let next = counted.place.clone().with(Means::Password, tries, draft.now);
         draft.ops.push(counted.put(&next));
-        // Nothing is counted for somebody who is erased at this instant. A name that nobody has takes the same step.
-        draft.ops.push(match user {
-            Some(user) => user.check(),
-            None => Op::Check { key: RowKey::new(Kind::User, next.id.uuid()), version: None },
-        });
+        draft.ops.push(stands.clone());
         self.log_refusal(&mut draft, user.as_ref(), origin, operation);
         draft
     }
