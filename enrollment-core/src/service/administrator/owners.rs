@@ -60,8 +60,9 @@ impl Owners {
         if self.users.iter().any(stays) { Ok(()) } else { Err(Rejection::LastOwner) }
     }
 
-    /// Whether an Owner can sign in.
-    pub(super) fn any_can_sign_in(&self) -> bool {
+    /// Whether an active Owner is enrolled. One who has lost their means is helped by the command line, and nobody is made
+    /// an Owner for it unasked.
+    pub(super) fn any_is_enrolled(&self) -> bool {
         self.users.iter().any(|owner| owner.is_active() && owner.is_enrolled())
     }
 
