@@ -61,9 +61,9 @@ const ONBOARDING: StartEnrollment = StartEnrollment {
 };
 
 impl Administrator<'_> {
-    /// The invitation of the first Owner: the same as long as it opens something, a new one after that, and `None` once
-    /// an active Owner is enrolled. Where there is no Owner to be enrolled, one is made; however many processes start at
-    /// once, they make one.
+    /// The invitation of the first Owner: the same as long as it opens something, a new one once that and every session
+    /// begun with it are over, and none once an active Owner is enrolled. Where there is no Owner to be enrolled, one is
+    /// made; however many processes start at once, they make one.
     ///
     /// # Errors
     /// [`Rejection::UsernameTaken`] when somebody else has the username that was chosen.
@@ -78,12 +78,12 @@ impl Administrator<'_> {
             if owners.any_is_enrolled() {
                 return Ok(OwnerLink::Enrolled);
             }
-            let issued = match owners.waiting(|owner| Some(&owner.username) == first.username.as_ref()) {
+            let link = match owners.waiting(|owner| Some(&owner.username) == first.username.as_ref()) {
                 Some(owner) => self.link_of(by, owner).await?,
                 None => self.make_owner(by, first, &owners).await?,
             };
-            if issued.is_some() {
-                return Ok(issued);
+            if let Some(link) = link {
+                return Ok(link);
             }
         }
         Err(Failure::Busy)

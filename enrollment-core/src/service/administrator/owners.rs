@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::Administrator;
 use crate::domain::rejection::Rejection;
 use crate::domain::role::Role;
+use crate::domain::sign_in::has_means;
 use crate::domain::user::User;
 use crate::id::UserId;
 use crate::port::Op;
@@ -51,12 +52,11 @@ impl Owners {
         }
     }
 
-    /// Whether somebody could still manage administrators without `leaving`: an active Owner, and an enrolled one if
-    /// `leaving` is enrolled.
+    /// Whether somebody could still manage administrators without `leaving`: an active Owner, and one who has what they
+    /// need to sign in if `leaving` has.
     pub(super) fn demand_another(&self, leaving: &User) -> Result<(), Rejection> {
-        let stays = |owner: &User| {
-            owner.id != leaving.id && owner.is_active() && (owner.is_enrolled() || !leaving.is_enrolled())
-        };
+        let stays =
+            |owner: &User| owner.id != leaving.id && owner.is_active() && (has_means(owner) || !has_means(leaving));
         if self.users.iter().any(stays) { Ok(()) } else { Err(Rejection::LastOwner) }
     }
 
