@@ -117,7 +117,7 @@ pub struct Place {
     pub name: Option<Uuid>,
     /// What tells it from others.
     pub by: PlaceBy,
-    /// Wrong passwords.
+    /// Wrong passwords, and right ones without a second step that succeeded.
     pub password: Tries,
     /// Wrong codes of the authenticator app.
     pub totp: Tries,

@@ -6,7 +6,7 @@ use super::places::{Counted, Found};
 use super::{OPERATION, Opened, SignIn, visitor};
 use crate::domain::event::Event;
 use crate::domain::rejection::Rejection;
-use crate::domain::sign_in::{AdminSession, Means, Stage, Tries, demand};
+use crate::domain::sign_in::{AdminSession, Means, Stage, demand};
 use crate::domain::user::{ChosenPassword, User};
 use crate::id::AdminSessionId;
 use crate::record::{Stored, new_row};
@@ -56,7 +56,8 @@ impl SignIn<'_> {
     /// Verifies name and password.
     ///
     /// What it costs and which calls it makes do not depend on whether there is such a user or what is wrong. A wrong
-    /// password is counted before it is answered, and parallel ones from one place one by one. Where the password was hashed at another cost than today's, it is hashed again.
+    /// password is counted before it is answered, and parallel ones from one place one by one; a right one counts likewise
+    /// until the second step succeeds. Where the password was hashed at another cost than today's, it is hashed again.
     ///
     /// # Errors
     /// [`Rejection::SignInRefused`], whatever was wrong; [`Rejection::TooMany`] and [`Rejection::SignInStopped`], for
@@ -154,7 +155,10 @@ impl SignIn<'_> {
             let opened = self.open(&mut draft, user, next, counted, Means::Password, &session, origin)?;
             return Ok((draft, Ok(SignInStep::Done(opened))));
         }
-        let place = counted.place.clone().with(Means::Password, Tries::default(), draft.now);
+        // Until the second step succeeds it is one attempt more, or whoever has a password and nothing else could begin,
+        // and have it written down, without end.
+        let tries = counted.place.password.failed(draft.now);
+        let place = counted.place.clone().with(Means::Password, tries, draft.now);
         draft.ops.push(counted.put(&place));
         draft.ops.push(new_row(&session));
         draft.ops.push(if judged.again.is_some() { user.put(&next) } else { user.check() });
