@@ -75,7 +75,56 @@ fn every_test_that_the_page_names_exists() {
     for row in rows(&page) {
         for (file, test) in row.tests {
             let source = files.entry(file).or_insert_with(|| read(file));
-            assert!(source.contains(&format!("fn {test}(")), "{}: no test {test} in {file}", row.id);
+            assert!(has_test(source, test) || is_case(file, test), "{}: no test {test} in {file} that runs", row.id);
         }
+    }
+}
+
+/// Whether a source has a test of this name that runs: a function with an attribute that makes it one, and none that has it
+/// skipped or left out.
+fn has_test(source: &str, name: &str) -> bool {
+    let lines: Vec<&str> = source.lines().map(str::trim).collect();
+    let is_it = |line: &str| {
+        let line = line.strip_prefix("async ").unwrap_or(line);
+        line.strip_prefix("fn ").and_then(|rest| rest.strip_prefix(name)).is_some_and(|rest| rest.starts_with('('))
+    };
+    (0..lines.len()).filter(|at| is_it(lines[*at])).any(|at| {
+        let above: Vec<&&str> = lines[..at].iter().rev().take_while(|line| line.starts_with(['#', '/'])).collect();
+        let has = |start: &str| above.iter().any(|line| line.starts_with(start));
+        (has("#[test]") || has("#[tokio::test"))
+            && !has("#[ignore")
+            && !has("#[cfg")
+            && !lines.iter().any(|line| line.starts_with("/*"))
+    })
+}
+
+/// Whether it is a case of a suite for implementers: the suite's list names it, and our own implementations run the list.
+fn is_case(file: &str, name: &str) -> bool {
+    let Some(folder) = Path::new(file).parent().filter(|folder| folder.starts_with("enrollment-testkit/src")) else {
+        return false;
+    };
+    let list = folder.join("cases.rs");
+    read(file).contains(&format!("async fn {name}("))
+        && read(&list.display().to_string()).lines().any(|line| line.trim() == name)
+}
+
+#[test]
+fn what_is_no_test_or_is_not_run_proves_nothing() {
+    let is = |above: &str, line: &str| has_test(&format!("{above}\n    {line} {{}}\n"), "it_holds");
+    assert!(is("#[test]", "fn it_holds()") && is("/// INV-1\n#[tokio::test]", "async fn it_holds()"));
+    assert!(
+        is("#[tokio::test(start_paused = true)]", "async fn it_holds()") && is("#[test]", "fn it_holds(n in 0..9)")
+    );
+    for (above, line) in [
+        ("", "fn it_holds()"),
+        ("#[test]\n", "fn it_holds()"),
+        ("#[test]", "// fn it_holds()"),
+        ("// #[test]", "fn it_holds()"),
+        ("#[test]\n#[ignore = \"slow\"]", "fn it_holds()"),
+        ("#[cfg(any())]\n#[test]", "fn it_holds()"),
+        ("#[test]", "fn it_holds_too()"),
+        ("/*\n#[test]", "fn it_holds()"),
+    ] {
+        assert!(!is(above, line), "{above}\n{line}");
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use enrollment::core::domain::username::Username;
-use enrollment::core::service::administrator::{FirstOwner, Issued};
+use enrollment::core::service::administrator::{FirstOwner, Issued, OwnerLink};
 use enrollment::core::service::{Principal, Service};
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
@@ -20,20 +20,24 @@ const EVERY: Duration = Duration::from_secs(60);
 /// as long as nobody is enrolled it is renewed, then the file goes. The link never enters a log.
 pub(crate) async fn greet(config: &Config, service: &Service) -> Result<JoinHandle<()>, Error> {
     let file = config.data.join("owner-link");
-    let issued = link(service, None).await?;
-    match &issued {
-        Some(issued) if std::io::stdout().is_terminal() => welcome(config, issued),
-        Some(_) => {
+    let link = link(service, None).await?;
+    match &link {
+        OwnerLink::Open(issued) if std::io::stdout().is_terminal() => welcome(config, issued),
+        OwnerLink::Open(_) => {
             tracing::info!(file = %file.display(), "nobody is enrolled yet; the first Owner's link lies in this file");
         }
-        None => {}
+        OwnerLink::Enrolling { until } => {
+            tracing::info!(%until, "somebody is enrolling as the first Owner; if they do not finish, a new link follows");
+        }
+        OwnerLink::Enrolled => {}
     }
-    keep(&file, issued.as_ref())?;
-    Ok(tokio::spawn(look_after(service.clone(), file, issued.is_some())))
+    keep(&file, &link)?;
+    let waiting = !matches!(link, OwnerLink::Enrolled);
+    Ok(tokio::spawn(look_after(service.clone(), file, waiting)))
 }
 
 /// The first Owner's invitation, the same as long as it is valid.
-pub(crate) async fn link(service: &Service, username: Option<Username>) -> Result<Option<Issued>, Error> {
+pub(crate) async fn link(service: &Service, username: Option<Username>) -> Result<OwnerLink, Error> {
     let first = FirstOwner { username, email: None };
     Ok(service.administrator().owner_link(&Principal::command_line(), first).await?)
 }
@@ -45,9 +49,9 @@ async fn look_after(service: Service, file: PathBuf, mut waiting: bool) {
     while waiting {
         ticks.tick().await;
         let kept = match link(&service, None).await {
-            Ok(issued) => {
-                waiting = issued.is_some();
-                keep(&file, issued.as_ref())
+            Ok(link) => {
+                waiting = !matches!(link, OwnerLink::Enrolled);
+                keep(&file, &link)
             }
             Err(error) => Err(error),
         };
@@ -58,10 +62,12 @@ async fn look_after(service: Service, file: PathBuf, mut waiting: bool) {
     }
 }
 
-fn keep(file: &Path, issued: Option<&Issued>) -> Result<(), Error> {
-    let kept = match issued {
-        Some(issued) => data::write_private(file, format!("{}\n", issued.url.expose()).as_bytes()),
-        None => match std::fs::remove_file(file) {
+fn keep(file: &Path, link: &OwnerLink) -> Result<(), Error> {
+    let kept = match link {
+        OwnerLink::Open(issued) => data::write_private(file, format!("{}\n", issued.url.expose()).as_bytes()),
+        // It may still lead back who began with it.
+        OwnerLink::Enrolling { .. } => Ok(()),
+        OwnerLink::Enrolled => match std::fs::remove_file(file) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             other => other,
         },

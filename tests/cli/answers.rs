@@ -131,6 +131,20 @@ fn keys_are_listed_by_name_and_the_export_has_a_document_per_line() {
     assert!(export.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "{export}");
 }
 
+/// SYS-10: what is told to do about a machine whose link is dead is what does it.
+#[test]
+fn a_machine_whose_link_is_dead_is_reissued_by_the_command_that_is_named() {
+    let terminal = Terminal::furnished();
+    terminal.ok(&["location", "add", "Plant 1", "--endpoint", "vpn.example.com:51821", "--pool", "10.3.0.0/24"]);
+    terminal.ok(&["machine", "add", "Plant 1", "build-01"]);
+    let stolen = terminal.json(&["key", "list"])["keys"][0]["id"].as_str().expect("a key").to_owned();
+    terminal.ok(&["key", "rotate"]);
+    let said = terminal.ok(&["key", "revoke", &stolen]);
+    assert!(said.contains("by hand: machine reissue 'Plant 1' build-01"), "{said}");
+    assert!(said.contains("by hand: invite berta --purpose onboarding"), "{said}");
+    terminal.ok(&["machine", "reissue", "Plant 1", "build-01"]);
+}
+
 #[test]
 fn a_reader_that_has_gone_is_no_error() {
     use std::process::Stdio;

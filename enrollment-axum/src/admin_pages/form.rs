@@ -1,6 +1,7 @@
 //! Forms of the administration.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use axum::extract::{FromRef, FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -11,9 +12,14 @@ use crate::page::{Field, FormProblem};
 use crate::problem::Problem;
 use crate::state::EnrollmentState;
 
-/// What a form of one of our own pages holds. A field that is not there is empty.
-#[derive(Debug)]
+/// What a form of one of our own pages holds, passwords and codes among it. A field that is not there is empty.
 pub(super) struct Posted(BTreeMap<String, String>);
+
+impl fmt::Debug for Posted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Posted({} fields)", self.0.len())
+    }
+}
 
 impl Posted {
     /// What was typed.
@@ -155,6 +161,13 @@ mod tests {
             headers.insert(*name, value.parse().expect("a header"));
         }
         demand_own_page(&headers, insecure_http).is_ok()
+    }
+
+    /// A password in a form is in no log, whoever writes the form there; nor are names of fields, which are a client's, too.
+    #[test]
+    fn what_was_typed_is_not_shown() {
+        let posted = Posted(BTreeMap::from([("password".to_owned(), "hunter2".to_owned())]));
+        assert_eq!(format!("{posted:?}"), "Posted(1 fields)");
     }
 
     /// SYS-5

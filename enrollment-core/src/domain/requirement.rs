@@ -83,7 +83,7 @@ pub struct Requirements {
     pub required: BTreeSet<Requirement>,
     /// May be done.
     pub optional: BTreeSet<Requirement>,
-    /// Kinds of factor that can be set up and that every location asking for ours accepts.
+    /// Kinds of factor that can be set up and count.
     pub factors: BTreeSet<FactorKind>,
 }
 
@@ -127,6 +127,16 @@ impl Circumstances<'_> {
         }
     }
 
+    /// The kinds of factor that count for `purpose`. Whoever has a role and no app can be sent for one, whatever the
+    /// locations accept and whatever else they have: nothing else lets them in for long.
+    fn counting_for(&self, purpose: Purpose) -> BTreeSet<FactorKind> {
+        if purpose == Purpose::Factor && self.user.lacks_app() {
+            BTreeSet::from([FactorKind::Totp])
+        } else {
+            self.accepted_factors()
+        }
+    }
+
     /// What `purpose` requires here.
     #[must_use]
     pub fn requirements(&self, purpose: Purpose) -> Requirements {
@@ -154,7 +164,7 @@ impl Circumstances<'_> {
                 required.insert(Requirement::Mfa);
             }
         }
-        Requirements { required, optional, factors: self.accepted_factors() }
+        Requirements { required, optional, factors: self.counting_for(purpose) }
     }
 
     /// What is still missing, in the order in which it is shown.

@@ -117,7 +117,7 @@ pub struct Place {
     pub name: Option<Uuid>,
     /// What tells it from others.
     pub by: PlaceBy,
-    /// Wrong passwords.
+    /// Wrong passwords, and right ones without a second step that succeeded.
     pub password: Tries,
     /// Wrong codes of the authenticator app.
     pub totp: Tries,
@@ -197,7 +197,8 @@ pub struct Demand<'a> {
 ///
 /// Codes by e-mail open no administration (NIST SP 800-63B-4, section 3.1.3.1, does not accept e-mail). They do not count
 /// as a factor of whoever has a role ([`Circumstances::accepted_factors`](super::requirement::Circumstances)); who had
-/// nothing else before they got one has recovery codes, and can be invited to set up an app.
+/// nothing else before they got one, or where no location accepts an app, has recovery codes, and can be invited to set up
+/// an app whatever the locations accept.
 #[must_use]
 pub fn demand(user: &User) -> Option<Demand<'_>> {
     let credentials = &user.credentials;
@@ -205,6 +206,14 @@ pub fn demand(user: &User) -> Option<Demand<'_>> {
     let factor = credentials.totp.is_some() || credentials.email || !credentials.recovery.is_empty();
     let may = user.is_active() && user.is_enrolled() && user.role.is_some();
     (may && (factor || password.long_enough_alone)).then_some(Demand { password, factor })
+}
+
+/// Whether a user has what [`demand`] asks for: where that is a factor, an app or a recovery code that still works.
+#[must_use]
+pub fn has_means(user: &User) -> bool {
+    let credentials = &user.credentials;
+    let answers = credentials.totp.is_some() || !credentials.recovery.is_empty();
+    demand(user).is_some_and(|demand| answers || !demand.factor)
 }
 
 /// An administrator's session, from a right password on.

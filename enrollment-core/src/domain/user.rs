@@ -120,6 +120,12 @@ impl User {
         self.status == UserStatus::Active
     }
 
+    /// Whether they have a role and no authenticator app, by which administrators sign in.
+    #[must_use]
+    pub const fn lacks_app(&self) -> bool {
+        self.role.is_some() && self.credentials.totp.is_none()
+    }
+
     /// Whether they have completed their onboarding.
     #[must_use]
     pub const fn is_enrolled(&self) -> bool {

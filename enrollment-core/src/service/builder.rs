@@ -127,14 +127,7 @@ impl ServiceBuilder {
         if let Err(error) = policy.check() {
             reasons.extend(error.0);
         }
-        let rest = instance.url.strip_prefix("https://").or_else(|| instance.url.strip_prefix("http://"));
-        let is_origin = rest.is_some_and(|host| {
-            // Names have at most 253 bytes (RFC 1035); this much fits into every form of a link, QR codes too.
-            (1..=260).contains(&host.len())
-                && host.is_ascii()
-                && !host.contains(|c: char| "/?#@\\\"<>".contains(c) || c.is_whitespace() || c.is_control())
-        });
-        if !is_origin {
+        if !is_origin(&instance.url) {
             reasons.push(
                 "instance.url: a scheme and an ASCII host such as https://vpn.example.com, without a path".to_owned(),
             );
@@ -161,6 +154,38 @@ impl ServiceBuilder {
                 texts: Mutex::default(),
             }))),
             _ => Err(InvalidService(reasons)),
+        }
+    }
+}
+
+/// Whether this is a scheme with a host: a name or an address, and perhaps a port. Links with it stand in mails, in JSON
+/// and in commands that are run in a shell; none of its characters means anything there.
+fn is_origin(url: &str) -> bool {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    rest.is_some_and(|host| {
+        // Names have at most 253 bytes (RFC 1035); this much fits into every form of a link, QR codes too.
+        (1..=260).contains(&host.len()) && host.chars().all(|c| c.is_ascii_alphanumeric() || ".-_:[]".contains(c))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// SYS-5: what stands in every link, and in commands that a shell runs, is a host and nothing else.
+    #[test]
+    fn the_address_of_an_instance_is_a_scheme_and_a_host() {
+        for fine in
+            ["https://vpn.example.com", "http://localhost:8080", "https://192.0.2.7", "https://[2001:db8::1]:8443"]
+        {
+            assert!(is_origin(fine), "{fine}");
+        }
+        let long = format!("https://{}", "a".repeat(261));
+        for other in ["vpn.example.com", "ftp://vpn.example.com", "https://", "https://vpn.example.com/", &long] {
+            assert!(!is_origin(other), "{other}");
+        }
+        for c in " !\"#$%&'()*+,/;<=>?@\\^`{|}~\n\u{e9}".chars() {
+            assert!(!is_origin(&format!("https://vpn{c}example.com")), "{c:?}");
         }
     }
 }

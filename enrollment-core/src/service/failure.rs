@@ -45,6 +45,10 @@ impl Failure {
     pub(crate) fn after_the_change(self) -> Self {
         match self {
             Self::Unavailable(error) => Self::OutcomeUnknown(error),
+            Self::Busy | Self::Overloaded { .. } | Self::UnknownKey(_) => {
+                let text = "only a part of it happened";
+                Self::OutcomeUnknown(StoreError::with_source(StoreErrorKind::Unknown, text, self))
+            }
             other => other,
         }
     }

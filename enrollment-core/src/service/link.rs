@@ -45,8 +45,9 @@ impl Instance {
     /// What enrolls an unattended machine when it is run there: Defguard's command line.
     #[must_use]
     pub fn machine_command(&self, token: &Token) -> Link {
-        // Neither an origin nor a token has a character that a shell would take for anything else.
-        Link(Zeroizing::new(format!("dg enroll -u {} -t {}", self.url, token.expose())))
+        // Of all that an origin or a token can have, shells take brackets alone for anything else: a pattern.
+        let quote = if self.url.contains('[') { "\"" } else { "" };
+        Link(Zeroizing::new(format!("dg enroll -u {quote}{}{quote} -t {}", self.url, token.expose())))
     }
 
     /// What a phone's client scans as a QR code: Base64 of the JSON `{"url": …, "token": …}`.

@@ -14,7 +14,7 @@ use enrollment_core::domain::settings::Settings;
 use enrollment_core::domain::user::{Enrolled, User};
 use enrollment_core::id::{ChangeId, EnrollmentId, LocationId, Number, UserId};
 use enrollment_core::memory::MemoryStore;
-use enrollment_core::port::{Change, Clock, CommitOutcome, Op, Scan, Store};
+use enrollment_core::port::{Change, Channel, Clock, CommitOutcome, Op, Scan, Store};
 use enrollment_core::record::{Guard, GuardRow, IndexName, Kind, Record, RowKey, Stored, new_row};
 use enrollment_core::secret::{Argon2Params, HashingOptions, KeyRing, Password, SessionSecret, Token};
 use enrollment_core::service::administrator::{
@@ -58,6 +58,12 @@ impl Bench {
     /// The same instance through another store.
     pub(crate) fn through(&self, store: Arc<dyn Store>) -> Service {
         service(store, &self.clock, &self.entropy, &self.ring)
+    }
+
+    /// The same instance with something to send mail by.
+    pub(crate) fn with_mail(&self) -> Service {
+        let builder = builder(Arc::clone(&self.store), &self.clock, &self.entropy, &self.ring);
+        builder.channels(&[Channel::Email]).build().unwrap()
     }
 
     /// The same instance, with `rival` finishing between its first read and its first commit.
@@ -254,9 +260,18 @@ fn service(
     entropy: &Arc<SeededEntropy>,
     ring: &Arc<KeyRing>,
 ) -> Service {
+    builder(store, clock, entropy, ring).build().unwrap()
+}
+
+fn builder(
+    store: Arc<dyn Store>,
+    clock: &Arc<ManualClock>,
+    entropy: &Arc<SeededEntropy>,
+    ring: &Arc<KeyRing>,
+) -> ServiceBuilder {
     let instance = Instance { url: "https://vpn.example.com".to_owned(), version: "1.0.0".to_owned() };
     let cheap = HashingOptions::new(Argon2Params { m_kib: 64, t: 1, p: 1 }, 1 << 20);
-    ServiceBuilder::new(store, clock.clone(), entropy.clone(), ring.clone(), instance).hashing(cheap).build().unwrap()
+    ServiceBuilder::new(store, clock.clone(), entropy.clone(), ring.clone(), instance).hashing(cheap)
 }
 
 pub(crate) fn new_user(username: &str) -> NewUser {

@@ -19,7 +19,7 @@ use enrollment_core::service::administrator::{
     PeerStatus,
 };
 use enrollment_core::service::enrollee::{BeginRequest, ClientDevice, DeviceKey, DeviceRequest, Whose};
-use enrollment_core::service::{Origin, Service};
+use enrollment_core::service::{Instance, Origin, Service};
 use enrollment_core::time::Span;
 use enrollment_core::worker::{Pruner, Sweeper};
 use enrollment_testkit::fake::{FakeProvisioner, TracingStore};
@@ -73,6 +73,9 @@ async fn a_machine_lacks_nothing_but_its_key() {
     assert_eq!((machine.name.as_str(), machine.location, machine.stage), ("build-01", office, MachineStage::Invited));
     let command = format!("dg enroll -u https://vpn.example.com -t {}", issued.token.expose());
     assert_eq!(issued.command.as_ref().map(Link::expose), Some(command.as_str()));
+    let numeric = Instance { url: "https://[2001:db8::1]:8443".to_owned(), version: String::new() };
+    let command = format!("dg enroll -u \"https://[2001:db8::1]:8443\" -t {}", issued.token.expose());
+    assert_eq!(numeric.machine_command(&issued.token).expose(), command, "brackets are a pattern to some shells");
     assert!(issued.deep_link.is_none() && issued.client_code.is_none(), "no person's client opens it");
     assert_eq!(bench.taken(office).await.len(), 1, "its address is its own already");
 

@@ -1,10 +1,15 @@
 use enrollment_core::domain::role::Role;
-use enrollment_core::service::administrator::{FirstOwner, Issued};
+use enrollment_core::port::Clock as _;
+use enrollment_core::service::administrator::{FirstOwner, Issued, OwnerLink};
 use enrollment_core::time::Span;
 
 use crate::bench::{Bench, CLI, code};
 
 async fn link(bench: &Bench) -> Option<Issued> {
+    ask(bench).await.issued()
+}
+
+async fn ask(bench: &Bench) -> OwnerLink {
     bench.admin().owner_link(&CLI, FirstOwner::default()).await.unwrap()
 }
 
@@ -19,7 +24,7 @@ async fn the_first_owner_has_one_link_until_they_are_enrolled() {
     assert_eq!(again.token.expose(), first.token.expose());
     assert_eq!((again.id, again.expires_at), (first.id, first.expires_at));
     bench.complete(&again).await;
-    assert!(link(&bench).await.is_none());
+    assert!(matches!(ask(&bench).await, OwnerLink::Enrolled));
     let owner = bench.admin().users(&CLI, Some("owner"), &Default::default()).await.unwrap().items.remove(0);
     assert_eq!(owner.role, Some(Role::Owner));
     assert!(owner.enrolled.is_some());
@@ -48,12 +53,50 @@ async fn a_link_that_opens_nothing_is_renewed() {
     assert_eq!(bench.look(&link(&bench).await.unwrap().token).await, Ok(()));
 }
 
+/// ADM-11, TOK-1: whoever began just before the link expired goes on, however often the link is asked for meanwhile.
+#[tokio::test]
+async fn nobody_is_kept_from_finishing_by_a_new_link() {
+    let bench = Bench::new();
+    let first = link(&bench).await.unwrap();
+    bench.clock.advance(Span::minutes(24 * 60 - 1).duration());
+    let session = bench.begin(&first.token).await.unwrap();
+    let deadline = bench.clock.now().plus(Span::minutes(10).duration());
+    bench.fill_in(&session).await;
+    bench.clock.advance(Span::minutes(9).duration());
+    for _ in 0..2 {
+        assert!(matches!(ask(&bench).await, OwnerLink::Enrolling { until } if until == deadline));
+    }
+    bench.service.enrollee().complete(&session, CLI.origin).await.unwrap();
+    assert!(matches!(ask(&bench).await, OwnerLink::Enrolled));
+}
+
+/// ADM-11: the new link comes with the end of the session, and at once when the key that made the first was stolen.
+#[tokio::test]
+async fn who_did_not_finish_in_time_gets_another_link() {
+    for stolen in [false, true] {
+        let bench = Bench::new();
+        let first = link(&bench).await.unwrap();
+        bench.clock.advance(Span::minutes(24 * 60 - 1).duration());
+        bench.begin(&first.token).await.unwrap();
+        bench.clock.advance(Span::minutes(9).duration());
+        assert!(link(&bench).await.is_none());
+        let service = if stolen {
+            bench.with_its_key_revoked()
+        } else {
+            bench.clock.advance(Span::minutes(1).duration());
+            bench.service.clone()
+        };
+        let renewed = service.administrator().owner_link(&CLI, FirstOwner::default()).await.unwrap().issued().unwrap();
+        assert_ne!(renewed.id, first.id);
+    }
+}
+
 #[tokio::test]
 async fn the_first_owner_may_be_named() {
     let bench = Bench::new();
     let named =
         FirstOwner { username: Some("Root".parse().unwrap()), email: Some("root@example.com".parse().unwrap()) };
-    bench.admin().owner_link(&CLI, named).await.unwrap().unwrap();
+    bench.admin().owner_link(&CLI, named).await.unwrap().issued().unwrap();
     let users = bench.admin().users(&CLI, None, &Default::default()).await.unwrap().items;
     assert_eq!(users.len(), 1);
     assert_eq!((users[0].username.as_str(), users[0].email.as_ref().unwrap().as_str()), ("root", "root@example.com"));

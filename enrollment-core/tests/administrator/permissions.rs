@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use enrollment_core::domain::audit::Actor;
 use enrollment_core::domain::enrollment::Purpose;
+use enrollment_core::domain::mail::{Addressee, Letter, Mail, MailStanding, MailState};
 use enrollment_core::domain::role::{Permission, Role};
-use enrollment_core::domain::user::UserStatus;
-use enrollment_core::id::{ApiKeyId, DeviceId, EnrollmentId, LocationId, MachineId, UserId};
+use enrollment_core::domain::user::{User, UserStatus};
+use enrollment_core::id::{ApiKeyId, DeviceId, EnrollmentId, LocationId, MachineId, OutboxId, UserId};
+use enrollment_core::port::Clock as _;
+use enrollment_core::record::new_row;
 use enrollment_core::service::administrator::{
     CreatedMachine, Delivery, EnrollmentFilter, FirstOwner, NewApiKey, NewMachine, NewUser, PageRequest,
     StartEnrollment, UserPatch,
@@ -29,6 +32,8 @@ struct Scene {
     machines_enrollment: EnrollmentId,
     device: DeviceId,
     key: ApiKeyId,
+    mail: OutboxId,
+    machines_mail: OutboxId,
 }
 
 impl Scene {
@@ -46,12 +51,27 @@ impl Scene {
         let (machine, machines_enrollment) = (machine.id, issued.id);
         let new = NewApiKey { name: "script".parse().unwrap(), role: Role::HelpDesk, user: None };
         let key = bench.admin().create_api_key(&CLI, new).await.unwrap().0.id;
-        Self { bench, user, enrolled, enrollment, location, machine, machines_enrollment, device, key }
+        let mail = dead_mail(&bench, Some(user), enrollment).await;
+        let machines_mail = dead_mail(&bench, None, machines_enrollment).await;
+        Self {
+            bench,
+            user,
+            enrolled,
+            enrollment,
+            location,
+            machine,
+            machines_enrollment,
+            device,
+            key,
+            mail,
+            machines_mail,
+        }
     }
 
     /// Does one thing; says what the refusal was.
     async fn attempt(&self, by: &Principal, operation: &str) -> Result<(), &'static str> {
-        let admin = self.bench.admin();
+        let service = self.bench.with_mail();
+        let admin = service.administrator();
         let page = PageRequest::default();
         let patch = UserPatch { first_name: Some("Al".parse().unwrap()), ..UserPatch::default() };
         let role = UserPatch { role: Some(Some(Role::HelpDesk)), ..UserPatch::default() };
@@ -84,6 +104,15 @@ impl Scene {
             "create_api_key" => admin.create_api_key(by, key).await.map(drop),
             "api_keys" => admin.api_keys(by).await.map(drop),
             "revoke_api_key" => admin.revoke_api_key(by, self.key).await,
+            "mails" => admin.mails(by, MailStanding::Dead, &page).await.map(drop),
+            "mail_status" => admin.mail_status(by).await.map(drop),
+            "revive_mail" => admin.revive_mail(by, self.mail).await.map(drop),
+            "revive a machine's" => admin.revive_mail(by, self.machines_mail).await.map(drop),
+            "drop_mail" => admin.drop_mail(by, self.mail).await.map(drop),
+            "drop a machine's" => admin.drop_mail(by, self.machines_mail).await.map(drop),
+            "send_test_mail" => admin.send_test_mail(by, new_user("ops").email).await.map(drop),
+            "resend" => admin.resend(by, self.enrollment, None).await.map(drop),
+            "rotate_and_send" => admin.rotate_and_send(by, self.enrollment, None).await.map(drop),
             "owner_link" => admin.owner_link(by, FirstOwner::default()).await.map(drop),
             other => panic!("no such operation: {other}"),
         };
@@ -91,11 +120,29 @@ impl Scene {
     }
 }
 
+/// A mail to whoever started an enrollment, which could not be delivered.
+async fn dead_mail(bench: &Bench, user: Option<UserId>, enrollment: EnrollmentId) -> OutboxId {
+    let (initiator, _) = bench.administrator(&format!("initiator-{}", user.is_some()), Role::HelpDesk).await;
+    let id = OutboxId::new(bench.clock.now(), bench.entropy());
+    let mail = Mail {
+        id,
+        entry: id,
+        letter: Letter::InitiatorReported,
+        user,
+        enrollment: Some(enrollment),
+        to: Addressee::CurrentAddressOf(initiator.id),
+        queued: bench.clock.now(),
+        state: MailState::Dead { why: "refused".to_owned(), at: bench.clock.now() },
+    };
+    bench.commit(vec![new_row(&mail)]).await;
+    id
+}
+
 fn new_machine(name: &str) -> NewMachine {
     NewMachine { name: name.parse().unwrap(), validity: None }
 }
 
-const OPERATIONS: [(&str, &[Permission]); 26] = [
+const OPERATIONS: [(&str, &[Permission]); 35] = [
     ("user", &[Permission::ReadUsers]),
     ("users", &[Permission::ReadUsers]),
     ("devices_of", &[Permission::ReadUsers]),
@@ -121,6 +168,15 @@ const OPERATIONS: [(&str, &[Permission]); 26] = [
     ("create_api_key", &[Permission::ManageAdministrators]),
     ("api_keys", &[Permission::ManageAdministrators]),
     ("revoke_api_key", &[Permission::ManageAdministrators]),
+    ("mails", &[Permission::ReadUsers]),
+    ("mail_status", &[Permission::ReadUsers]),
+    ("revive_mail", &[Permission::ManageUsers]),
+    ("revive a machine's", &[Permission::ManageUsers, Permission::ManageMachines]),
+    ("drop_mail", &[Permission::ManageUsers]),
+    ("drop a machine's", &[Permission::ManageUsers, Permission::ManageMachines]),
+    ("send_test_mail", &[Permission::ManageSettings]),
+    ("resend", &[Permission::StartEnrollment]),
+    ("rotate_and_send", &[Permission::StartEnrollment]),
     ("owner_link", &[Permission::ManageAdministrators]),
 ];
 
@@ -243,6 +299,27 @@ async fn the_last_active_owner_stays() {
     assert_eq!(change(two.id, disable.clone()).await, Err("last_owner"));
     let enable = UserPatch { status: Some(UserStatus::Active), ..UserPatch::default() };
     assert_eq!(change(one.id, enable).await, Ok(()));
+    assert_eq!(change(two.id, disable).await, Ok(()));
+}
+
+/// ADM-7: an Owner who is left with nothing to sign in by does not stand in for one who can.
+#[tokio::test]
+async fn an_owner_without_means_is_no_other_owner() {
+    let bench = Bench::new();
+    let (one, _) = bench.administrator("one", Role::Owner).await;
+    let (two, _) = bench.administrator("two", Role::Owner).await;
+    for owner in [one.id, two.id] {
+        bench.enroll(owner).await;
+    }
+    // Codes by e-mail were their factor, and the recovery codes are used up.
+    let stored = bench.record::<User>(two.id.uuid()).await.unwrap();
+    let mut stranded = stored.record.clone();
+    stranded.credentials.email = true;
+    bench.commit(vec![stored.put(&stranded)]).await;
+    let change = async |user, patch| bench.admin().change_user(&CLI, user, patch).await.map(drop).map_err(code);
+    let disable = UserPatch { status: Some(UserStatus::Disabled), ..UserPatch::default() };
+    assert_eq!(change(one.id, disable.clone()).await, Err("last_owner"));
+    assert_eq!(bench.admin().erase_user(&CLI, one.id).await.map_err(code), Err("last_owner"));
     assert_eq!(change(two.id, disable).await, Ok(()));
 }
 

@@ -163,10 +163,10 @@ async fn two_owners_who_disable_each_other_leave_one() {
 async fn two_processes_that_start_at_once_make_one_owner_and_show_one_link() {
     let bench = Bench::new();
     let service = bench.raced(|rival| async move {
-        rival.administrator().owner_link(&CLI, FirstOwner::default()).await.unwrap().unwrap();
+        rival.administrator().owner_link(&CLI, FirstOwner::default()).await.unwrap().issued().unwrap();
     });
-    let late = service.administrator().owner_link(&CLI, FirstOwner::default()).await.unwrap().unwrap();
-    let shown = bench.admin().owner_link(&CLI, FirstOwner::default()).await.unwrap().unwrap();
+    let late = service.administrator().owner_link(&CLI, FirstOwner::default()).await.unwrap().issued().unwrap();
+    let shown = bench.admin().owner_link(&CLI, FirstOwner::default()).await.unwrap().issued().unwrap();
     assert_eq!(late.token.expose(), shown.token.expose());
     assert_eq!(bench.open_enrollments().await.len(), 1);
     let users = bench.admin().users(&CLI, None, &Default::default()).await.unwrap().items;
@@ -181,12 +181,12 @@ async fn a_first_owner_whom_two_processes_make_step_by_step_is_one() {
             let bench = Bench::new();
             let rival = bench.service.clone();
             let raced = Arc::new(RacedStore::after(bench.store.clone(), calls, async move {
-                rival.administrator().owner_link(&CLI, FirstOwner::default()).await.unwrap().unwrap();
+                rival.administrator().owner_link(&CLI, FirstOwner::default()).await.unwrap().issued().unwrap();
             }));
             let service = bench.through(raced.clone());
             let first = FirstOwner { username: named.clone(), email: None };
-            let late = service.administrator().owner_link(&CLI, first).await.unwrap().unwrap();
-            let shown = bench.admin().owner_link(&CLI, FirstOwner::default()).await.unwrap().unwrap();
+            let late = service.administrator().owner_link(&CLI, first).await.unwrap().issued().unwrap();
+            let shown = bench.admin().owner_link(&CLI, FirstOwner::default()).await.unwrap().issued().unwrap();
             assert_eq!(late.token.expose(), shown.token.expose(), "after {calls} calls");
             let users = bench.admin().users(&CLI, None, &Default::default()).await.unwrap().items;
             assert_eq!(users.len(), 1, "after {calls} calls");

@@ -138,6 +138,15 @@ impl Bench {
 
     /// A location whose gateway's key pair is made here.
     pub(crate) async fn location(&self) -> LocationId {
+        self.location_with(MfaMode::Internal).await
+    }
+
+    /// One that machines can be added to.
+    pub(crate) async fn location_without_mfa(&self) -> LocationId {
+        self.location_with(MfaMode::Disabled).await
+    }
+
+    async fn location_with(&self, mfa: MfaMode) -> LocationId {
         let new = NewLocation {
             name: "Home".parse().unwrap(),
             endpoint: "vpn.example.com:51820".parse().unwrap(),
@@ -147,7 +156,7 @@ impl Bench {
             dns: Vec::new(),
             keepalive: 25,
             mtu: None,
-            mfa: MfaMode::Internal,
+            mfa,
             factors: None,
             access: Access::Everyone,
             ownership: Ownership::Shared,

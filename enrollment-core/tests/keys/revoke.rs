@@ -3,7 +3,9 @@
 use enrollment_core::domain::event::Event;
 use enrollment_core::domain::role::Role;
 use enrollment_core::secret::KeyStatus;
-use enrollment_core::service::administrator::{DeadLink, Delivery, PageRequest, Renewed, UserPatch};
+use enrollment_core::service::administrator::{
+    CreatedMachine, DeadLink, Delivery, NewMachine, PageRequest, Renewed, UserPatch,
+};
 use enrollment_core::service::{Failure, Principal, UnfitRing};
 use enrollment_core::time::Span;
 
@@ -122,6 +124,25 @@ async fn a_revocation_holds_where_the_copy_of_the_ring_lags() {
     let tried = behind.service.administrator().rotate(&CLI, issued.id).await;
     assert_eq!(code(tried), "unknown key");
     assert_eq!(bench.enrollment(issued.id).await.generation, 1);
+}
+
+/// SYS-10, INV-10: a machine whose link is dead is named with its location, by which it is reissued.
+#[tokio::test]
+async fn a_machine_with_a_dead_link_is_listed_with_its_location() {
+    let bench = Bench::new().await;
+    let stolen = bench.ring().active();
+    let location = bench.location_without_mfa().await;
+    let new = NewMachine { name: "build-01".parse().unwrap(), validity: None };
+    let CreatedMachine { machine, .. } = bench.admin().create_machine(&CLI, location, new).await.unwrap();
+    bench.rotate().await;
+    bench.revoke(stolen).await;
+    let dead = bench.admin().renew_dead_links(&CLI, &PageRequest::default()).await.unwrap().items;
+    let [DeadLink { username, location: Some(location), renewed: Renewed::ByHand, .. }] = &dead[..] else {
+        panic!("{dead:?}")
+    };
+    assert_eq!((username.as_str(), location.as_str()), ("build-01", "Home"));
+    bench.admin().reissue_machine(&CLI, machine.id, None).await.unwrap();
+    assert_eq!(renew(&bench).await, []);
 }
 
 /// ADM-7: keys are the Owners' affair.

@@ -1,13 +1,15 @@
 //! Mails as administrators see them.
 
+use enrollment_core::domain::device::PublicKey;
 use enrollment_core::domain::enrollment::Purpose;
+use enrollment_core::domain::location::MfaMode;
 use enrollment_core::domain::mail::MailStanding;
 use enrollment_core::domain::role::Role;
 use enrollment_core::port::DeliveryErrorKind;
-use enrollment_core::service::administrator::PageRequest;
+use enrollment_core::service::administrator::{NewMachine, PageRequest};
 use enrollment_testkit::fake::Mishap;
 
-use crate::bench::{Bench, CLI, code, email, mailed, mailed_to, to};
+use crate::bench::{Bench, CLI, HERE, code, email, mailed, mailed_to, manual, to};
 
 /// MSG-8: queue, sent and dead letters page by page.
 #[tokio::test]
@@ -81,6 +83,40 @@ async fn mails_are_for_those_who_manage_users_and_not_for_those_below() {
     assert_eq!(admin.drop_mail(&helen, id).await.map(drop).map_err(code), Err("forbidden"));
     assert_eq!(admin.send_test_mail(&max, None).await.map(drop).map_err(code), Err("forbidden"));
     assert!(admin.mails(&helen, MailStanding::Dead, &PageRequest::default()).await.is_ok());
+}
+
+/// ADM-7: a mail is out of reach by whom it concerns and by whom it goes to, and one about a machine by what it is about.
+#[tokio::test]
+async fn nobody_drops_or_revives_a_notice_to_whoever_outranks_them() {
+    let bench = Bench::new();
+    let (_, olga) = bench.administrator("olga", Role::Owner).await;
+    let (_, max) = bench.administrator("max", Role::UserManager).await;
+    let (_, anton) = bench.administrator("anton", Role::Administrator).await;
+    let alice = bench.user("alice").await;
+    let person = bench.start(&olga, alice.id, manual(Purpose::Onboarding)).await.unwrap();
+    let location = bench.location(MfaMode::Disabled, None).await;
+    let new = NewMachine { name: "build-01".parse().unwrap(), validity: None };
+    let machine = bench.admin().create_machine(&anton, location, new).await.unwrap().issued;
+    let enrollee = bench.service.enrollee();
+    enrollee.report(&person.token, HERE).await.unwrap();
+    let session = bench.begin(&machine.token).await.unwrap();
+    enrollee.set_machine_key(&session, &PublicKey::from_bytes([9; 32]).unwrap(), HERE).await.unwrap();
+
+    let admin = bench.admin();
+    let mail = async |letter: &str| {
+        let queued = admin.mails(&CLI, MailStanding::Queue, &PageRequest::default()).await.unwrap().items;
+        queued.into_iter().find(|mail| mail.letter == letter).unwrap().id
+    };
+    let (reported, completed) = (mail("initiator_reported").await, mail("initiator_completed").await);
+    for (by, id, refused) in
+        [(max, reported, "outranked"), (anton, reported, "outranked"), (max, completed, "forbidden")]
+    {
+        assert_eq!(admin.drop_mail(&by, id).await.map(drop).map_err(code), Err(refused));
+        assert_eq!(admin.revive_mail(&by, id).await.map(drop).map_err(code), Err(refused));
+    }
+    for (by, id) in [(olga, reported), (anton, completed)] {
+        assert_eq!(admin.drop_mail(&by, id).await.unwrap().state.as_str(), "obsolete");
+    }
 }
 
 /// MSG-7

@@ -8,15 +8,17 @@ use enrollment_core::domain::audit::{Actor, AuditEntry};
 use enrollment_core::domain::contact::Email;
 use enrollment_core::domain::enrollment::{Enrollment, Purpose};
 use enrollment_core::domain::event::Event;
+use enrollment_core::domain::group::Access;
+use enrollment_core::domain::location::{FactorKind, MfaMode, Ownership};
 use enrollment_core::domain::mail::{Mail, MailState};
 use enrollment_core::domain::role::Role;
-use enrollment_core::id::{EnrollmentId, OutboxId, UserId};
+use enrollment_core::id::{EnrollmentId, LocationId, OutboxId, UserId};
 use enrollment_core::memory::MemoryStore;
 use enrollment_core::port::{Channel, Clock, Recipient, Scan, Store};
 use enrollment_core::record::{IndexName, Record, RowKey, Stored};
 use enrollment_core::secret::{Argon2Params, HashingOptions, KeyRing, Password, SessionSecret, Token};
 use enrollment_core::service::administrator::{
-    Administrator, Delivery, Issued, NewUser, StartEnrollment, UserPatch, UserView, Wording,
+    Administrator, Delivery, Issued, NewLocation, NewUser, StartEnrollment, UserPatch, UserView, Wording,
 };
 use enrollment_core::service::enrollee::{BeginRequest, DeviceKey, DeviceRequest};
 use enrollment_core::service::{Failure, Instance, Origin, Principal, Service, ServiceBuilder};
@@ -106,6 +108,25 @@ impl Bench {
         let by =
             Principal { actor: Actor::User(user.id), role: Some(role), user: Some(user.id), origin: HERE, epoch: None };
         (user, by)
+    }
+
+    /// A location whose gateway's key pair is made here; `factor`: the one it accepts.
+    pub(crate) async fn location(&self, mfa: MfaMode, factor: Option<FactorKind>) -> LocationId {
+        let new = NewLocation {
+            name: "office".parse().unwrap(),
+            endpoint: "vpn.example.com:51820".parse().unwrap(),
+            public_key: None,
+            pools: vec!["10.1.0.0/24".parse().unwrap()],
+            allowed_ips: vec!["10.1.0.0/24".parse().unwrap()],
+            dns: Vec::new(),
+            keepalive: 25,
+            mtu: None,
+            mfa,
+            factors: factor.map(|factor| BTreeSet::from([factor])),
+            access: Access::Everyone,
+            ownership: Ownership::Shared,
+        };
+        self.admin().create_location(&CLI, new).await.unwrap().location.id
     }
 
     pub(crate) async fn readdress(&self, user: UserId, to: Option<&str>) {

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use enrollment_core::domain::enrollment::Purpose;
 use enrollment_core::domain::event::Event;
-use enrollment_core::domain::location::FactorKind;
+use enrollment_core::domain::location::{FactorKind, MfaMode};
 use enrollment_core::domain::role::Role;
+use enrollment_core::domain::user::User;
 use enrollment_core::port::{Clock, DeliveryErrorKind};
 use enrollment_core::secret::{KeyRing, SessionSecret};
-use enrollment_core::service::administrator::UserView;
+use enrollment_core::service::administrator::{UserPatch, UserView};
 use enrollment_core::time::Span;
 use enrollment_testkit::fake::{Mishap, RacedStore};
 
@@ -279,4 +280,29 @@ async fn whoever_has_only_a_factor_that_counts_nowhere_can_set_up_another() {
     assert_eq!(code(start().await.unwrap_err()), "factor_not_applicable");
     bench.readdress(alice.id, None).await;
     start().await.unwrap();
+}
+
+/// AUTH-1, MFA-2: codes by e-mail let no administrator in for long; an app can be set up before the recovery codes are gone
+/// and after, also where no location accepts one.
+#[tokio::test]
+async fn an_administrator_who_has_codes_by_mail_alone_can_be_sent_for_an_app() {
+    let bench = Bench::new();
+    let (alice, session) = begun(&bench).await;
+    bench.fill_in(&session).await;
+    ask(&bench, &session).await;
+    bench.send().await;
+    enter(&bench, &session, &latest_code(&bench)).await.unwrap();
+    bench.complete(&session).await;
+    let role = UserPatch { role: Some(Some(Role::UserManager)), ..UserPatch::default() };
+    bench.admin().change_user(&CLI, alice.id, role).await.unwrap();
+    bench.location(MfaMode::Internal, Some(FactorKind::Email)).await;
+    let issued = bench.start(&CLI, alice.id, manual(Purpose::Factor)).await.unwrap();
+    let session = bench.begin(&issued.token).await.unwrap();
+    let early = bench.service.enrollee().complete(&session, HERE).await;
+    assert_eq!(early.map(drop).map_err(code), Err("requirements_missing"));
+    bench.set_up_totp(&session).await;
+    bench.complete(&session).await;
+    assert!(bench.record::<User>(alice.id.uuid()).await.unwrap().credentials.totp.is_some());
+    let again = bench.start(&CLI, alice.id, manual(Purpose::Factor)).await;
+    assert_eq!(again.map(drop).map_err(code), Err("factor_not_applicable"));
 }

@@ -123,6 +123,25 @@ fn for_whoever_has_a_role_an_app_alone_counts() {
     assert_eq!(of(&both, None), (both.into(), false));
 }
 
+/// MFA-2, AUTH-1: an administrator whom codes by e-mail alone got in is sent for an app, whatever the locations accept.
+#[test]
+fn whoever_has_a_role_and_no_app_is_sent_for_one() {
+    let location = Location { factors: BTreeSet::from([FactorKind::Email]), ..location(MfaMode::Internal) };
+    let mut world = World::new(vec![location], DeviceStep::Optional);
+    world.user.credentials.email = true;
+    let by_mail = Work { email: true, ..Work::default() };
+    assert_eq!(
+        codes(&world, Purpose::Factor, &by_mail),
+        [""; 0],
+        "without a role what counts is what locations accept"
+    );
+    world.user.role = Some(Role::UserManager);
+    assert_eq!(codes(&world, Purpose::Factor, &Work::default()), ["mfa"]);
+    assert_eq!(codes(&world, Purpose::Factor, &by_mail), ["mfa"]);
+    assert_eq!(codes(&world, Purpose::Factor, &with_totp()), [""; 0]);
+    assert_eq!(world.circumstances().requirements(Purpose::Factor).factors, [FactorKind::Totp].into());
+}
+
 /// REQ-4
 #[test]
 fn the_device_step_is_mandatory_optional_or_reserved_to_administrators() {

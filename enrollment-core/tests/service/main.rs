@@ -4,6 +4,7 @@
 mod answers;
 mod holders;
 mod model;
+mod partly;
 mod races;
 mod stage;
 mod tape;

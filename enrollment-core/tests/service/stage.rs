@@ -57,14 +57,19 @@ impl Stage {
         let tape = Arc::new(Tape::new(store));
         let store = Arc::new(FaultyStore::new(tape.clone()));
         let ring = Arc::new(KeyRing::generate(clock.now(), &*entropy));
-        let service = build(&store, &clock, &entropy, &ring, &policy);
+        let service = build(store.clone(), &clock, &entropy, &ring, &policy);
         Self { clock, tape, store, gateways: Arc::default(), service, entropy, ring, policy }
     }
 
     /// The process dies and another one starts on the same data.
     pub(crate) fn restart(&mut self) {
         self.store.revive();
-        self.service = build(&self.store, &self.clock, &self.entropy, &self.ring, &self.policy);
+        self.service = build(self.store.clone(), &self.clock, &self.entropy, &self.ring, &self.policy);
+    }
+
+    /// The same instance through another store.
+    pub(crate) fn through(&self, store: Arc<dyn Store>) -> Service {
+        build(store, &self.clock, &self.entropy, &self.ring, &self.policy)
     }
 
     /// Adds a location with sixteen addresses.
@@ -132,7 +137,7 @@ impl Stage {
 pub(crate) const LONG: &str = "quiet lanterns over the harbor";
 
 fn build(
-    store: &Arc<FaultyStore>,
+    store: Arc<dyn Store>,
     clock: &Arc<ManualClock>,
     entropy: &Arc<SeededEntropy>,
     ring: &Arc<KeyRing>,
@@ -141,7 +146,7 @@ fn build(
     let cheap = Argon2Params { m_kib: 8, t: 1, p: 1 };
     let hashing = HashingOptions { params: cheap, limit: cheap, threads: 1, queue: 16 };
     let instance = Instance { url: "https://vpn.example.com".to_owned(), version: "1".to_owned() };
-    ServiceBuilder::new(store.clone(), clock.clone(), entropy.clone(), ring.clone(), instance)
+    ServiceBuilder::new(store, clock.clone(), entropy.clone(), ring.clone(), instance)
         .policy(policy.clone())
         .hashing(hashing)
         .build()

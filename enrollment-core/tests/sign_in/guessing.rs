@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use enrollment_core::domain::event::Event;
 use enrollment_core::domain::rejection::Rejection;
 use enrollment_core::domain::role::Role;
 use enrollment_core::domain::sign_in::HARD_STOP;
@@ -37,7 +38,7 @@ async fn finish(bench: &Bench, olga: &Person, request: &SignInRequest) {
 #[tokio::test]
 async fn a_wrong_password_is_counted_and_the_wait_says_how_long() {
     let bench = Bench::new();
-    with_app(&bench, "olga", Role::Owner).await;
+    let olga = with_app(&bench, "olga", Role::Owner).await;
     for _ in 0..3 {
         assert_eq!(refused(&bench.service, &request("olga", WRONG)).await, "sign_in_refused");
     }
@@ -46,14 +47,33 @@ async fn a_wrong_password_is_counted_and_the_wait_says_how_long() {
     let Failure::Rejected(Rejection::TooMany { retry_after }) = waits else { panic!("{waits}") };
     assert_eq!(retry_after, Duration::from_secs(20));
     bench.clock.advance(Duration::from_secs(20));
-    half_way_of(&bench, "olga").await;
+    finish(&bench, &olga, &request("olga", PASSWORD)).await;
     for _ in 0..3 {
         assert_eq!(refused(&bench.service, &request("olga", WRONG)).await, "sign_in_refused", "reset by success");
     }
 }
 
-async fn half_way_of(bench: &Bench, name: &str) {
-    bench.service.sign_in().begin(&request(name, PASSWORD), CLI.origin).await.unwrap();
+/// AUTH-2: whoever has the password and not the second factor is slowed and stopped like whoever guesses; what they leave
+/// behind has an end, and the user's own browser is not kept waiting.
+#[tokio::test]
+async fn right_passwords_that_nothing_follows_are_counted_like_wrong_ones() {
+    let bench = Bench::new();
+    let olga = with_app(&bench, "olga", Role::Owner).await;
+    let browser = sign_in(&bench, &olga).await.browser.unwrap();
+    for _ in 0..3 {
+        half_way(&bench.service, &olga).await;
+    }
+    assert_eq!(refused(&bench.service, &request("olga", PASSWORD)).await, "too_many_requests");
+    for _ in 3..HARD_STOP {
+        bench.clock.advance(Duration::from_secs(3_600));
+        half_way(&bench.service, &olga).await;
+    }
+    bench.clock.advance(Duration::from_secs(3_600));
+    assert_eq!(refused(&bench.service, &request("olga", PASSWORD)).await, "sign_in_stopped");
+    let verified = bench.audit().await.into_iter().filter(|entry| entry.event == Event::PasswordVerified).count();
+    assert_eq!(u32::try_from(verified), Ok(HARD_STOP + 1), "one of them is the user's own");
+    finish(&bench, &olga, &SignInRequest { browser: again(&browser), ..request("olga", PASSWORD) }).await;
+    half_way(&bench.service, &olga).await;
 }
 
 /// AUTH-2: a browser that was used before stays out of it, and so does a new one with a recovery code.
@@ -105,11 +125,13 @@ async fn after_a_hundred_wrong_answers_none_is_heard() {
 async fn wrong_codes_are_counted_across_first_steps() {
     let bench = Bench::new();
     let olga = with_app(&bench, "olga", Role::Owner).await;
+    let mut halves = Vec::new();
     for _ in 0..3 {
         let half = half_way(&bench.service, &olga).await;
         assert_eq!(answered(&bench.service, &half, &wrong_code(&bench, &olga)).await, "sign_in_refused");
+        halves.push(half);
     }
-    let half = half_way(&bench.service, &olga).await;
+    let half = halves.remove(0);
     assert_eq!(answered(&bench.service, &half, &olga.code(&bench)).await, "too_many_requests");
     bench.clock.advance(Duration::from_secs(30));
     let half = half_way(&bench.service, &olga).await;
@@ -137,7 +159,9 @@ async fn parallel_guesses_are_counted_one_by_one() {
     assert_eq!(refused(&service, &request("olga", PASSWORD)).await, "too_many_requests", "right, and not heard");
 
     bench.clock.advance(Duration::from_secs(3_600));
-    let (one, other) = (half_way(&bench.service, &olga).await, half_way(&bench.service, &olga).await);
+    let one = half_way(&bench.service, &olga).await;
+    bench.clock.advance(Duration::from_secs(60));
+    let other = half_way(&bench.service, &olga).await;
     let wrong = wrong_code(&bench, &olga);
     for _ in 0..2 {
         answered(&bench.service, &one, &wrong).await;

@@ -73,7 +73,9 @@ impl Store for TracingStore {
     async fn commit(&self, change: &Change) -> Result<CommitOutcome, StoreError> {
         let ops = change.ops.iter().map(|op| match op {
             Op::Put { next, .. } => format!("put {}", next.key.kind),
-            Op::Check { key, .. } => format!("check {}", key.kind),
+            // A store may take another way where no row is there to be held.
+            Op::Check { key, version: None } => format!("check absent {}", key.kind),
+            Op::Check { key, version: Some(_) } => format!("check {}", key.kind),
             Op::Delete { key, .. } => format!("delete {}", key.kind),
         });
         let entries = change.enqueue.iter().map(|entry| format!("enqueue {}", entry.channel));

@@ -46,7 +46,7 @@ const KEYS: &[Column] = &[
 
 const DEAD_LINKS: &[Column] = &[
     ("ENROLLMENT", |link| plain(&link["enrollment"])),
-    ("USER", |link| plain(&link["username"])),
+    ("FOR", |link| plain(&link["username"])),
     ("PURPOSE", |link| plain(&link["purpose"])),
     ("NEW LINK", |link| match (&link["mail"], &link["refused"]) {
         (Value::String(mail), _) => format!("sent by mail {mail}"),
@@ -151,18 +151,29 @@ async fn revoked(at: &mut At<'_>, id: KeyId) -> Result<(), Error> {
 }
 
 fn dead_link(link: DeadLink) -> Value {
-    let DeadLink { id, username, purpose, renewed } = link;
+    let DeadLink { id, username, location, purpose, renewed } = link;
     let (mail, refused) = match renewed {
         Renewed::Sent(mail) => (Some(mail.to_string()), None),
         Renewed::ByHand => (None, None),
         Renewed::Refused(code) => (None, Some(code)),
     };
     json!({
-        "enrollment": id.to_string(), "username": username.as_str(), "purpose": Purpose::as_str(purpose),
+        "enrollment": id.to_string(), "username": username.as_str(),
+        "location": location.map(|location| location.to_string()), "purpose": Purpose::as_str(purpose),
         "mail": mail, "refused": refused,
     })
 }
 
 fn by_hand(link: &Value) -> String {
-    format!("by hand: invite {} --purpose {}", plain(&link["username"]), plain(&link["purpose"]))
+    let name = plain(&link["username"]);
+    match &link["location"] {
+        Value::String(location) => format!("by hand: machine reissue {} {name}", word(location)),
+        _ => format!("by hand: invite {name} --purpose {}", plain(&link["purpose"])),
+    }
+}
+
+/// A text as one word of a shell.
+fn word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }

@@ -24,6 +24,7 @@ use clap_complete::Shell;
 use enrollment::core::domain::user::UserStatus;
 use enrollment::core::domain::username::Username;
 use enrollment::core::service::Principal;
+use enrollment::core::service::administrator::OwnerLink;
 use serde_json::json;
 
 pub(crate) use refusal::{document, exit_code, is_closed_pipe};
@@ -168,14 +169,22 @@ async fn run_at(at: &mut At<'_>, command: Command) -> Result<(), Error> {
 }
 
 async fn owner_link(at: &mut At<'_>, username: Username) -> Result<(), Error> {
-    let issued = owner::link(&at.opened.service, Some(username)).await?;
-    let document = match &issued {
-        Some(issued) => json!({"url": issued.url.expose(), "expires_at": issued.expires_at.to_string()}),
-        None => json!({"url": null, "expires_at": null}),
+    let link = owner::link(&at.opened.service, Some(username)).await?;
+    let document = match &link {
+        OwnerLink::Open(issued) => json!({"url": issued.url.expose(), "expires_at": issued.expires_at.to_string()}),
+        OwnerLink::Enrolling { until } => {
+            json!({"url": null, "expires_at": null, "enrolling_until": until.to_string()})
+        }
+        OwnerLink::Enrolled => json!({"url": null, "expires_at": null}),
     };
-    at.screen.answer(&document, |_| match &issued {
-        Some(issued) => format!("{}\n", issued.url.expose()),
-        None => "An Owner is enrolled: there is no link for a first one.\n".to_owned(),
+    at.screen.answer(&document, |_| match &link {
+        OwnerLink::Open(issued) => format!("{}\n", issued.url.expose()),
+        OwnerLink::Enrolling { until } => {
+            format!(
+                "Somebody is enrolling as the first Owner; if they do not finish, there is a new link from {until}.\n"
+            )
+        }
+        OwnerLink::Enrolled => "An Owner is enrolled: there is no link for a first one.\n".to_owned(),
     })
 }
 

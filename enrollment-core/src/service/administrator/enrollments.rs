@@ -288,7 +288,8 @@ pub(super) fn demand_sending(by: &Principal, address: Option<&Email>, settings: 
 
 /// Whether an enrollment for this purpose makes sense for the user (INV-6, INV-9).
 ///
-/// `accepted`: the kinds of factor that count for them. Who has none of those needs another, whatever else they have.
+/// `accepted`: the kinds of factor that count for them. Who has none of those needs another, whatever else they have; and
+/// whoever has a role needs an app.
 pub(super) fn demand_startable(
     user: &User,
     purpose: Purpose,
@@ -303,7 +304,8 @@ pub(super) fn demand_startable(
         Purpose::Onboarding if user.is_enrolled() => Err(Rejection::AlreadyEnrolled),
         Purpose::Device if !user.is_enrolled() => Err(Rejection::NotEnrolled),
         Purpose::Device if !reaches_a_location => Err(Rejection::NoLocation),
-        Purpose::Factor if user.credentials.password.is_none() || !user.credentials.factors().is_disjoint(accepted) => {
+        Purpose::Factor if user.credentials.password.is_none() => Err(Rejection::FactorNotApplicable),
+        Purpose::Factor if !user.lacks_app() && !user.credentials.factors().is_disjoint(accepted) => {
             Err(Rejection::FactorNotApplicable)
         }
         Purpose::Onboarding | Purpose::Device | Purpose::Factor => Ok(()),

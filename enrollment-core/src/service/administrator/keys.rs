@@ -3,7 +3,9 @@
 use super::listing::{self, Listing, PageRequest};
 use super::{Administrator, Delivery};
 use crate::domain::enrollment::{Enrollment, Purpose};
+use crate::domain::owner::Owner;
 use crate::domain::role::Permission;
+use crate::domain::text::LocationName;
 use crate::domain::token_opens;
 use crate::domain::username::Username;
 use crate::id::{EnrollmentId, OutboxId};
@@ -39,8 +41,10 @@ pub struct KeyView {
 pub struct DeadLink {
     /// Which one.
     pub id: EnrollmentId,
-    /// For whom.
+    /// For whom, or for which machine.
     pub username: Username,
+    /// The location of the machine; `None`: it is for a person.
+    pub location: Option<LocationName>,
     /// What for.
     pub purpose: Purpose,
     /// What became of it.
@@ -52,7 +56,7 @@ pub struct DeadLink {
 pub enum Renewed {
     /// A new one is on its way by this mail.
     Sent(OutboxId),
-    /// No: it is handed over personally. A rotation shows a new one.
+    /// No: it is handed over personally. A rotation shows a new one; where it is for a machine, reissuing it does.
     ByHand,
     /// No: it cannot be sent, by the code of the reason.
     Refused(&'static str),
@@ -124,9 +128,18 @@ impl Administrator<'_> {
                     None => continue,
                 },
             };
+            let location = match enrollment.subject {
+                Owner::User(_) => None,
+                Owner::Machine { machine } => match self.service.machine_world(machine, None).await? {
+                    Some(world) => Some(world.location.name),
+                    // Removed meanwhile, link and all.
+                    None => continue,
+                },
+            };
             items.push(DeadLink {
                 id: enrollment.id,
                 username: enrollment.username,
+                location,
                 purpose: enrollment.purpose,
                 renewed,
             });

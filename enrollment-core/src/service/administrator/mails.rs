@@ -1,6 +1,6 @@
 //! Mails as administrators see them: the queue, what was sent, what died and why.
 
-use uuid::Uuid;
+use std::collections::BTreeSet;
 
 use super::listing::{self, Listing, PageRequest};
 use super::{Administrator, doer};
@@ -217,12 +217,24 @@ impl Administrator<'_> {
         if has_one { Ok(Addressee::CurrentAddressOf(id)) } else { Err(Rejection::NoEmailAddress.into()) }
     }
 
-    /// A mail about somebody whom the principal may act upon.
+    /// A mail that the principal may act upon: neither whom it concerns nor whom it goes to outranks them, and machines are
+    /// their business if it is about one.
     async fn mail_of(&self, by: &Principal, id: OutboxId) -> Result<Stored<Mail>, Failure> {
         by.demand(Permission::ManageUsers)?;
         let stored = self.service.read::<Mail>(id.uuid()).await?.ok_or(Rejection::NotFound { what: "mail" })?;
-        let user = stored.record.user.map(UserId::uuid).unwrap_or(Uuid::nil());
-        by.demand_rank(self.service.read::<User>(user).await?.and_then(|user| user.record.role))?;
+        let Mail { user, enrollment, to, .. } = &stored.record;
+        if user.is_none() && enrollment.is_some() {
+            by.demand(Permission::ManageMachines)?;
+        }
+        let recipient = match to {
+            Addressee::CurrentAddressOf(user) => Some(user),
+            Addressee::Explicit(_) => None,
+        };
+        let people: BTreeSet<&UserId> = user.iter().chain(recipient).collect();
+        let keys: Vec<RowKey> = people.into_iter().map(|user| RowKey::new(Kind::User, user.uuid())).collect();
+        for row in self.service.store().get(&keys).await?.iter().flatten() {
+            by.demand_rank(Stored::<User>::read(row)?.record.role)?;
+        }
         Ok(stored)
     }
 }

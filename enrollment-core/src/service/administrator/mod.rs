@@ -38,7 +38,7 @@ pub use listing::{Listing, PageRequest};
 pub use locations::{CreatedLocation, LocationView, NewLocation};
 pub use machines::{CreatedMachine, MachineStage, MachineView, NewMachine};
 pub use mails::{MailStatus, MailView};
-pub use owner::FirstOwner;
+pub use owner::{FirstOwner, OwnerLink};
 pub use peers::{FailingPeer, LocationPeers, PeerCounts};
 pub use pending::{EnrollmentFilter, EnrollmentView, Progress, Stage, Standing, SubjectView, WhoseView};
 pub use resend::{Resent, ResentAll};

@@ -10,9 +10,10 @@ use crate::domain::settings::Settings;
 use crate::domain::text::PersonName;
 use crate::domain::username::Username;
 use crate::id::UserId;
-use crate::record::{UniqueKey, UniqueName};
+use crate::record::{Stored, UniqueKey, UniqueName};
 use crate::service::turn::{Draft, INSTANCE, TURNS, Written};
 use crate::service::{Answer, Failure, Principal};
+use crate::time::Timestamp;
 
 /// Who the first Owner shall be. Only what matters when there is none yet.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +22,32 @@ pub struct FirstOwner {
     pub username: Option<Username>,
     /// Where mail goes.
     pub email: Option<Email>,
+}
+
+/// What there is of the first Owner's link.
+#[derive(Debug)]
+pub enum OwnerLink {
+    /// It opens something: here it is.
+    Open(Box<Issued>),
+    /// It opens nothing any more, and somebody whom it let in is still enrolling: until this instant no other is made,
+    /// which would end what they do.
+    Enrolling {
+        /// When their session is over.
+        until: Timestamp,
+    },
+    /// There is none: an active Owner is enrolled.
+    Enrolled,
+}
+
+impl OwnerLink {
+    /// The invitation, if it opens something.
+    #[must_use]
+    pub fn issued(self) -> Option<Issued> {
+        match self {
+            Self::Open(issued) => Some(*issued),
+            Self::Enrolling { .. } | Self::Enrolled => None,
+        }
+    }
 }
 
 const DEFAULT_USERNAME: &str = "owner";
@@ -34,58 +61,68 @@ const ONBOARDING: StartEnrollment = StartEnrollment {
 };
 
 impl Administrator<'_> {
-    /// The invitation of the first Owner: the same as long as it opens something, a new one after that, and `None` once
-    /// an active Owner is enrolled. Where there is no Owner to be enrolled, one is made; however many processes start at
-    /// once, they make one.
+    /// The invitation of the first Owner: the same as long as it opens something, a new one once that and every session
+    /// begun with it are over, and none once an active Owner is enrolled. Where there is no Owner to be enrolled, one is
+    /// made; however many processes start at once, they make one.
     ///
     /// # Errors
     /// [`Rejection::UsernameTaken`] when somebody else has the username that was chosen.
-    pub fn owner_link<'a>(&'a self, by: &'a Principal, first: FirstOwner) -> Answer<'a, Option<Issued>> {
+    pub fn owner_link<'a>(&'a self, by: &'a Principal, first: FirstOwner) -> Answer<'a, OwnerLink> {
         Box::pin(async move { self.audited(by, "owner_link", INSTANCE, self.try_owner_link(by, &first)).await })
     }
 
-    async fn try_owner_link(&self, by: &Principal, first: &FirstOwner) -> Result<Option<Issued>, Failure> {
+    async fn try_owner_link(&self, by: &Principal, first: &FirstOwner) -> Result<OwnerLink, Failure> {
         by.demand(Permission::ManageAdministrators)?;
         for _ in 0..TURNS {
             let owners = self.owners().await?;
-            if owners.any_can_sign_in() {
-                return Ok(None);
+            if owners.any_is_enrolled() {
+                return Ok(OwnerLink::Enrolled);
             }
-            let issued = match owners.waiting(|owner| Some(&owner.username) == first.username.as_ref()) {
+            let link = match owners.waiting(|owner| Some(&owner.username) == first.username.as_ref()) {
                 Some(owner) => self.link_of(by, owner).await?,
                 None => self.make_owner(by, first, &owners).await?,
             };
-            if issued.is_some() {
-                return Ok(issued);
+            if let Some(link) = link {
+                return Ok(link);
             }
         }
         Err(Failure::Busy)
     }
 
     /// The link of an Owner who waits; `None` when others were faster.
-    async fn link_of(&self, by: &Principal, owner: UserId) -> Result<Option<Issued>, Failure> {
+    async fn link_of(&self, by: &Principal, owner: UserId) -> Result<Option<OwnerLink>, Failure> {
         let Some(world) = self.service.world_of(owner, None, &[]).await? else { return Ok(None) };
         let user = &world.user.record;
         if !user.is_active() || user.is_enrolled() {
             return Ok(None);
         }
         let now = self.service.now();
-        if let Some(open) = self.open_enrollment(user, Purpose::Onboarding).await?
-            && let Some(issued) = self.again(&world.settings, &open.record, now)?
-        {
-            return Ok(Some(issued));
+        if let Some(Stored { record: open, .. }) = self.open_enrollment(user, Purpose::Onboarding).await? {
+            if let Some(issued) = self.again(&world.settings, &open, now)? {
+                return Ok(Some(OwnerLink::Open(Box::new(issued))));
+            }
+            // A session of a revoked key opens nothing either.
+            let session = open.session().filter(|_| !self.service.is_of_a_revoked_key(&open));
+            if let Some(session) = session.filter(|session| now < session.deadline) {
+                return Ok(Some(OwnerLink::Enrolling { until: session.deadline }));
+            }
         }
         let mut draft = Draft::new(now);
         let issued = self.restart(&mut draft, by, &world, &ONBOARDING).await?;
         match self.write(by, draft).await? {
-            Written::Applied => Ok(Some(issued)),
+            Written::Applied => Ok(Some(OwnerLink::Open(Box::new(issued)))),
             Written::Stale | Written::Taken(_) | Written::LeaseLost => Ok(None),
         }
     }
 
     /// A new Owner and their link, in one change that holds only while `owners` are all there are; `None` when others were
     /// faster.
-    async fn make_owner(&self, by: &Principal, first: &FirstOwner, owners: &Owners) -> Result<Option<Issued>, Failure> {
+    async fn make_owner(
+        &self,
+        by: &Principal,
+        first: &FirstOwner,
+        owners: &Owners,
+    ) -> Result<Option<OwnerLink>, Failure> {
         let row = self.service.store().get(&[Settings::KEY]).await?.pop().flatten();
         let (settings, _) = self.service.settings_of(row)?;
         let unnamed: PersonName = "".parse().map_err(|error| Failure::Broken(Box::new(error)))?;
@@ -109,7 +146,7 @@ impl Administrator<'_> {
         draft.ops.push(owners.with(&user));
         self.add_user(&mut draft, by, &user);
         match self.write(by, draft).await? {
-            Written::Applied => Ok(Some(issued)),
+            Written::Applied => Ok(Some(OwnerLink::Open(Box::new(issued)))),
             Written::Taken(key) if key.name == UniqueName::Username && first.username.is_some() => {
                 Err(Rejection::UsernameTaken.into())
             }

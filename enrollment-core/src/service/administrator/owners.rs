@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::Administrator;
 use crate::domain::rejection::Rejection;
 use crate::domain::role::Role;
+use crate::domain::sign_in::has_means;
 use crate::domain::user::User;
 use crate::id::UserId;
 use crate::port::Op;
@@ -51,17 +52,17 @@ impl Owners {
         }
     }
 
-    /// Whether somebody could still manage administrators without `leaving`: an active Owner, and an enrolled one if
-    /// `leaving` is enrolled.
+    /// Whether somebody could still manage administrators without `leaving`: an active Owner, and one who has what they
+    /// need to sign in if `leaving` has.
     pub(super) fn demand_another(&self, leaving: &User) -> Result<(), Rejection> {
-        let stays = |owner: &User| {
-            owner.id != leaving.id && owner.is_active() && (owner.is_enrolled() || !leaving.is_enrolled())
-        };
+        let stays =
+            |owner: &User| owner.id != leaving.id && owner.is_active() && (has_means(owner) || !has_means(leaving));
         if self.users.iter().any(stays) { Ok(()) } else { Err(Rejection::LastOwner) }
     }
 
-    /// Whether an Owner can sign in.
-    pub(super) fn any_can_sign_in(&self) -> bool {
+    /// Whether an active Owner is enrolled. One who has lost their means is helped by the command line, and nobody is made
+    /// an Owner for it unasked.
+    pub(super) fn any_is_enrolled(&self) -> bool {
         self.users.iter().any(|owner| owner.is_active() && owner.is_enrolled())
     }
 

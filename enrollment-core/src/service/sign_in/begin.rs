@@ -6,11 +6,10 @@ use super::places::{Counted, Found};
 use super::{OPERATION, Opened, SignIn, visitor};
 use crate::domain::event::Event;
 use crate::domain::rejection::Rejection;
-use crate::domain::sign_in::{AdminSession, Means, Stage, Tries, demand};
+use crate::domain::sign_in::{AdminSession, Means, Stage, demand};
 use crate::domain::user::{ChosenPassword, User};
 use crate::id::AdminSessionId;
-use crate::port::Op;
-use crate::record::{Kind, RowKey, Stored, new_row};
+use crate::record::{Stored, new_row};
 use crate::secret::{AdminSessionSecret, BrowserSecret, Password, PasswordHash, RecoveryCode};
 use crate::service::password_gate::Pass;
 use crate::service::turn::{Draft, TURNS, Written};
@@ -57,7 +56,8 @@ impl SignIn<'_> {
     /// Verifies name and password.
     ///
     /// What it costs and which calls it makes do not depend on whether there is such a user or what is wrong. A wrong
-    /// password is counted before it is answered, and parallel ones from one place one by one. Where the password was hashed at another cost than today's, it is hashed again.
+    /// password is counted before it is answered, and parallel ones from one place one by one; a right one counts likewise
+    /// until the second step succeeds. Where the password was hashed at another cost than today's, it is hashed again.
     ///
     /// # Errors
     /// [`Rejection::SignInRefused`], whatever was wrong; [`Rejection::TooMany`] and [`Rejection::SignInStopped`], for
@@ -83,7 +83,7 @@ impl SignIn<'_> {
             };
             let draft = Draft::new(self.service.now());
             let (draft, answer) = match found {
-                Found { user: Some(user), counted } if known.matches => {
+                Found { user: Some(user), counted, .. } if known.matches => {
                     self.right_password(draft, &user, &counted, &known, origin)?
                 }
                 found => (self.wrong_password(draft, &found, origin, OPERATION), Err(Rejection::SignInRefused.into())),
@@ -120,15 +120,11 @@ impl SignIn<'_> {
 
     /// Adds the count of a wrong password to a draft.
     pub(super) fn wrong_password(&self, mut draft: Draft, found: &Found, origin: Origin, operation: &str) -> Draft {
-        let Found { user, counted } = found;
+        let Found { user, counted, stands } = found;
         let tries = counted.place.password.failed(draft.now);
         let next = counted.place.clone().with(Means::Password, tries, draft.now);
         draft.ops.push(counted.put(&next));
-        // Nothing is counted for somebody who is erased at this instant. A name that nobody has takes the same step.
-        draft.ops.push(match user {
-            Some(user) => user.check(),
-            None => Op::Check { key: RowKey::new(Kind::User, next.id.uuid()), version: None },
-        });
+        draft.ops.push(stands.clone());
         self.log_refusal(&mut draft, user.as_ref(), origin, operation);
         draft
     }
@@ -159,7 +155,10 @@ impl SignIn<'_> {
             let opened = self.open(&mut draft, user, next, counted, Means::Password, &session, origin)?;
             return Ok((draft, Ok(SignInStep::Done(opened))));
         }
-        let place = counted.place.clone().with(Means::Password, Tries::default(), draft.now);
+        // Until the second step succeeds it is one attempt more, or whoever has a password and nothing else could begin,
+        // and have it written down, without end.
+        let tries = counted.place.password.failed(draft.now);
+        let place = counted.place.clone().with(Means::Password, tries, draft.now);
         draft.ops.push(counted.put(&place));
         draft.ops.push(new_row(&session));
         draft.ops.push(if judged.again.is_some() { user.put(&next) } else { user.check() });

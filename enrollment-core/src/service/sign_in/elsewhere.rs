@@ -55,7 +55,7 @@ impl SignIn<'_> {
             if known.matches {
                 return Ok(true);
             }
-            let found = Found { user: Some(user), counted };
+            let found = Found { stands: user.check(), user: Some(user), counted };
             if let Written::Applied = self.service.write(self.wrong_password(draft, &found, origin, operation)).await? {
                 return Ok(false);
             }

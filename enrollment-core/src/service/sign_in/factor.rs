@@ -160,8 +160,8 @@ impl SignIn<'_> {
         Ok(Some(next))
     }
 
-    /// Adds an open session to a draft, with what follows from a sign-in: the user's record as it becomes, the count of
-    /// its last means reset, the browser known. From a place of the user's own, the strangers' counts are reset too.
+    /// Adds an open session to a draft, with what follows from a sign-in: the user's record as it becomes, the counts of
+    /// the password and of its last means reset, the browser known. From a place of the user's own, the strangers' counts are reset too.
     #[allow(clippy::too_many_arguments, reason = "what a sign-in is made of; a struct of them would have one user")]
     pub(super) fn open(
         &self,
@@ -176,7 +176,8 @@ impl SignIn<'_> {
         let now = draft.now;
         next.sign_ins.last = Some(now);
         draft.ops.push(user.put(&next));
-        let place = counted.place.clone().with(means, Tries::default(), now);
+        let none = Tries::default();
+        let place = counted.place.clone().with(Means::Password, none, now).with(means, none, now);
         draft.ops.push(counted.put(&place));
         draft.ops.extend(counted.strangers.iter().map(|strangers| {
             let Place { id, user, by, .. } = strangers.record;

@@ -7,7 +7,7 @@ use crate::domain::user::User;
 use crate::domain::username::Username;
 use crate::id::{PlaceId, UserId};
 use crate::port::Op;
-use crate::record::{Kind, Row, RowKey, Stored, UniqueKey, UniqueName, new_row};
+use crate::record::{Guard, Kind, Row, RowKey, Stored, UniqueKey, UniqueName, new_row};
 use crate::secret::{Named, RecoveryCode};
 use crate::service::Failure;
 use crate::service::enrollee::mfa::recovery_binding;
@@ -20,6 +20,9 @@ const NAME_CHARS: usize = 100;
 pub(super) struct Found {
     pub(super) user: Option<Stored<User>>,
     pub(super) counted: Counted,
+    /// What a wrong answer is counted upon: that the user is not erased at this instant. For nobody it is another row that
+    /// stands, held as it was read: whoever measures the time finds the same work.
+    pub(super) stands: Op,
 }
 
 /// A place with its row, if there is one already.
@@ -69,14 +72,20 @@ impl SignIn<'_> {
         let browser = request.browser.as_ref().map_or(strangers, |secret| named.browser(secret));
         let recovery =
             request.recovery.as_ref().map_or(strangers, |code| self.service.ring().recovery_place(named, code));
-        let keys = [strangers, browser, recovery].map(|id| RowKey::new(Kind::Place, id.uuid()));
-        let rows = self.service.store().get(&keys).await?;
+        let [strangers_key, browser_key, recovery_key] =
+            [strangers, browser, recovery].map(|id| RowKey::new(Kind::Place, id.uuid()));
+        // Only an instance that never had an Owner lacks the guard of their set, and few changes touch it.
+        let keys = [strangers_key, browser_key, recovery_key, Guard::Owners.key()];
+        let mut rows = self.service.store().get(&keys).await?;
+        let guard = rows.pop().flatten();
         let [strangers_row, browser_row, recovery_row] = places(rows)?;
+        let nobody = Op::Check { key: Guard::Owners.key(), version: guard.map(|row| row.version) };
+        let stands = user.as_ref().map_or(nobody, Stored::check);
 
         let known = |place: &Stored<Place>, by| place.record.by == by && place.record.is_known(Means::Password, now);
         if let Some(place) = browser_row.filter(|place| known(place, PlaceBy::Browser)) {
             let counted = Counted { strangers: strangers_row, ..place.into() };
-            return Ok(Found { user, counted });
+            return Ok(Found { user, counted, stands });
         }
         let of = user.as_ref().map(|user| user.record.id);
         let new = |id: PlaceId, by| Counted::new(Place { name: named.name(), ..Place::new(id, of, by, now) });
@@ -93,7 +102,7 @@ impl SignIn<'_> {
             // Of names that nobody has and that share the row, it counts for the one tried last.
             (_, stored) => Counted { stored, ..new(strangers, PlaceBy::Nothing) },
         };
-        Ok(Found { user, counted })
+        Ok(Found { user, counted, stands })
     }
 
     /// The place with that of the strangers beside it, where it is one of the user's own.
