@@ -5,5 +5,6 @@ mod answers;
 mod holders;
 mod model;
 mod races;
+mod spans;
 mod stage;
 mod tape;
