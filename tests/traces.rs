@@ -36,7 +36,7 @@ fn traced(folder: &Path, tracing: &str) -> Server {
     Server::start(folder, "info")
 }
 
-/// Somebody begins, confirms who they are, chooses a password and completes too early. Returns their enrollment's id.
+/// Somebody begins, confirms who they are, completes too early and chooses a password. Returns their enrollment's id.
 fn journey(data: &Path, server: &Server) -> String {
     let (public, internal) = (Client::new(server.public), Client::new(server.internal));
     command(data, &["user", "add", "anna"]);
@@ -45,14 +45,14 @@ fn journey(data: &Path, server: &Server) -> String {
     let begun = public.post(&format!("{ENROLL}/sessions"), "", &json!({"token": token})).ok();
     let session = text(&begun, "session_token");
     public.put(&format!("{ENROLL}/session/profile"), session, &json!({})).ok();
-    let password = json!({"password": "quiet lanterns over the harbor"});
-    public.put(&format!("{ENROLL}/session/password"), session, &password).ok();
     let parent = format!("00-{STRANGERS}-00f067aa0ba902b7-01");
     let bearer = format!("Bearer {session}");
     let headers = [("content-type", "application/json"), ("authorization", &bearer), ("traceparent", &parent)];
     public
         .send(Method::POST, &format!("{ENROLL}/session/complete"), &headers, Some("{}"))
         .refused(422, "requirements_missing");
+    let password = json!({"password": "quiet lanterns over the harbor"});
+    public.put(&format!("{ENROLL}/session/password"), session, &password).ok();
     let (key, _) = command(data, &["api-key", "create", "--role", "owner"]);
     let pending = internal.get(&format!("{ADMIN}/enrollments?q=anna"), &key).ok();
     text(&pending["items"][0], "id").to_owned()

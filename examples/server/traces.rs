@@ -198,7 +198,7 @@ struct Poster(Handle);
 #[async_trait]
 impl HttpClient for Poster {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        self.0.spawn(tokio::time::timeout(BATCH, post(request))).await??
+        self.0.spawn(async move { tokio::time::timeout(BATCH, post(request)).await? }).await?
     }
 }
 

@@ -9,12 +9,13 @@ use std::task::{Context, Poll};
 
 use tracing::Span;
 use tracing::field::{Empty, display};
+use tracing::level_filters::LevelFilter;
 
 use super::{Answer, Failure};
 use crate::id::EnrollmentId;
 
-/// The answer of a use case, within a span `operation` at level `debug`. Where nobody asks for such spans it costs the
-/// look at a flag.
+/// The answer of a use case, within a span `operation` at level `debug`. Where nobody asks for that level it costs one
+/// comparison.
 ///
 /// `otel.name` is the name, `enrollment` the enrollment it was about, `stale` how often it was decided anew because
 /// somebody else was faster, `outcome` is `done` or the code of the failure; `dropped` when nobody waited for the end.
@@ -22,9 +23,9 @@ pub(crate) fn operation<'a, T: 'a>(
     name: &'static str,
     work: impl Future<Output = Result<T, Failure>> + Send + 'a,
 ) -> Answer<'a, T> {
-    let work = Box::pin(work);
-    let span = tracing::debug_span!("operation", otel.name = name, enrollment = Empty, stale = Empty, outcome = Empty);
-    if span.is_disabled() { work } else { Box::pin(Traced::new(span, work)) }
+    within(name, Box::pin(work), |name| {
+        tracing::debug_span!("operation", otel.name = name, enrollment = Empty, stale = Empty, outcome = Empty)
+    })
 }
 
 /// The answer of a worker's round, within a span `round` at level `debug`: as [`operation`], with how much it did.
@@ -32,18 +33,21 @@ pub(crate) fn round<'a>(
     name: &'static str,
     work: impl Future<Output = Result<usize, Failure>> + Send + 'a,
 ) -> Answer<'a, usize> {
-    let work = Box::pin(work);
-    let span = tracing::debug_span!("round", otel.name = name, done = Empty, stale = Empty, outcome = Empty);
-    if span.is_disabled() {
-        return work;
-    }
-    let of_round = span.clone();
     let counted = async move {
         let done = work.await?;
-        of_round.record("done", i64::try_from(done).unwrap_or(i64::MAX));
+        Span::current().record("done", i64::try_from(done).unwrap_or(i64::MAX));
         Ok(done)
     };
-    Box::pin(Traced::new(span, Box::pin(counted)))
+    within(name, Box::pin(counted), |name| {
+        tracing::debug_span!("round", otel.name = name, done = Empty, stale = Empty, outcome = Empty)
+    })
+}
+
+fn within<'a, T: 'a>(name: &'static str, work: Answer<'a, T>, span: fn(&'static str) -> Span) -> Answer<'a, T> {
+    if LevelFilter::current() < LevelFilter::DEBUG {
+        return work;
+    }
+    Box::pin(Traced { name, span, work, begun: None })
 }
 
 /// Says which enrollment the operation is about, also to the span it was called in: logs and traces of a request then
@@ -77,25 +81,28 @@ thread_local! {
     static TOLD: Cell<Told> = const { Cell::new(NOTHING) };
 }
 
-/// Work within its span.
+/// Work within a span, which begins with it.
 struct Traced<'a, T> {
+    name: &'static str,
+    span: fn(&'static str) -> Span,
     work: Answer<'a, T>,
-    span: Span,
-    /// The span it was called in.
-    caller: Span,
-    told: Told,
-    ended: bool,
+    /// Until it has ended.
+    begun: Option<Begun>,
 }
 
-impl<'a, T> Traced<'a, T> {
-    fn new(span: Span, work: Answer<'a, T>) -> Self {
-        Self { work, span, caller: Span::current(), told: NOTHING, ended: false }
-    }
+/// Work on its way.
+struct Begun {
+    span: Span,
+    /// The span it was begun in.
+    caller: Span,
+    told: Told,
+}
 
-    fn end(&mut self, outcome: &'static str) {
-        self.ended = true;
+impl Begun {
+    fn end(self, outcome: &'static str) {
         self.span.record("stale", self.told.stale).record("outcome", outcome);
-        if let Some(enrollment) = self.told.enrollment {
+        // Where the span is not wanted, it was the caller's that was told in the first place.
+        if let Some(enrollment) = self.told.enrollment.filter(|_| !self.span.is_disabled()) {
             tell(&self.caller, enrollment);
         }
     }
@@ -105,12 +112,15 @@ impl<T> Future for Traced<'_, T> {
     type Output = Result<T, Failure>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.get_mut();
-        let outer = TOLD.replace(this.told);
-        let polled = this.span.in_scope(|| this.work.as_mut().poll(context));
-        this.told = TOLD.replace(outer);
-        if let Poll::Ready(answer) = &polled {
-            this.end(answer.as_ref().map_or_else(Failure::code, |_| "done"));
+        let Self { name, span, work, begun } = self.get_mut();
+        let mut now =
+            begun.take().unwrap_or_else(|| Begun { caller: Span::current(), span: span(*name), told: NOTHING });
+        let outer = TOLD.replace(now.told);
+        let polled = now.span.in_scope(|| work.as_mut().poll(context));
+        now.told = TOLD.replace(outer);
+        match &polled {
+            Poll::Pending => *begun = Some(now),
+            Poll::Ready(answer) => now.end(answer.as_ref().map_or_else(Failure::code, |_| "done")),
         }
         polled
     }
@@ -118,8 +128,8 @@ impl<T> Future for Traced<'_, T> {
 
 impl<T> Drop for Traced<'_, T> {
     fn drop(&mut self) {
-        if !self.ended {
-            self.end("dropped");
+        if let Some(begun) = self.begun.take() {
+            begun.end("dropped");
         }
     }
 }
