@@ -79,7 +79,10 @@ impl fmt::Display for RequestId {
 /// found, its id. It never names the path, in which tokens stand, nor anything of header or body. The request's id is also
 /// a [`RequestId`] among its extensions.
 ///
-/// All of it happens within one span, `request`, so that whoever collects traces has one per request.
+/// All of it happens within one span, `request`, so that whoever collects traces has one per request. At its end the span
+/// gets `status` and `code`, and by `otel.name` and `otel.status_code` whoever exports it to OpenTelemetry a name that
+/// tells the route, and an error where the server is to blame. A `traceparent` of the client is never believed: no
+/// stranger decides what is recorded, or in whose trace.
 pub fn observed<S: Clone + Send + Sync + 'static>(router: Router<S>, state: &EnrollmentState) -> Router<S> {
     router.layer(middleware::from_fn_with_state(state.clone(), observe))
 }
@@ -89,19 +92,36 @@ async fn observe(State(state): State<EnrollmentState>, mut request: Request, nex
     let started = service.now();
     let id = RequestId(new_uuid(started, service.entropy()));
     request.extensions_mut().insert(id);
-    let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str);
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map_or("-", MatchedPath::as_str);
     let asker = page::asker(request.method(), request.uri(), request.headers());
-    let span =
-        tracing::info_span!("request", method = %method_name(request.method()), route, id = %id, enrollment = Empty);
+    let method = request.method().clone();
+    let method = method_name(&method);
+    let span = tracing::info_span!(
+        "request",
+        method = %method,
+        route,
+        id = %id,
+        enrollment = Empty,
+        status = Empty,
+        code = Empty,
+        otel.name = Empty,
+        otel.status_code = Empty,
+    );
     let finish = finisher(route);
     async {
         let response = finish(next.run(request).await, &id, asker, &state);
         let took = service.now().since(started);
         let code = problem_code(&response);
-        tracing::info!(status = response.status().as_u16(), code, micros = took.as_micros(), "answered");
+        let status = response.status();
+        tracing::info!(status = status.as_u16(), code, micros = took.as_micros(), "answered");
+        // After the line, which has them already.
+        span.record("status", i64::from(status.as_u16())).record("code", code);
+        span.record("otel.name", tracing::field::display(format_args!("{method} {route}")));
+        span.record("otel.status_code", status.is_server_error().then_some("ERROR"));
         with_id(response, id)
     }
-    .instrument(span)
+    .instrument(span.clone())
     .await
 }
 

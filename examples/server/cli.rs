@@ -53,6 +53,9 @@ pub(crate) struct Options {
     /// How the log is written [default: text]
     #[arg(long, global = true, env = "ENROLLMENT_LOG_FORMAT", value_name = "FORMAT", value_parser = ["text", "json"])]
     pub(crate) log_format: Option<String>,
+    /// A collector of traces, as http://HOST:PORT, which takes OTLP [default: none]
+    #[arg(long, global = true, env = "ENROLLMENT_TRACING_ENDPOINT", value_name = "URL")]
+    pub(crate) tracing_endpoint: Option<String>,
 }
 
 /// Options of every command that answers.

@@ -17,6 +17,7 @@ use utoipa::{PartialSchema, ToSchema};
 use super::Error;
 use super::cli::Options;
 use super::mail::Smtp;
+use super::traces::{Collector, TracingTable};
 
 /// The data folder when nobody names one.
 const DATA: &str = "data";
@@ -39,6 +40,8 @@ pub(crate) struct Config {
     pub(crate) smtp: Option<Smtp>,
     pub(crate) log: String,
     pub(crate) log_json: bool,
+    /// `None`: nobody collects traces.
+    pub(crate) collector: Option<Collector>,
 }
 
 /// Where everything is kept.
@@ -100,6 +103,8 @@ struct File {
     smtp: Option<Smtp>,
     #[schema(ignore)]
     log: LogTable,
+    #[schema(ignore)]
+    tracing: TracingTable,
 }
 
 /// A table of the file, as the reference shows it.
@@ -122,6 +127,7 @@ pub(crate) fn tables() -> Vec<Table> {
         table::<RatesTable>("rates"),
         table::<Smtp>("smtp"),
         table::<LogTable>("log"),
+        table::<TracingTable>("tracing"),
     ]
 }
 
@@ -291,6 +297,7 @@ impl Config {
             smtp: file.smtp,
             log: options.log.clone().or(file.log.level).unwrap_or_else(|| "info".to_owned()),
             log_json: options.log_format.as_ref().map_or(file.log.json, |format| format == "json"),
+            collector: file.tracing.read(options.tracing_endpoint.clone())?,
         })
     }
 }

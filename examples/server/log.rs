@@ -1,11 +1,12 @@
 //! Structured logs without secrets.
 
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
 
 use super::Error;
 use super::config::Config;
+use super::traces::Traces;
 
 /// Our own crates. The level is theirs alone: libraries below may write down at `trace` what passes through them, and
 /// through an HTTP server secrets pass.
@@ -17,19 +18,18 @@ pub(crate) fn start_for_a_command() -> Result<(), Error> {
     Ok(registry.with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr)).try_init()?)
 }
 
-/// Starts logging to standard error.
-pub(crate) fn start(config: &Config) -> Result<(), Error> {
+/// Starts logging to standard error, and traces where somebody collects them: they are to be stopped last.
+pub(crate) fn start(config: &Config) -> Result<Option<Traces>, Error> {
     let level: tracing::Level =
         config.log.parse().map_err(|_| format!("log: {:?} is none of error, warn, info, debug, trace", config.log))?;
     let mut filter = EnvFilter::new("warn");
     for target in OURS {
         filter = filter.add_directive(format!("{target}={level}").parse()?);
     }
-    let registry = tracing_subscriber::registry().with(filter);
-    if config.log_json {
-        registry.with(tracing_subscriber::fmt::layer().json().with_writer(std::io::stderr)).try_init()?;
-    } else {
-        registry.with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr)).try_init()?;
-    }
-    Ok(())
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = if config.log_json { lines.json().boxed() } else { lines.boxed() };
+    let traces = config.collector.as_ref().map(Traces::start).transpose()?;
+    let registry = tracing_subscriber::registry().with(lines.with_filter(filter));
+    registry.with(traces.as_ref().map(Traces::layer)).try_init()?;
+    Ok(traces)
 }

@@ -19,6 +19,7 @@ mod mail;
 mod metrics;
 mod owner;
 mod serve;
+mod traces;
 mod workers;
 
 use std::process::ExitCode;

@@ -20,7 +20,7 @@ const GRACE: Duration = Duration::from_secs(35);
 
 /// Serves until SIGINT or SIGTERM; then requests in flight finish and workers return what they hold (SYS-7).
 pub(crate) async fn serve(config: Config) -> Result<(), Error> {
-    log::start(&config)?;
+    let traces = log::start(&config)?;
     let opened = data::open(&config).await?;
     let provisioner: Arc<dyn PeerProvisioner> =
         Arc::new(CountedPeers::new(gateway::provisioner(&config), opened.metrics.peers.clone()));
@@ -69,6 +69,9 @@ pub(crate) async fn serve(config: Config) -> Result<(), Error> {
     clock.abort();
     workers.stop().await;
     opened.store.close().await;
+    if let Some(traces) = traces {
+        traces.stop().await;
+    }
     tracing::info!("stopped");
     Ok(())
 }

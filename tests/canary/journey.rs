@@ -12,6 +12,7 @@ use ureq::http::Method;
 use x25519_dalek::{PublicKey, StaticSecret};
 
 use crate::client::{ADMIN, Client, ENROLL, text};
+use crate::collector::Collector;
 use crate::enrollee::Enrollee;
 use crate::relay::Relay;
 use crate::secrets::Secrets;
@@ -26,6 +27,7 @@ pub(crate) struct Journey {
     pub(crate) api_key: String,
     pub(crate) secrets: Secrets,
     relay: Relay,
+    pub(crate) collector: Collector,
     /// What commands logged.
     pub(crate) logged: Vec<u8>,
     /// The user who went all the way.
@@ -45,7 +47,8 @@ impl Journey {
             relay.address.port()
         );
         fs::create_dir(&data).expect("a new folder");
-        fs::write(data.join("server.toml"), smtp).expect("the configuration");
+        let collector = Collector::start();
+        fs::write(data.join("server.toml"), smtp + &collector.table()).expect("the configuration");
         let server = Server::start(&data, "trace");
         let mut secrets = Secrets::default();
         let (api_key, logged) = command(&data, &["api-key", "create", "--role", "owner"]);
@@ -53,7 +56,7 @@ impl Journey {
         secrets.key_ring("key ring", &fs::read_to_string(data.join("enrollment.key")).expect("a key ring"));
         let (public, internal) = (Client::new(server.public), Client::new(server.internal));
         let (alex, unused_token) = (String::new(), String::new());
-        Self { folder, server, public, internal, api_key, secrets, relay, logged, alex, unused_token }
+        Self { folder, server, public, internal, api_key, secrets, relay, collector, logged, alex, unused_token }
     }
 
     /// All of it: two locations, the first Owner, and a user who looks around before they complete.

@@ -13,7 +13,7 @@ use crate::provoke::send_secrets_astray;
 use crate::secrets::Secrets;
 
 /// TOK-3, SYS-3, SYS-6: a whole run at trace level, with every secret sent to every wrong place, leaves no secret in
-/// any file, log line or answer but those made to hold it.
+/// any file, log line, trace or answer but those made to hold it.
 #[test]
 fn no_secret_stands_where_it_does_not_belong() {
     let mut journey = Journey::whole();
@@ -72,6 +72,14 @@ fn no_secret_stands_where_it_does_not_belong() {
         let text = String::from_utf8_lossy(log);
         assert_eq!(text.lines().find(|line| secrets.found_in(line.as_bytes()) != NONE), None);
         assert_eq!(secrets.found_in(log), NONE);
+    }
+
+    let traces = journey.collector.taken().concat();
+    assert_eq!(secrets.found_in(&traces), NONE);
+    let traces = String::from_utf8_lossy(&traces);
+    assert!(traces.matches("enrollee.").count() > refusals, "the traces tell of every operation");
+    for personal in ["alex", "Headquarters", "vpn.example.com", "10.77.0.", "127.0.0.1", "@"] {
+        assert!(!traces.contains(personal), "{personal} is in the traces");
     }
 }
 

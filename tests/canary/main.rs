@@ -5,6 +5,9 @@
 
 #[path = "../common/client.rs"]
 mod client;
+#[allow(dead_code, reason = "shared with another test")]
+#[path = "../common/collector.rs"]
+mod collector;
 mod enrollee;
 mod faces;
 mod guessing;

@@ -31,6 +31,8 @@ impl Server {
     pub(crate) fn spawn(data: &Path, level: &str) -> Self {
         let mut child = program(data)
             .env("ENROLLMENT_LOG", level)
+            // Milliseconds: no test waits for spans longer than it must.
+            .env("OTEL_BSP_SCHEDULE_DELAY", "100")
             .args(["--public", "127.0.0.1:0", "--internal", "127.0.0.1:0", "serve"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -51,18 +51,19 @@ impl From<Rejection> for Problem {
 
 impl From<Failure> for Problem {
     fn from(failure: Failure) -> Self {
-        let busy = |code, wait| Self::new(StatusCode::SERVICE_UNAVAILABLE, code, failure.to_string()).retry_after(wait);
+        let code = failure.code();
+        let busy = |wait| Self::new(StatusCode::SERVICE_UNAVAILABLE, code, failure.to_string()).retry_after(wait);
         match failure {
             Failure::Rejected(rejection) => rejection.into(),
-            Failure::Busy => busy("busy", Duration::from_secs(1)),
-            Failure::Overloaded { retry_after } => busy("overloaded", retry_after),
+            Failure::Busy => busy(Duration::from_secs(1)),
+            Failure::Overloaded { retry_after } => busy(retry_after),
             Failure::Unavailable(ref error) => {
                 tracing::warn!(error = chain(error), "the store is not available");
-                busy("unavailable", STORE_RETRY)
+                busy(STORE_RETRY)
             }
             Failure::UnknownKey(key) => {
                 tracing::warn!(%key, "a record names a key that the key ring does not have");
-                busy("unavailable", STORE_RETRY)
+                busy(STORE_RETRY)
             }
             Failure::OutcomeUnknown(error) => {
                 tracing::error!(error = chain(&error), "the fate of a change is not known");

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use argon2::Block;
+use tracing::Instrument as _;
 
 use super::password::Password;
 use super::password_hash::{Argon2Params, OUTPUT, PasswordHash};
@@ -221,6 +222,7 @@ impl HashingPool {
             done
         };
         let answer = self.pool.submit(work).map_err(|full| self.overloaded(&full))?;
+        let answer = answer.instrument(tracing::debug_span!("password"));
         answer.await.map_err(|_| HashingError::Stopped)?.map_err(HashingError::Argon2)
     }
 

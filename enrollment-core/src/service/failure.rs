@@ -40,6 +40,19 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Rejected(rejection) => rejection.code(),
+            Self::Busy => "busy",
+            Self::Overloaded { .. } => "overloaded",
+            Self::Unavailable(_) | Self::UnknownKey(_) => "unavailable",
+            Self::OutcomeUnknown(_) => "outcome_unknown",
+            Self::Broken(_) => "internal",
+        }
+    }
+
     /// The same, met while the answer to a change was put together that has taken effect: it is no longer true that
     /// nothing happened.
     pub(crate) fn after_the_change(self) -> Self {

@@ -7,6 +7,8 @@
 //!        Applied → answer     Stale → next turn     Taken → refusal     out of turns → Busy
 //! 3  after Applied: ring the workers' bell (latency only; nothing depends on it)
 //! ```
+//!
+//! Each answers through [`operation`], which makes its span.
 
 mod audit_verify;
 mod backfill;
@@ -20,6 +22,7 @@ mod keys;
 mod link;
 mod machine_world;
 pub(crate) mod mail;
+mod operation;
 mod origin;
 mod password_gate;
 mod refusals;
@@ -27,6 +30,7 @@ mod texts;
 pub(crate) mod turn;
 
 pub(crate) use backfill::Lacking;
+pub(crate) use operation::{operation, round};
 
 pub mod administrator;
 pub mod enrollee;

@@ -1,5 +1,8 @@
 //! One turn of the loop: what is written, and what became of it.
 
+use tracing::Instrument as _;
+
+use super::operation::came_too_late;
 use super::refusals::Counted;
 use super::{Failure, Origin, Service};
 use crate::domain::audit::{Actor, AuditEntry, Details, Subject};
@@ -131,26 +134,35 @@ impl Service {
         let rings = !enqueue.is_empty();
         let id = ChangeId::new(now, self.entropy());
         let change = Change::new(id, now, ops, enqueue, settle).map_err(|error| Failure::Broken(error.into()))?;
-        let mut asked = 0;
-        let outcome = loop {
-            match self.store().commit(&change).await {
-                Err(error) if error.kind() == StoreErrorKind::Unknown && asked < ASK_AGAIN => asked += 1,
-                // Once the fate was unknown, "try later" no longer means that nothing happened.
-                Err(error) if asked > 0 => return Err(Failure::OutcomeUnknown(error)),
-                other => break other?,
-            }
-        };
-        Ok(match outcome {
+        let span = tracing::debug_span!("commit", outcome = tracing::field::Empty);
+        let outcome = self.commit(&change).instrument(span.clone()).await;
+        span.record("outcome", outcome.as_ref().map_or_else(Failure::code, outcome_name));
+        Ok(match outcome? {
             CommitOutcome::Applied => {
                 if rings {
                     (self.0.bell)();
                 }
                 Written::Applied
             }
-            CommitOutcome::Stale => Written::Stale,
+            CommitOutcome::Stale => {
+                came_too_late();
+                Written::Stale
+            }
             CommitOutcome::Taken(key) => Written::Taken(key),
             CommitOutcome::LeaseLost => Written::LeaseLost,
         })
+    }
+
+    async fn commit(&self, change: &Change) -> Result<CommitOutcome, Failure> {
+        let mut asked = 0;
+        loop {
+            match self.store().commit(change).await {
+                Err(error) if error.kind() == StoreErrorKind::Unknown && asked < ASK_AGAIN => asked += 1,
+                // Once the fate was unknown, "try later" no longer means that nothing happened.
+                Err(error) if asked > 0 => return Err(Failure::OutcomeUnknown(error)),
+                other => return Ok(other?),
+            }
+        }
     }
 
     /// Writes down how many refusals of past minutes were only counted. Says whether there were any.
@@ -198,6 +210,16 @@ impl Service {
             // Nothing is refused unseen: when the log cannot be written, that is what the caller hears.
             Err(failure) => failure,
         }
+    }
+}
+
+/// What became of a change, for its span.
+const fn outcome_name(outcome: &CommitOutcome) -> &'static str {
+    match outcome {
+        CommitOutcome::Applied => "applied",
+        CommitOutcome::Stale => "stale",
+        CommitOutcome::Taken(_) => "taken",
+        CommitOutcome::LeaseLost => "lease_lost",
     }
 }
 

@@ -11,7 +11,7 @@ use crate::id::UserId;
 use crate::port::Scan;
 use crate::record::{IndexName, Kind, Record, RowKey, Stored, Version};
 use crate::service::turn::{Draft, TURNS, Written};
-use crate::service::{Answer, Failure, Service};
+use crate::service::{Answer, Failure, Service, round};
 use crate::time::Span;
 use crate::worker::SYSTEM;
 
@@ -64,7 +64,7 @@ impl Backfiller {
     /// # Errors
     /// When the store cannot be asked.
     pub fn run_once(&self) -> Answer<'_, usize> {
-        Box::pin(self.try_run_once())
+        round("backfiller", self.try_run_once())
     }
 
     async fn try_run_once(&self) -> Result<usize, Failure> {

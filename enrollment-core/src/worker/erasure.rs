@@ -15,7 +15,7 @@ use crate::id::{ApiKeyId, EnrollmentId, UserId};
 use crate::port::{Channel, Cursor, LeaseRequest, Leased, Op, Scan, Settlement};
 use crate::record::{IndexName, Kind, Row, RowKey, Stored, Version};
 use crate::service::turn::{Draft, Written};
-use crate::service::{Answer, Failure, Service};
+use crate::service::{Answer, Failure, Service, round};
 use crate::worker::{SYSTEM, backoff};
 
 /// After this, whatever had begun before a change has ended: requests, and mails on their way to a relay.
@@ -151,7 +151,7 @@ impl Eraser {
     /// # Errors
     /// When the store cannot be asked; the step is then due again after a minute.
     pub fn run_once<'a>(&'a self) -> Answer<'a, usize> {
-        Box::pin(self.try_run_once())
+        round("eraser", self.try_run_once())
     }
 
     async fn try_run_once(&self) -> Result<usize, Failure> {

@@ -13,7 +13,7 @@ use crate::id::{AttachmentId, LocationId};
 use crate::port::{Channel, LeaseRequest, Leased, PeerChange, PeerProvisioner, PeerSpec, ProvisionError, Settlement};
 use crate::record::Stored;
 use crate::service::turn::{Draft, TURNS, Written};
-use crate::service::{Answer, Failure, Service};
+use crate::service::{Answer, Failure, Service, round};
 use crate::worker::{SYSTEM, backoff};
 
 /// What an outbox entry for peers says: look at this attachment. What shall be is read from the attachment itself.
@@ -77,7 +77,7 @@ impl PeerWorker {
     /// When the store cannot be asked; what was leased is free again after a minute. A record that cannot be read is no
     /// error: its entry waits like one whose gateway fails, and the others go on.
     pub fn run_once<'a>(&'a self) -> Answer<'a, usize> {
-        Box::pin(self.try_run_once())
+        round("peer_worker", self.try_run_once())
     }
 
     async fn try_run_once(&self) -> Result<usize, Failure> {

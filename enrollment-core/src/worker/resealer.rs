@@ -11,7 +11,7 @@ use crate::secret::{Binding, KeyRing, Sealed};
 use crate::service::administrator::gateway::gateway_binding;
 use crate::service::enrollee::mfa::totp_binding;
 use crate::service::turn::{Draft, TURNS, Written};
-use crate::service::{Answer, Failure, Service};
+use crate::service::{Answer, Failure, Service, round};
 use crate::time::Span;
 use crate::worker::SYSTEM;
 
@@ -48,7 +48,7 @@ impl Resealer {
     /// # Errors
     /// When the store cannot be asked. A secret that cannot be opened is reported in the log and left as it is.
     pub fn run_once(&self) -> Answer<'_, usize> {
-        Box::pin(self.try_run_once())
+        round("resealer", self.try_run_once())
     }
 
     async fn try_run_once(&self) -> Result<usize, Failure> {

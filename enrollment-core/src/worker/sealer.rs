@@ -5,7 +5,7 @@ use crate::id::new_uuid;
 use crate::port::Scan;
 use crate::record::{IndexName, Seal, Stored, new_row};
 use crate::service::turn::{Draft, Written};
-use crate::service::{Answer, Failure, Service};
+use crate::service::{Answer, Failure, Service, round};
 
 /// Numbers, chains and signs audit entries (ADM-8); [`crate::domain::chain`] says how.
 #[derive(Debug, Clone)]
@@ -35,7 +35,7 @@ impl Sealer {
     /// signed by a key of the ring, or an entry stands where the next one belongs: then somebody else than a sealer
     /// wrote into the log, and a verification names the place.
     pub fn run_once<'a>(&'a self) -> Answer<'a, usize> {
-        Box::pin(self.try_run_once())
+        round("sealer", self.try_run_once())
     }
 
     async fn try_run_once(&self) -> Result<usize, Failure> {

@@ -6,7 +6,7 @@ use crate::domain::enrollment::Enrollment;
 use crate::port::Scan;
 use crate::record::{IndexName, KeyValue, Row, Stored};
 use crate::service::turn::{Draft, Written};
-use crate::service::{Answer, Failure, Service};
+use crate::service::{Answer, Failure, Service, round};
 use crate::worker::SYSTEM;
 
 /// Releases the addresses of enrollments that nothing can complete any more (DEV-3), and writes down how many refusals of
@@ -35,7 +35,7 @@ impl Sweeper {
     /// # Errors
     /// When the store cannot be asked.
     pub fn run_once<'a>(&'a self) -> Answer<'a, usize> {
-        Box::pin(self.try_run_once())
+        round("sweeper", self.try_run_once())
     }
 
     async fn try_run_once(&self) -> Result<usize, Failure> {

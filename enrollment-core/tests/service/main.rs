@@ -6,5 +6,6 @@ mod holders;
 mod model;
 mod partly;
 mod races;
+mod spans;
 mod stage;
 mod tape;

@@ -12,7 +12,7 @@ use crate::id::{ApiKeyId, UserId};
 use crate::record::{IndexName, Kind, RowKey, Stored, UniqueKey, UniqueName, Version, new_row};
 use crate::secret::ApiKeySecret;
 use crate::service::turn::{Doer, Draft, INSTANCE, TURNS, Written};
-use crate::service::{Answer, Failure, Origin, Principal};
+use crate::service::{Answer, Failure, Origin, Principal, operation};
 use crate::time::Timestamp;
 
 /// A key to be made.
@@ -63,7 +63,7 @@ impl Administrator<'_> {
     /// [`Rejection::Forbidden`] for everybody but Owners; [`Rejection::InvalidField`] for a role beyond the user's;
     /// [`Rejection::UserDisabled`].
     pub fn create_api_key<'a>(&'a self, by: &'a Principal, new: NewApiKey) -> Answer<'a, (ApiKeyView, ApiKeySecret)> {
-        Box::pin(async move {
+        operation("administrator.create_api_key", async move {
             let about = new.user.map_or(INSTANCE, |user| RowKey::new(Kind::User, user.uuid()));
             self.audited(by, "create_api_key", about, self.try_create_api_key(by, &new)).await
         })
@@ -74,7 +74,7 @@ impl Administrator<'_> {
     /// # Errors
     /// [`Rejection::Forbidden`] for everybody but Owners.
     pub fn api_keys<'a>(&'a self, by: &'a Principal) -> Answer<'a, Vec<ApiKeyView>> {
-        Box::pin(async move {
+        operation("administrator.api_keys", async move {
             self.audited(by, "api_keys", INSTANCE, async {
                 by.demand(Permission::ManageAdministrators)?;
                 let keys = self.service.all::<ApiKey>(IndexName::ApiKeysByCreated, "").await?;
@@ -89,7 +89,7 @@ impl Administrator<'_> {
     /// # Errors
     /// [`Rejection::Forbidden`] for everybody but Owners; [`Rejection::NotFound`].
     pub fn revoke_api_key<'a>(&'a self, by: &'a Principal, id: ApiKeyId) -> Answer<'a, ()> {
-        Box::pin(async move {
+        operation("administrator.revoke_api_key", async move {
             let about = RowKey::new(Kind::ApiKey, id.uuid());
             self.audited(by, "revoke_api_key", about, self.try_revoke_api_key(by, id)).await
         })
@@ -101,7 +101,7 @@ impl Administrator<'_> {
     /// # Errors
     /// [`Rejection::Unauthorized`].
     pub fn authenticate<'a>(&'a self, secret: &'a ApiKeySecret, origin: Origin) -> Answer<'a, Principal> {
-        Box::pin(self.try_authenticate(secret, origin))
+        operation("administrator.authenticate", self.try_authenticate(secret, origin))
     }
 
     async fn try_authenticate(&self, secret: &ApiKeySecret, origin: Origin) -> Result<Principal, Failure> {

@@ -10,7 +10,7 @@ use crate::port::{Cursor, Direction, Scan};
 use crate::record::{IndexName, KeyValue, Seal, Stored};
 use crate::service::audit_verify::AuditReport;
 use crate::service::turn::INSTANCE;
-use crate::service::{Answer, Failure, Principal};
+use crate::service::{Answer, Failure, Principal, operation};
 
 /// Which entries, and how many.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl Administrator<'_> {
     /// # Errors
     /// [`Rejection::InvalidField`] for a limit out of range or another list's cursor; [`Rejection::Forbidden`].
     pub fn audit_entries<'a>(&'a self, by: &'a Principal, query: AuditQuery) -> Answer<'a, AuditPage> {
-        Box::pin(self.try_audit_entries(by, query))
+        operation("administrator.audit_entries", self.try_audit_entries(by, query))
     }
 
     async fn try_audit_entries(&self, by: &Principal, query: AuditQuery) -> Result<AuditPage, Failure> {
@@ -81,7 +81,7 @@ impl Administrator<'_> {
     /// # Errors
     /// [`Rejection::InvalidField`] for a limit out of range; [`Rejection::Forbidden`].
     pub fn export_audit<'a>(&'a self, by: &'a Principal, after: i64, limit: u32) -> Answer<'a, AuditExport> {
-        Box::pin(self.try_export_audit(by, after, limit))
+        operation("administrator.export_audit", self.try_export_audit(by, after, limit))
     }
 
     async fn try_export_audit(&self, by: &Principal, after: i64, limit: u32) -> Result<AuditExport, Failure> {
@@ -108,7 +108,7 @@ impl Administrator<'_> {
     /// # Errors
     /// [`Rejection::Forbidden`]; a wrong log is no error but [`AuditReport::problem`].
     pub fn verify_audit<'a>(&'a self, by: &'a Principal) -> Answer<'a, AuditReport> {
-        Box::pin(async move {
+        operation("administrator.verify_audit", async move {
             self.audited(by, "verify_audit", INSTANCE, async {
                 by.demand(Permission::ReadAudit)?;
                 self.service.verify_audit().await

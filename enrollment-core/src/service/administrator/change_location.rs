@@ -16,7 +16,7 @@ use crate::domain::text::LocationName;
 use crate::id::LocationId;
 use crate::record::{Kind, RowKey, UniqueName};
 use crate::service::turn::{Draft, TURNS, Written};
-use crate::service::{Answer, Failure, Lacking, Principal};
+use crate::service::{Answer, Failure, Lacking, Principal, operation};
 
 /// New values for some fields of a location; `None` leaves one as it is.
 ///
@@ -68,7 +68,7 @@ impl Administrator<'_> {
         id: LocationId,
         patch: LocationPatch,
     ) -> Answer<'a, LocationView> {
-        Box::pin(self.try_change_location(by, id, patch))
+        operation("administrator.change_location", self.try_change_location(by, id, patch))
     }
 
     async fn try_change_location(

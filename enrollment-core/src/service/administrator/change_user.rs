@@ -19,7 +19,7 @@ use crate::id::UserId;
 use crate::record::{IndexName, Kind, RowKey, Stored};
 use crate::service::circumstances::World;
 use crate::service::turn::{Draft, TURNS, Written};
-use crate::service::{Answer, Failure, Lacking, Principal};
+use crate::service::{Answer, Failure, Lacking, Principal, operation};
 
 /// What becomes of a user; `None` leaves a field as it is, `Some(None)` empties it. A username never changes.
 #[derive(Debug, Clone, Default)]
@@ -51,7 +51,7 @@ impl Administrator<'_> {
     /// [`Rejection::Outranked`]; [`Rejection::Forbidden`] for a change of role by anybody but an Owner;
     /// [`Rejection::LastOwner`].
     pub fn change_user<'a>(&'a self, by: &'a Principal, id: UserId, patch: UserPatch) -> Answer<'a, UserView> {
-        Box::pin(async move {
+        operation("administrator.change_user", async move {
             let about = RowKey::new(Kind::User, id.uuid());
             self.audited(by, "change_user", about, self.try_change_user(by, id, &patch)).await
         })

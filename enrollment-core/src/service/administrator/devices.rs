@@ -13,7 +13,7 @@ use crate::id::{AttachmentId, DeviceId, LocationId, UserId};
 use crate::record::{IndexName, Kind, RowKey, Stored};
 use crate::service::enrollee::DeviceView;
 use crate::service::turn::{Draft, TURNS, Written};
-use crate::service::{Answer, Failure, Principal};
+use crate::service::{Answer, Failure, Principal, operation};
 
 /// A device, and how far its peers are (DEV-5).
 #[derive(Debug, Clone)]
@@ -96,7 +96,7 @@ impl Administrator<'_> {
     /// # Errors
     /// [`Rejection::NotFound`].
     pub fn devices_of<'a>(&'a self, by: &'a Principal, user: UserId) -> Answer<'a, Vec<DeviceReport>> {
-        Box::pin(async move {
+        operation("administrator.devices_of", async move {
             let about = RowKey::new(Kind::User, user.uuid());
             self.audited(by, "devices", about, self.try_devices_of(by, user)).await
         })
@@ -108,7 +108,7 @@ impl Administrator<'_> {
     /// [`Rejection::NotFound`]; [`Rejection::DeviceStaged`] for one that waits for its enrollment;
     /// [`Rejection::MachineDevice`] for a machine's, which goes with its machine.
     pub fn remove_device<'a>(&'a self, by: &'a Principal, id: DeviceId) -> Answer<'a, ()> {
-        Box::pin(async move {
+        operation("administrator.remove_device", async move {
             let about = RowKey::new(Kind::Device, id.uuid());
             self.audited(by, "remove_device", about, self.try_remove_device(by, id)).await
         })

@@ -23,7 +23,7 @@ use crate::record::{Kind, RowKey, Stored};
 use crate::service::circumstances::World;
 use crate::service::mail::Post;
 use crate::service::turn::{Draft, TURNS, Written};
-use crate::service::{Answer, Failure, Principal};
+use crate::service::{Answer, Failure, Principal, operation};
 
 /// Every past token is remembered, so that its holder hears what became of it; this bounds the record.
 const MOST_GENERATIONS: u32 = 100;
@@ -38,7 +38,7 @@ impl Administrator<'_> {
     /// [`Rejection::MailNotConfigured`], [`Rejection::NoEmailAddress`], [`Rejection::InvalidTemplate`] with line and
     /// suggestion; nothing is created.
     pub fn start<'a>(&'a self, by: &'a Principal, user: UserId, start: StartEnrollment) -> Answer<'a, Issued> {
-        Box::pin(async move {
+        operation("administrator.start", async move {
             let about = RowKey::new(Kind::User, user.uuid());
             self.audited(by, "start_enrollment", about, self.try_start(by, user, &start)).await
         })
@@ -50,9 +50,9 @@ impl Administrator<'_> {
     /// # Errors
     /// When it is completed or closed; [`Rejection::InvalidField`] after 100 tokens.
     pub fn rotate<'a>(&'a self, by: &'a Principal, id: EnrollmentId) -> Answer<'a, Issued> {
-        Box::pin(
-            async move { self.audited(by, "rotate_enrollment", key(id), self.rotate_now(by, id, false, None)).await },
-        )
+        operation("administrator.rotate", async move {
+            self.audited(by, "rotate_enrollment", key(id), self.rotate_now(by, id, false, None)).await
+        })
     }
 
     /// The same, with the new link sent by mail too. It is shown as well, unless the enrollment was started with delivery
@@ -66,7 +66,7 @@ impl Administrator<'_> {
         id: EnrollmentId,
         wording: Option<Wording>,
     ) -> Answer<'a, Issued> {
-        Box::pin(async move {
+        operation("administrator.rotate_and_send", async move {
             self.audited(by, "rotate_enrollment", key(id), self.rotate_now(by, id, true, wording.as_ref())).await
         })
     }
@@ -77,7 +77,9 @@ impl Administrator<'_> {
     /// # Errors
     /// [`Rejection::AlreadyCompleted`] when it is completed.
     pub fn revoke<'a>(&'a self, by: &'a Principal, id: EnrollmentId) -> Answer<'a, ()> {
-        Box::pin(async move { self.audited(by, "revoke_enrollment", key(id), self.try_revoke(by, id)).await })
+        operation("administrator.revoke", async move {
+            self.audited(by, "revoke_enrollment", key(id), self.try_revoke(by, id)).await
+        })
     }
 
     async fn try_start(&self, by: &Principal, user: UserId, start: &StartEnrollment) -> Result<Issued, Failure> {

@@ -11,7 +11,7 @@ use crate::domain::user::User;
 use crate::id::UserId;
 use crate::record::{IndexName, Kind, RowKey, Stored};
 use crate::service::turn::{Draft, TURNS, Written};
-use crate::service::{Answer, Failure, Principal};
+use crate::service::{Answer, Failure, Principal, operation};
 use crate::worker::{ErasureIntent, SETTLED, TraceList};
 
 impl Administrator<'_> {
@@ -27,7 +27,7 @@ impl Administrator<'_> {
     /// [`Rejection::NotFound`], also for one who is erased already; [`Rejection::Outranked`]; [`Rejection::Forbidden`]
     /// for an administrator's record, except to Owners; [`Rejection::LastOwner`].
     pub fn erase_user<'a>(&'a self, by: &'a Principal, id: UserId) -> Answer<'a, ()> {
-        Box::pin(async move {
+        operation("administrator.erase_user", async move {
             let about = RowKey::new(Kind::User, id.uuid());
             self.audited(by, "erase_user", about, self.try_erase_user(by, id)).await
         })

@@ -9,7 +9,7 @@ use crate::id::LocationId;
 use crate::record::{Kind, RowKey};
 use crate::secret::{Binding, PrivateKey};
 use crate::service::turn::{Draft, Written};
-use crate::service::{Answer, Failure, Principal};
+use crate::service::{Answer, Failure, Principal, operation};
 
 /// Where a gateway's private key is sealed to.
 pub(crate) fn gateway_binding(location: LocationId) -> Binding<'static> {
@@ -24,7 +24,7 @@ impl Administrator<'_> {
     /// [`Rejection::NotFound`] for an unknown location and for one whose key was made elsewhere;
     /// [`Rejection::Forbidden`]. [`Failure::UnknownKey`] when its key is not known here yet.
     pub fn gateway_private_key<'a>(&'a self, by: &'a Principal, id: LocationId) -> Answer<'a, PrivateKey> {
-        Box::pin(self.try_gateway_private_key(by, id))
+        operation("administrator.gateway_private_key", self.try_gateway_private_key(by, id))
     }
 
     async fn try_gateway_private_key(&self, by: &Principal, id: LocationId) -> Result<PrivateKey, Failure> {

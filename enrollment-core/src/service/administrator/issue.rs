@@ -16,6 +16,7 @@ use crate::id::{EnrollmentId, OutboxId};
 use crate::record::{Stored, Version, new_row};
 use crate::secret::{Token, TokenSeed};
 use crate::service::mail::Post;
+use crate::service::operation::concerns;
 use crate::service::turn::Draft;
 use crate::service::{Failure, Link, Principal, Service};
 use crate::time::{Span, Timestamp};
@@ -116,6 +117,7 @@ impl Administrator<'_> {
     ) -> Result<Issued, Failure> {
         let policy = self.service.policy();
         let id = EnrollmentId::new(draft.now, self.service.entropy());
+        concerns(id);
         let generation = 1;
         let Minted { token, seed } = self.mint(start.purpose, id, generation)?;
         let validity = start.validity.unwrap_or(settings.token_validity);

@@ -13,7 +13,7 @@ use crate::record::{IndexName, KeyBook, Resealing, Stored};
 use crate::secret::{KeyId, KeyStatus};
 use crate::service::keys::{KeyUse, survey};
 use crate::service::turn::INSTANCE;
-use crate::service::{Answer, Failure, Principal};
+use crate::service::{Answer, Failure, Principal, operation};
 use crate::time::Timestamp;
 
 /// The keys, and how far sealing again is.
@@ -69,7 +69,7 @@ impl Administrator<'_> {
     /// # Errors
     /// [`Rejection::Forbidden`](crate::domain::rejection::Rejection::Forbidden).
     pub fn keys<'a>(&'a self, by: &'a Principal) -> Answer<'a, KeyReport> {
-        Box::pin(async move {
+        operation("administrator.keys", async move {
             self.audited(by, "keys", INSTANCE, async {
                 by.demand(Permission::ManageAdministrators)?;
                 let mut uses = survey(&**self.service.store(), self.service.now()).await?.0;
@@ -98,7 +98,7 @@ impl Administrator<'_> {
     /// When cursor or limit do not fit; [`Rejection::Forbidden`](crate::domain::rejection::Rejection::Forbidden). What
     /// stands against one enrollment stops no other.
     pub fn renew_dead_links<'a>(&'a self, by: &'a Principal, page: &'a PageRequest) -> Answer<'a, Listing<DeadLink>> {
-        Box::pin(async move {
+        operation("administrator.renew_dead_links", async move {
             self.audited(by, "renew_dead_links", INSTANCE, async {
                 by.demand(Permission::ManageAdministrators)?;
                 self.try_renew_dead_links(by, page).await

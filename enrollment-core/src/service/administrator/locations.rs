@@ -19,7 +19,7 @@ use crate::id::{LocationId, Number};
 use crate::record::{Guard, GuardRow, IndexName, Stored, UniqueName, Version, new_row};
 use crate::secret::PrivateKey;
 use crate::service::turn::{Draft, INSTANCE, TURNS, Written};
-use crate::service::{Answer, Failure, Lacking, Principal, Service};
+use crate::service::{Answer, Failure, Lacking, Principal, Service, operation};
 use crate::time::Timestamp;
 
 /// A location to be added.
@@ -110,7 +110,7 @@ impl Administrator<'_> {
     /// range, and when no second factor would be left that policy and all locations with internal MFA accept;
     /// [`Rejection::Forbidden`].
     pub fn create_location<'a>(&'a self, by: &'a Principal, new: NewLocation) -> Answer<'a, CreatedLocation> {
-        Box::pin(self.try_create_location(by, new))
+        operation("administrator.create_location", self.try_create_location(by, new))
     }
 
     async fn try_create_location(&self, by: &Principal, new: NewLocation) -> Result<CreatedLocation, Failure> {
@@ -155,7 +155,7 @@ impl Administrator<'_> {
     /// # Errors
     /// [`Rejection::Forbidden`].
     pub fn locations<'a>(&'a self, by: &'a Principal) -> Answer<'a, Vec<LocationView>> {
-        Box::pin(async move {
+        operation("administrator.locations", async move {
             self.audited(by, "locations", INSTANCE, async {
                 by.demand(Permission::ReadLocations)?;
                 let all = self.service.all::<Location>(IndexName::LocationsByName, "").await?;
@@ -170,7 +170,7 @@ impl Administrator<'_> {
     /// # Errors
     /// [`Rejection::NotFound`], [`Rejection::Forbidden`].
     pub fn location<'a>(&'a self, by: &'a Principal, id: LocationId) -> Answer<'a, LocationView> {
-        Box::pin(async move {
+        operation("administrator.location", async move {
             self.audited(by, "location", INSTANCE, async {
                 by.demand(Permission::ReadLocations)?;
                 match self.service.read::<Location>(id.uuid()).await? {

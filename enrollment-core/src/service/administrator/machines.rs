@@ -16,7 +16,7 @@ use crate::port::Scan;
 use crate::record::{IndexName, Kind, RowKey, Stored, UniqueName, Version, new_row};
 use crate::service::mail::{Rows, record};
 use crate::service::turn::{Draft, TURNS, Written};
-use crate::service::{Answer, Failure, Principal};
+use crate::service::{Answer, Failure, Principal, operation};
 use crate::time::{Span, Timestamp};
 
 /// A machine to be added.
@@ -97,7 +97,7 @@ impl Administrator<'_> {
         at: LocationId,
         new: NewMachine,
     ) -> Answer<'a, CreatedMachine> {
-        Box::pin(async move {
+        operation("administrator.create_machine", async move {
             let about = RowKey::new(Kind::Location, at.uuid());
             self.audited(by, "create_machine", about, self.try_create_machine(by, at, &new)).await
         })
@@ -114,7 +114,7 @@ impl Administrator<'_> {
         id: MachineId,
         validity: Option<Span>,
     ) -> Answer<'a, Issued> {
-        Box::pin(async move {
+        operation("administrator.reissue_machine", async move {
             self.audited(by, "reissue_machine", key(id), self.try_reissue_machine(by, id, validity)).await
         })
     }
@@ -125,7 +125,9 @@ impl Administrator<'_> {
     /// # Errors
     /// [`Rejection::NotFound`], [`Rejection::Forbidden`].
     pub fn remove_machine<'a>(&'a self, by: &'a Principal, id: MachineId) -> Answer<'a, ()> {
-        Box::pin(async move { self.audited(by, "remove_machine", key(id), self.try_remove_machine(by, id)).await })
+        operation("administrator.remove_machine", async move {
+            self.audited(by, "remove_machine", key(id), self.try_remove_machine(by, id)).await
+        })
     }
 
     /// A machine.
@@ -133,7 +135,7 @@ impl Administrator<'_> {
     /// # Errors
     /// [`Rejection::NotFound`], [`Rejection::Forbidden`].
     pub fn machine<'a>(&'a self, by: &'a Principal, id: MachineId) -> Answer<'a, MachineView> {
-        Box::pin(async move {
+        operation("administrator.machine", async move {
             self.audited(by, "machine", key(id), async {
                 by.demand(Permission::ReadLocations)?;
                 let stored = self.stored_machine(id).await?;
@@ -154,7 +156,7 @@ impl Administrator<'_> {
         at: LocationId,
         page: &'a PageRequest,
     ) -> Answer<'a, Listing<MachineView>> {
-        Box::pin(async move {
+        operation("administrator.machines", async move {
             let about = RowKey::new(Kind::Location, at.uuid());
             self.audited(by, "machines", about, self.try_machines(by, at, page)).await
         })

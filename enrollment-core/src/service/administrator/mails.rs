@@ -15,7 +15,7 @@ use crate::port::{Channel, Direction};
 use crate::record::{IndexName, Kind, RowKey, Stored, Version};
 use crate::service::mail::{Post, encode};
 use crate::service::turn::{Draft, INSTANCE, TURNS, Written};
-use crate::service::{Answer, Failure, Principal};
+use crate::service::{Answer, Failure, Principal, operation};
 use crate::time::Timestamp;
 
 /// A mail, as administrators see it. Never its text.
@@ -70,7 +70,7 @@ impl Administrator<'_> {
         standing: MailStanding,
         page: &'a PageRequest,
     ) -> Answer<'a, Listing<MailView>> {
-        Box::pin(self.try_mails(by, standing, page))
+        operation("administrator.mails", self.try_mails(by, standing, page))
     }
 
     async fn try_mails(
@@ -100,7 +100,7 @@ impl Administrator<'_> {
     /// # Errors
     /// [`Rejection::Forbidden`].
     pub fn mail_status<'a>(&'a self, by: &'a Principal) -> Answer<'a, MailStatus> {
-        Box::pin(async move {
+        operation("administrator.mail_status", async move {
             self.audited(by, "mail_status", INSTANCE, async {
                 by.demand(Permission::ReadUsers)?;
                 let pause = self.service.read::<Pause>(Pause::key(Channel::Email).id).await?;
@@ -115,7 +115,7 @@ impl Administrator<'_> {
     /// # Errors
     /// [`Rejection::MailNotDead`]; [`Rejection::NotFound`], [`Rejection::Forbidden`], [`Rejection::Outranked`].
     pub fn revive_mail<'a>(&'a self, by: &'a Principal, id: OutboxId) -> Answer<'a, MailView> {
-        Box::pin(self.try_revive_mail(by, id))
+        operation("administrator.revive_mail", self.try_revive_mail(by, id))
     }
 
     async fn try_revive_mail(&self, by: &Principal, id: OutboxId) -> Result<MailView, Failure> {
@@ -148,7 +148,7 @@ impl Administrator<'_> {
     /// # Errors
     /// [`Rejection::NotFound`], [`Rejection::Forbidden`], [`Rejection::Outranked`].
     pub fn drop_mail<'a>(&'a self, by: &'a Principal, id: OutboxId) -> Answer<'a, MailView> {
-        Box::pin(self.try_drop_mail(by, id))
+        operation("administrator.drop_mail", self.try_drop_mail(by, id))
     }
 
     async fn try_drop_mail(&self, by: &Principal, id: OutboxId) -> Result<MailView, Failure> {
@@ -185,7 +185,7 @@ impl Administrator<'_> {
     /// # Errors
     /// [`Rejection::MailNotConfigured`], [`Rejection::NoEmailAddress`], [`Rejection::Forbidden`].
     pub fn send_test_mail<'a>(&'a self, by: &'a Principal, address: Option<Email>) -> Answer<'a, OutboxId> {
-        Box::pin(self.try_send_test_mail(by, address))
+        operation("administrator.send_test_mail", self.try_send_test_mail(by, address))
     }
 
     async fn try_send_test_mail(&self, by: &Principal, address: Option<Email>) -> Result<OutboxId, Failure> {

@@ -47,11 +47,13 @@ pub use templates::TemplateView;
 pub use users::{NewUser, UserView};
 
 pub use super::Link;
+use super::operation::concerns;
 use super::turn::{Doer, INSTANCE};
 use super::{Failure, Principal, Service};
 pub use crate::domain::mail::{Delivery, Wording};
 use crate::domain::rejection::Rejection;
-use crate::record::{RowKey, Version};
+use crate::id::EnrollmentId;
+use crate::record::{Kind, RowKey, Version};
 
 /// What an administrator does.
 #[derive(Debug, Clone, Copy)]
@@ -73,6 +75,9 @@ impl<'a> Administrator<'a> {
         about: RowKey,
         work: impl Future<Output = Result<T, Failure>> + Send,
     ) -> Result<T, Failure> {
+        if about.kind == Kind::Enrollment {
+            concerns(EnrollmentId::from_uuid(about.id));
+        }
         match work.await {
             Err(Failure::Rejected(rejection)) => Err(self.refuse(by, operation, about, rejection).await),
             other => other,

@@ -12,7 +12,7 @@ use crate::domain::username::Username;
 use crate::id::UserId;
 use crate::record::{Stored, UniqueKey, UniqueName};
 use crate::service::turn::{Draft, INSTANCE, TURNS, Written};
-use crate::service::{Answer, Failure, Principal};
+use crate::service::{Answer, Failure, Principal, operation};
 use crate::time::Timestamp;
 
 /// Who the first Owner shall be. Only what matters when there is none yet.
@@ -68,7 +68,9 @@ impl Administrator<'_> {
     /// # Errors
     /// [`Rejection::UsernameTaken`] when somebody else has the username that was chosen.
     pub fn owner_link<'a>(&'a self, by: &'a Principal, first: FirstOwner) -> Answer<'a, OwnerLink> {
-        Box::pin(async move { self.audited(by, "owner_link", INSTANCE, self.try_owner_link(by, &first)).await })
+        operation("administrator.owner_link", async move {
+            self.audited(by, "owner_link", INSTANCE, self.try_owner_link(by, &first)).await
+        })
     }
 
     async fn try_owner_link(&self, by: &Principal, first: &FirstOwner) -> Result<OwnerLink, Failure> {

@@ -11,7 +11,7 @@ use crate::domain::upkeep::{Backfill, Watch};
 use crate::id::{AttachmentId, DeviceId, LocationId};
 use crate::port::Scan;
 use crate::record::{IndexName, Kind, RowKey, Stored};
-use crate::service::{Answer, Failure, Principal};
+use crate::service::{Answer, Failure, Principal, operation};
 
 /// The peers of a location (DEV-4, DEV-5, DEV-7).
 #[derive(Debug, Clone, Default)]
@@ -90,7 +90,7 @@ impl Administrator<'_> {
     /// # Errors
     /// [`Rejection::NotFound`], [`Rejection::Forbidden`].
     pub fn location_peers<'a>(&'a self, by: &'a Principal, id: LocationId) -> Answer<'a, LocationPeers> {
-        Box::pin(async move {
+        operation("administrator.location_peers", async move {
             let about = RowKey::new(Kind::Location, id.uuid());
             self.audited(by, "location_peers", about, self.try_location_peers(by, id)).await
         })

@@ -19,7 +19,7 @@ use crate::id::{EnrollmentId, MachineId, UserId};
 use crate::port::Direction;
 use crate::record::{IndexName, Kind, RowKey, Stored};
 use crate::service::turn::INSTANCE;
-use crate::service::{Answer, Failure, Principal};
+use crate::service::{Answer, Failure, Principal, operation};
 use crate::time::Timestamp;
 
 /// Which enrollments.
@@ -212,7 +212,7 @@ impl Administrator<'_> {
     /// # Errors
     /// [`Rejection::NotFound`].
     pub fn enrollment<'a>(&'a self, by: &'a Principal, id: EnrollmentId) -> Answer<'a, EnrollmentView> {
-        Box::pin(async move {
+        operation("administrator.enrollment", async move {
             self.audited(by, "enrollment", RowKey::new(Kind::Enrollment, id.uuid()), async {
                 by.demand(Permission::ReadUsers)?;
                 let stored = self.service.read::<Enrollment>(id.uuid()).await?;
@@ -234,7 +234,9 @@ impl Administrator<'_> {
         filter: &'a EnrollmentFilter,
         page: &'a PageRequest,
     ) -> Answer<'a, Listing<EnrollmentView>> {
-        Box::pin(async move { self.audited(by, "enrollments", INSTANCE, self.try_enrollments(by, filter, page)).await })
+        operation("administrator.enrollments", async move {
+            self.audited(by, "enrollments", INSTANCE, self.try_enrollments(by, filter, page)).await
+        })
     }
 
     async fn try_enrollments(

@@ -18,7 +18,7 @@ use crate::id::{EnrollmentId, OutboxId};
 use crate::port::Scan;
 use crate::record::{IndexName, Stored};
 use crate::service::turn::{Draft, INSTANCE, TURNS, Written};
-use crate::service::{Answer, Failure, Principal};
+use crate::service::{Answer, Failure, Principal, operation};
 use crate::time::Timestamp;
 
 /// An invitation that is on its way again.
@@ -60,7 +60,7 @@ impl Administrator<'_> {
     /// [`Rejection::MailNotConfigured`], [`Rejection::NoEmailAddress`]; what became of the token, when it opens nothing;
     /// [`Rejection::Forbidden`], [`Rejection::Outranked`], [`Rejection::NotFound`].
     pub fn resend<'a>(&'a self, by: &'a Principal, id: EnrollmentId, wording: Option<Wording>) -> Answer<'a, Resent> {
-        Box::pin(async move {
+        operation("administrator.resend", async move {
             self.audited(by, "resend_enrollment", key(id), self.try_resend(by, id, wording.as_ref())).await
         })
     }
@@ -71,7 +71,7 @@ impl Administrator<'_> {
     /// # Errors
     /// [`Rejection::MailNotConfigured`], [`Rejection::Forbidden`]. What stands against one invitation stops no other.
     pub fn resend_all<'a>(&'a self, by: &'a Principal) -> Answer<'a, ResentAll> {
-        Box::pin(async move {
+        operation("administrator.resend_all", async move {
             self.audited(by, "resend_enrollments", INSTANCE, async {
                 by.demand(Permission::SendEnrollment)?;
                 demand_sending(by, None, &self.service.settings().await?)?;

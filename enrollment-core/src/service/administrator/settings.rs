@@ -13,7 +13,7 @@ use crate::domain::settings::{DeviceStep, FrontEnd, InvalidSetting, Settings};
 use crate::domain::text::Label;
 use crate::record::{Stored, Version, new_row};
 use crate::service::turn::{Draft, INSTANCE, TURNS, Written};
-use crate::service::{Answer, Failure, Principal};
+use crate::service::{Answer, Failure, Principal, operation};
 use crate::time::Span;
 
 /// New values for some of the settings; `None` leaves one as it is.
@@ -51,7 +51,7 @@ impl Administrator<'_> {
     /// # Errors
     /// [`Rejection::Forbidden`].
     pub fn settings<'a>(&'a self, by: &'a Principal) -> Answer<'a, Settings> {
-        Box::pin(async move {
+        operation("administrator.settings", async move {
             self.audited(by, "settings", INSTANCE, async {
                 by.demand(Permission::ReadSettings)?;
                 let row = self.service.store().get(&[Settings::KEY]).await?.pop().flatten();
@@ -68,7 +68,7 @@ impl Administrator<'_> {
     /// [`Rejection::OutOfRange`] with the field and its range, when a value lies outside the policy: it is never
     /// clamped. [`Rejection::Forbidden`].
     pub fn change_settings<'a>(&'a self, by: &'a Principal, patch: SettingsPatch) -> Answer<'a, Settings> {
-        Box::pin(self.try_change_settings(by, patch))
+        operation("administrator.change_settings", self.try_change_settings(by, patch))
     }
 
     async fn try_change_settings(&self, by: &Principal, patch: SettingsPatch) -> Result<Settings, Failure> {

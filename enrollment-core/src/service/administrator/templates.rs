@@ -7,7 +7,7 @@ use crate::domain::role::Permission;
 use crate::record::{Stored, TemplateText, Version, new_row};
 use crate::service::texts::{BuiltIn, built_in};
 use crate::service::turn::{Draft, INSTANCE, TURNS, Written};
-use crate::service::{Answer, Failure, Principal};
+use crate::service::{Answer, Failure, Principal, operation};
 use crate::template::{Rendered, Subject, Tags, Template, TemplateError};
 
 /// A text as it is in force.
@@ -28,7 +28,7 @@ impl Administrator<'_> {
     /// # Errors
     /// [`Rejection::Forbidden`].
     pub fn templates<'a>(&'a self, by: &'a Principal) -> Answer<'a, Vec<TemplateView>> {
-        Box::pin(async move {
+        operation("administrator.templates", async move {
             self.audited(by, "templates", INSTANCE, async {
                 by.demand(Permission::ReadSettings)?;
                 let keys: Vec<_> = built_in().map(|text| TemplateText::key(text.name)).collect();
@@ -45,7 +45,7 @@ impl Administrator<'_> {
     /// # Errors
     /// [`Rejection::NotFound`] when there is no text of this name; [`Rejection::Forbidden`].
     pub fn template<'a>(&'a self, by: &'a Principal, name: &'a str) -> Answer<'a, TemplateView> {
-        Box::pin(async move {
+        operation("administrator.template", async move {
             self.audited(by, "template", INSTANCE, async {
                 by.demand(Permission::ReadSettings)?;
                 let text = known(name)?;
@@ -63,7 +63,7 @@ impl Administrator<'_> {
     /// [`Rejection::InvalidTemplate`] with line and suggestion; then the text in force stays.
     /// [`Rejection::NotFound`], [`Rejection::Forbidden`].
     pub fn save_template<'a>(&'a self, by: &'a Principal, name: &'a str, source: &'a str) -> Answer<'a, TemplateView> {
-        Box::pin(self.try_save_template(by, name, source))
+        operation("administrator.save_template", self.try_save_template(by, name, source))
     }
 
     async fn try_save_template(&self, by: &Principal, name: &str, source: &str) -> Result<TemplateView, Failure> {
@@ -96,7 +96,7 @@ impl Administrator<'_> {
     /// # Errors
     /// [`Rejection::NotFound`], [`Rejection::Forbidden`].
     pub fn reset_template<'a>(&'a self, by: &'a Principal, name: &'a str) -> Answer<'a, TemplateView> {
-        Box::pin(self.try_reset_template(by, name))
+        operation("administrator.reset_template", self.try_reset_template(by, name))
     }
 
     async fn try_reset_template(&self, by: &Principal, name: &str) -> Result<TemplateView, Failure> {
@@ -126,7 +126,7 @@ impl Administrator<'_> {
     /// # Errors
     /// [`Rejection::InvalidTemplate`] with line and suggestion; [`Rejection::NotFound`], [`Rejection::Forbidden`].
     pub fn preview_template<'a>(&'a self, by: &'a Principal, name: &'a str, source: &'a str) -> Answer<'a, Rendered> {
-        Box::pin(async move {
+        operation("administrator.preview_template", async move {
             self.audited(by, "preview_template", INSTANCE, async { Ok(by.demand(Permission::ReadSettings)?) }).await?;
             let text = known(name)?;
             let instance = self.service.instance();

@@ -21,7 +21,7 @@ use crate::domain::username::Username;
 use crate::id::{Number, UserId};
 use crate::record::{IndexName, Kind, RowKey, Stored, UniqueName, Version, new_row};
 use crate::service::turn::{Draft, INSTANCE, TURNS, Written};
-use crate::service::{Answer, Failure, Principal};
+use crate::service::{Answer, Failure, Principal, operation};
 use crate::time::Timestamp;
 
 /// A user to be added. There is no password: people choose their own (INV-1).
@@ -104,7 +104,9 @@ impl Administrator<'_> {
     /// [`Rejection::UsernameTaken`]; those of [`Administrator::start`]; with a role, [`Rejection::Forbidden`] for
     /// everybody but Owners.
     pub fn create_user<'a>(&'a self, by: &'a Principal, new: NewUser) -> Answer<'a, (UserView, Option<Issued>)> {
-        Box::pin(async move { self.audited(by, "create_user", INSTANCE, self.try_create_user(by, &new)).await })
+        operation("administrator.create_user", async move {
+            self.audited(by, "create_user", INSTANCE, self.try_create_user(by, &new)).await
+        })
     }
 
     /// A user.
@@ -112,7 +114,7 @@ impl Administrator<'_> {
     /// # Errors
     /// [`Rejection::NotFound`].
     pub fn user<'a>(&'a self, by: &'a Principal, id: UserId) -> Answer<'a, UserView> {
-        Box::pin(async move {
+        operation("administrator.user", async move {
             self.audited(by, "user", RowKey::new(Kind::User, id.uuid()), async {
                 by.demand(Permission::ReadUsers)?;
                 let stored = self.service.read::<User>(id.uuid()).await?;
@@ -132,7 +134,9 @@ impl Administrator<'_> {
         prefix: Option<&'a str>,
         page: &'a PageRequest,
     ) -> Answer<'a, Listing<UserView>> {
-        Box::pin(async move { self.audited(by, "users", INSTANCE, self.try_users(by, prefix, page)).await })
+        operation("administrator.users", async move {
+            self.audited(by, "users", INSTANCE, self.try_users(by, prefix, page)).await
+        })
     }
 
     async fn try_users(

@@ -10,7 +10,7 @@ use crate::domain::rejection::Rejection;
 use crate::domain::{decide, token_opens};
 use crate::secret::{Digest, SessionNonce, SessionSecret, Token, TokenSeed};
 use crate::service::turn::{Doer, Draft, TURNS, Written};
-use crate::service::{Answer, Failure, Origin};
+use crate::service::{Answer, Failure, Origin, operation};
 
 /// What a person sends to begin.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ impl Enrollee<'_> {
     /// # Errors
     /// As [`Enrollee::look`], and [`Rejection::SessionsExhausted`].
     pub fn begin<'a>(&'a self, request: &'a BeginRequest, origin: Origin) -> Answer<'a, Begun> {
-        Box::pin(self.try_begin(request, false, origin))
+        operation("enrollee.begin", self.try_begin(request, false, origin))
     }
 
     /// The same for a front end that is made for people: the token of a machine's enrollment is refused there, and not
@@ -62,7 +62,7 @@ impl Enrollee<'_> {
     /// # Errors
     /// As [`Enrollee::begin`]; [`Rejection::ForMachine`].
     pub fn begin_person<'a>(&'a self, request: &'a BeginRequest, origin: Origin) -> Answer<'a, Begun> {
-        Box::pin(self.try_begin(request, true, origin))
+        operation("enrollee.begin_person", self.try_begin(request, true, origin))
     }
 
     async fn try_begin(&self, request: &BeginRequest, person: bool, origin: Origin) -> Result<Begun, Failure> {

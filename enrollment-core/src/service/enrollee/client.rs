@@ -26,7 +26,7 @@ use crate::secret::{Password, PollingToken, SessionSecret};
 use crate::service::circumstances::World;
 use crate::service::texts::ONBOARDING;
 use crate::service::turn::{Draft, TURNS, Written};
-use crate::service::{Answer, Failure, Origin};
+use crate::service::{Answer, Failure, Origin, operation};
 use crate::time::Timestamp;
 
 /// What the audit log calls it.
@@ -95,7 +95,7 @@ impl Enrollee<'_> {
     /// # Errors
     /// As [`Enrollee::begin`].
     pub fn begin_client<'a>(&'a self, request: &'a BeginRequest, origin: Origin) -> Answer<'a, ClientBegun> {
-        Box::pin(async move {
+        operation("enrollee.begin_client", async move {
             let Begun { session, state: _ } = self.begin(request, origin).await?;
             let view = self.client_view(&session, origin).await.map_err(Failure::after_the_change)?;
             Ok(ClientBegun { session, view })
@@ -118,7 +118,7 @@ impl Enrollee<'_> {
         phone: Option<Phone>,
         origin: Origin,
     ) -> Answer<'a, Completion> {
-        Box::pin(async move {
+        operation("enrollee.activate", async move {
             let found = self.by_session(session.digest(), origin, Some(ACTIVATE)).await?;
             if let Phase::Completed(_) = found.record.phase {
                 return self.activated(found, session, &password, phone.as_ref(), origin).await;
@@ -175,7 +175,7 @@ impl Enrollee<'_> {
     /// # Errors
     /// When it cannot be written. A session that is not in force is none: nobody waits for it.
     pub fn activation_refused<'a>(&'a self, session: &'a SessionSecret, origin: Origin) -> Answer<'a, ()> {
-        Box::pin(async move {
+        operation("enrollee.activation_refused", async move {
             let refused = match self.session(session, origin).await {
                 Ok(state) if state.missing.is_empty() => return Ok(()),
                 Ok(_) => self.complete(session, origin).await.map(|_| ()),
@@ -193,7 +193,7 @@ impl Enrollee<'_> {
     /// # Errors
     /// As [`Enrollee::session`].
     pub fn client_view<'a>(&'a self, session: &'a SessionSecret, origin: Origin) -> Answer<'a, ClientView> {
-        Box::pin(async move {
+        operation("enrollee.client_view", async move {
             let found = self.by_session(session.digest(), origin, None).await?;
             if found.record.user().is_none() {
                 let state = self.machine_session(session, &found).await?;
@@ -230,7 +230,7 @@ impl Enrollee<'_> {
         request: &'a DeviceRequest,
         origin: Origin,
     ) -> Answer<'a, ClientDevice> {
-        Box::pin(async move {
+        operation("enrollee.set_client_device", async move {
             let Staged { new, polling, world } = self.stage_device(session, request, true, origin).await?;
             let NewDeviceKey { device, configs, private_key: _ } = new;
             Ok(ClientDevice::new(device, &world, configs, polling))
@@ -250,7 +250,7 @@ impl Enrollee<'_> {
         key: &'a PublicKey,
         origin: Origin,
     ) -> Answer<'a, ClientDevice> {
-        Box::pin(self.try_refresh_device(session, key, origin))
+        operation("enrollee.refresh_device", self.try_refresh_device(session, key, origin))
     }
 
     async fn try_refresh_device(
@@ -292,7 +292,7 @@ impl Enrollee<'_> {
     /// [`Rejection::InvalidPollingToken`] for a token that is nobody's or no longer, while the device is staged, and
     /// while its owner is disabled. A machine's goes with the machine.
     pub fn poll<'a>(&'a self, token: &'a PollingToken) -> Answer<'a, ClientDevice> {
-        Box::pin(async move {
+        operation("enrollee.poll", async move {
             let refused = || Failure::from(Rejection::InvalidPollingToken);
             let key = UniqueKey::new(UniqueName::PollingToken, token.digest());
             let device = self.service.find::<Device>(&key).await?.ok_or_else(refused)?.record;
@@ -322,7 +322,7 @@ impl Enrollee<'_> {
         key: MobileKey,
         origin: Origin,
     ) -> Answer<'a, ()> {
-        Box::pin(self.try_register_mobile_key(session, device, key, origin))
+        operation("enrollee.register_mobile_key", self.try_register_mobile_key(session, device, key, origin))
     }
 
     async fn try_register_mobile_key(

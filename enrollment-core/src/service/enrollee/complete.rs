@@ -14,7 +14,7 @@ use crate::service::circumstances::World;
 use crate::service::effects::Added;
 use crate::service::texts::ONBOARDING;
 use crate::service::turn::{Draft, TURNS, Written};
-use crate::service::{Answer, Failure, Origin};
+use crate::service::{Answer, Failure, Origin, operation};
 use crate::template::{Rendered, Tags};
 
 /// A completed enrollment.
@@ -44,7 +44,7 @@ impl Enrollee<'_> {
     /// [`Rejection::RequirementsMissing`](crate::domain::rejection::Rejection::RequirementsMissing) names every unmet
     /// requirement; the session lives on.
     pub fn complete<'a>(&'a self, session: &'a SessionSecret, origin: Origin) -> Answer<'a, Completion> {
-        Box::pin(self.try_complete(session, origin))
+        operation("enrollee.complete", self.try_complete(session, origin))
     }
 
     async fn try_complete(&self, session: &SessionSecret, origin: Origin) -> Result<Completion, Failure> {

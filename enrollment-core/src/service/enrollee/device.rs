@@ -15,7 +15,7 @@ use crate::secret::{PollingToken, PrivateKey, SessionSecret};
 use crate::service::circumstances::World;
 use crate::service::devices::Entry;
 use crate::service::turn::{Draft, TURNS, Written};
-use crate::service::{Answer, Failure, Origin};
+use crate::service::{Answer, Failure, Origin, operation};
 
 /// Where the device's key comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +75,10 @@ impl Enrollee<'_> {
         request: &'a DeviceRequest,
         origin: Origin,
     ) -> Answer<'a, NewDeviceKey> {
-        Box::pin(async move { Ok(self.stage_device(session, request, false, origin).await?.new) })
+        operation(
+            "enrollee.set_device",
+            async move { Ok(self.stage_device(session, request, false, origin).await?.new) },
+        )
     }
 
     /// Adds the device, with a polling token where `polls`. A device that is there already gets one, too, as long as the

@@ -8,7 +8,7 @@ use crate::domain::location::FactorKind;
 use crate::domain::rejection::Rejection;
 use crate::id::EnrollmentId;
 use crate::secret::{Binding, KeyError, KeyRing, SessionSecret, ShortCode, TokenSeed};
-use crate::service::{Answer, Failure, Origin};
+use crate::service::{Answer, Failure, Origin, operation};
 use crate::time::Timestamp;
 
 /// A code that is on its way to the address on file.
@@ -48,7 +48,7 @@ impl Enrollee<'_> {
     /// [`Rejection::EmailCodesNotOffered`] where such codes would not count for this user (no mail, no address, the
     /// policy, the locations); [`Rejection::CodesExhausted`].
     pub fn send_email_code<'a>(&'a self, session: &'a SessionSecret, origin: Origin) -> Answer<'a, EmailCodeSent> {
-        Box::pin(self.try_send_email_code(session, origin))
+        operation("enrollee.send_email_code", self.try_send_email_code(session, origin))
     }
 
     async fn try_send_email_code(&self, session: &SessionSecret, origin: Origin) -> Result<EmailCodeSent, Failure> {
@@ -89,7 +89,7 @@ impl Enrollee<'_> {
         code: &'a str,
         origin: Origin,
     ) -> Answer<'a, RecoveryCodes> {
-        Box::pin(self.try_confirm_email_code(session, code, origin))
+        operation("enrollee.confirm_email_code", self.try_confirm_email_code(session, code, origin))
     }
 
     async fn try_confirm_email_code(

@@ -9,7 +9,7 @@ use crate::domain::text::Label;
 use crate::domain::token_opens;
 use crate::record::{Stored, UniqueKey, UniqueName};
 use crate::secret::{KeyError, Token};
-use crate::service::{Answer, Failure};
+use crate::service::{Answer, Failure, operation};
 use crate::time::{Span, Timestamp};
 
 /// What everybody with the token may know before they begin: nothing about people.
@@ -42,7 +42,7 @@ impl Enrollee<'_> {
     /// # Errors
     /// [`Rejection::InvalidToken`] for a token that never was; what became of it for one that was (TOK-7).
     pub fn look<'a>(&'a self, token: &'a Token) -> Answer<'a, Look> {
-        Box::pin(self.try_look(token))
+        operation("enrollee.look", self.try_look(token))
     }
 
     async fn try_look(&self, token: &Token) -> Result<Look, Failure> {

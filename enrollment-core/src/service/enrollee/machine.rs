@@ -19,7 +19,7 @@ use crate::record::{Stored, UniqueName, new_row};
 use crate::secret::{PollingToken, SessionSecret};
 use crate::service::machine_world::MachineWorld;
 use crate::service::turn::{Doer, Draft, TURNS, Written};
-use crate::service::{Answer, Failure, Origin};
+use crate::service::{Answer, Failure, Origin, operation};
 use crate::time::Timestamp;
 
 /// A machine's session and its world.
@@ -46,7 +46,7 @@ impl Enrollee<'_> {
         key: &'a PublicKey,
         origin: Origin,
     ) -> Answer<'a, ClientDevice> {
-        Box::pin(self.try_set_machine_key(session, key, origin))
+        operation("enrollee.set_machine_key", self.try_set_machine_key(session, key, origin))
     }
 
     async fn try_set_machine_key(

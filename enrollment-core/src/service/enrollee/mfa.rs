@@ -15,7 +15,7 @@ use crate::domain::user::User;
 use crate::id::UserId;
 use crate::secret::{Binding, KeyRing, KeyedDigest, RecoveryCode, Sealed, SessionSecret, TotpSecret};
 use crate::service::circumstances::World;
-use crate::service::{Answer, Failure, Origin, Service};
+use crate::service::{Answer, Failure, Origin, Service, operation};
 
 /// A TOTP secret to be scanned or typed, shown to its holder only.
 pub struct TotpOffer {
@@ -115,7 +115,7 @@ impl Enrollee<'_> {
     /// # Errors
     /// When the session is not the one in force, or the step is not part of the enrollment.
     pub fn offer_totp<'a>(&'a self, session: &'a SessionSecret, origin: Origin) -> Answer<'a, TotpOffer> {
-        Box::pin(self.try_offer_totp(session, origin))
+        operation("enrollee.offer_totp", self.try_offer_totp(session, origin))
     }
 
     async fn try_offer_totp(&self, session: &SessionSecret, origin: Origin) -> Result<TotpOffer, Failure> {
@@ -150,7 +150,7 @@ impl Enrollee<'_> {
         code: &'a str,
         origin: Origin,
     ) -> Answer<'a, RecoveryCodes> {
-        Box::pin(self.try_confirm_totp(session, code, origin))
+        operation("enrollee.confirm_totp", self.try_confirm_totp(session, code, origin))
     }
 
     async fn try_confirm_totp(
@@ -183,7 +183,7 @@ impl Enrollee<'_> {
         session: &'a SessionSecret,
         origin: Origin,
     ) -> Answer<'a, RecoveryCodes> {
-        Box::pin(async move {
+        operation("enrollee.replace_recovery_codes", async move {
             let codes = self.service.new_recovery_codes()?;
             let make = |open: &Open, _| Ok(Step::ReplaceRecoveryCodes(codes.digests(open.world.user.record.id)));
             let stepped = self.step(session, origin, "recovery_codes", make).await?;

@@ -27,6 +27,7 @@ pub use shown::Welcome;
 pub use state::{Contact, DeviceConfig, DeviceView, Person, SessionState, Whose};
 
 use super::Service;
+use super::operation::concerns;
 use crate::domain::command::{Command, Decision};
 use crate::domain::decide;
 use crate::domain::enrollment::{Closure, Enrollment};
@@ -38,10 +39,9 @@ use crate::time::Timestamp;
 /// make the audit log grow by.
 const MOST_CHANGES: u64 = 1_000;
 
-/// Names the enrollment in the span of the request, where that has a field `enrollment`: logs and traces then tell which
-/// one it was. An id opens nothing.
+/// Says that this enrollment is what the operation is about.
 fn traced(stored: Stored<Enrollment>) -> Stored<Enrollment> {
-    tracing::Span::current().record("enrollment", tracing::field::display(stored.record.id));
+    concerns(stored.record.id);
     stored
 }
 

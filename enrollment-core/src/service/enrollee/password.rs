@@ -14,7 +14,7 @@ use crate::secret::{
     Digest, Password, PasswordContext, PasswordHash, PasswordRejection, SessionSecret, Strength, check,
 };
 use crate::service::password_gate::Pass;
-use crate::service::{Answer, Failure, Origin, Service};
+use crate::service::{Answer, Failure, Origin, Service, operation};
 
 /// What the audit log calls it.
 const OPERATION: &str = "password";
@@ -63,7 +63,7 @@ impl Enrollee<'_> {
         password: Password,
         origin: Origin,
     ) -> Answer<'a, SessionState> {
-        Box::pin(async move {
+        operation("enrollee.choose_password", async move {
             let enrollment = self.by_session(session.digest(), origin, Some(OPERATION)).await?.record.id;
             let pass = Arc::new(self.service.0.passwords.enter(enrollment.uuid()).await);
             match self.try_choose_password(session, password.again(), origin, &pass).await {

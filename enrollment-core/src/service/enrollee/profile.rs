@@ -6,7 +6,7 @@ use crate::domain::command::Step;
 use crate::domain::contact::Phone;
 use crate::domain::enrollment::Profile;
 use crate::secret::SessionSecret;
-use crate::service::{Answer, Origin};
+use crate::service::{Answer, Origin, operation};
 
 impl Enrollee<'_> {
     /// Confirms the user's data; `phone` corrects the number on file, `None` leaves it.
@@ -19,7 +19,7 @@ impl Enrollee<'_> {
         phone: Option<Phone>,
         origin: Origin,
     ) -> Answer<'a, SessionState> {
-        Box::pin(async move {
+        operation("enrollee.confirm_profile", async move {
             let make = |_: &Open, _| Ok(Step::ConfirmProfile(Profile { phone: phone.clone() }));
             let stepped = self.step(session, origin, "profile", make).await?;
             self.state(&stepped.enrollment, &stepped.world)

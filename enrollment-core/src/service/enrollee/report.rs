@@ -9,7 +9,7 @@ use crate::domain::enrollment::Closure;
 use crate::domain::rejection::Rejection;
 use crate::secret::Token;
 use crate::service::turn::{Doer, Draft, TURNS, Written};
-use crate::service::{Answer, Failure, Origin};
+use crate::service::{Answer, Failure, Origin, operation};
 
 impl Enrollee<'_> {
     /// Revokes the enrollment of a token whose holder says that it was not meant for them, and tells the initiator. The
@@ -22,7 +22,7 @@ impl Enrollee<'_> {
     /// [`Rejection::InvalidToken`] for a token that never was; [`Rejection::TokenCompleted`], and
     /// [`Rejection::TokenSuperseded`] for an earlier generation's.
     pub fn report<'a>(&'a self, token: &'a Token, origin: Origin) -> Answer<'a, ()> {
-        Box::pin(self.try_report(token, origin))
+        operation("enrollee.report", self.try_report(token, origin))
     }
 
     async fn try_report(&self, token: &Token, origin: Origin) -> Result<(), Failure> {

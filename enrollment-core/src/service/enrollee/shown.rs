@@ -8,7 +8,7 @@ use crate::domain::text::Label;
 use crate::record::TemplateText;
 use crate::secret::SessionSecret;
 use crate::service::texts::ONBOARDING;
-use crate::service::{Answer, Failure, Origin};
+use crate::service::{Answer, Failure, Origin, operation};
 use crate::time::Span;
 
 /// What everybody may know who finds the front door.
@@ -30,7 +30,7 @@ impl Enrollee<'_> {
     /// # Errors
     /// When the store does not answer.
     pub fn welcome(&self) -> Answer<'_, Welcome> {
-        Box::pin(async move {
+        operation("enrollee.welcome", async move {
             let settings = self.service.settings().await?;
             Ok(Welcome {
                 organization: settings.organization,
@@ -46,7 +46,7 @@ impl Enrollee<'_> {
     /// # Errors
     /// When the session is not the one in force, or its time is over.
     pub fn offered_totp<'a>(&'a self, session: &'a SessionSecret, origin: Origin) -> Answer<'a, Option<TotpOffer>> {
-        Box::pin(async move {
+        operation("enrollee.offered_totp", async move {
             let open = self.open(session, origin, None).await?;
             let live = session_opens(&open.stored.record, session.digest(), self.service.now())?;
             let offered = live.work.offered_totp.as_ref();
@@ -60,7 +60,7 @@ impl Enrollee<'_> {
     /// When the session is not the one in force, or its time is over; of a completed enrollment that is
     /// [`Rejection::TokenCompleted`], since the link opens nothing more.
     pub fn outcome<'a>(&'a self, session: &'a SessionSecret, origin: Origin) -> Answer<'a, Option<Completion>> {
-        Box::pin(async move {
+        operation("enrollee.outcome", async move {
             let found = self.by_session(session.digest(), origin, None).await?;
             let open = self.open_found(found, origin, None, &[TemplateText::key(ONBOARDING)]).await?;
             let phase = &open.stored.record.phase;

@@ -12,7 +12,7 @@ use crate::secret::{Digest, SessionSecret};
 use crate::service::circumstances::World;
 use crate::service::effects::Added;
 use crate::service::turn::{Doer, Draft, TURNS, Written};
-use crate::service::{Answer, Failure, Origin};
+use crate::service::{Answer, Failure, Origin, operation};
 use crate::time::Timestamp;
 
 /// A session that was found, and its world.
@@ -35,7 +35,7 @@ impl Enrollee<'_> {
     /// # Errors
     /// When the session is not the one in force, or its time is over.
     pub fn session<'a>(&'a self, session: &'a SessionSecret, origin: Origin) -> Answer<'a, SessionState> {
-        Box::pin(async move {
+        operation("enrollee.session", async move {
             let found = self.by_session(session.digest(), origin, None).await?;
             if found.record.user().is_none() {
                 return self.machine_session(session, &found).await;

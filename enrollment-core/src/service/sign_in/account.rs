@@ -13,7 +13,7 @@ use crate::secret::{AdminSessionSecret, Password, PasswordRejection, RecoveryCod
 use crate::service::enrollee::TotpOffer;
 use crate::service::enrollee::mfa::{six_digits, totp_binding};
 use crate::service::turn::{Doer, Draft, TURNS, Written};
-use crate::service::{Answer, Failure, Origin};
+use crate::service::{Answer, Failure, Origin, operation};
 use crate::time::Timestamp;
 
 /// Whoever is signed in, as they see themselves.
@@ -71,7 +71,7 @@ impl SignIn<'_> {
         password: Password,
         origin: Origin,
     ) -> Answer<'a, ()> {
-        Box::pin(async move {
+        operation("sign_in.change_password", async move {
             let (_, user, _) = self.of_session(session, |stage| matches!(stage, Stage::Open { .. })).await?;
             let settings = self.service.settings().await?;
             let strength =
@@ -99,7 +99,7 @@ impl SignIn<'_> {
         proof: &'a Proof,
         origin: Origin,
     ) -> Answer<'a, TotpOffer> {
-        Box::pin(async move {
+        operation("sign_in.offer_totp", async move {
             let (_, user, _) = self.of_session(session, |stage| matches!(stage, Stage::Open { .. })).await?;
             let secret = TotpSecret::random(self.service.entropy());
             let place = totp_binding(user.record.id);
@@ -120,7 +120,7 @@ impl SignIn<'_> {
     /// # Errors
     /// [`Rejection::NotSignedIn`].
     pub fn drop_offered_totp<'a>(&'a self, session: &'a AdminSessionSecret) -> Answer<'a, ()> {
-        Box::pin(async move {
+        operation("sign_in.drop_offered_totp", async move {
             for _ in 0..TURNS {
                 let (session, user, _) = self.of_session(session, |stage| matches!(stage, Stage::Open { .. })).await?;
                 if session.record.offered.is_none() {
@@ -150,7 +150,7 @@ impl SignIn<'_> {
         code: &'a str,
         origin: Origin,
     ) -> Answer<'a, NewRecoveryCodes> {
-        Box::pin(self.try_confirm_totp(session, code, origin))
+        operation("sign_in.confirm_totp", self.try_confirm_totp(session, code, origin))
     }
 
     async fn try_confirm_totp(
@@ -204,7 +204,7 @@ impl SignIn<'_> {
         proof: &'a Proof,
         origin: Origin,
     ) -> Answer<'a, NewRecoveryCodes> {
-        Box::pin(async move {
+        operation("sign_in.replace_recovery_codes", async move {
             let (_, user, _) = self.of_session(session, |stage| matches!(stage, Stage::Open { .. })).await?;
             if !AccountView::from(&user.record).factor {
                 return Err(Rejection::MfaNotVerified.into());

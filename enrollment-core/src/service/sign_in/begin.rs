@@ -13,7 +13,7 @@ use crate::record::{Stored, new_row};
 use crate::secret::{AdminSessionSecret, BrowserSecret, Password, PasswordHash, RecoveryCode};
 use crate::service::password_gate::Pass;
 use crate::service::turn::{Draft, TURNS, Written};
-use crate::service::{Answer, Failure, Origin};
+use crate::service::{Answer, Failure, Origin, operation};
 
 /// Name and password, and what tells this browser from a stranger's.
 #[derive(Debug)]
@@ -63,7 +63,7 @@ impl SignIn<'_> {
     /// [`Rejection::SignInRefused`], whatever was wrong; [`Rejection::TooMany`] and [`Rejection::SignInStopped`], for
     /// names that nobody has alike.
     pub fn begin<'a>(&'a self, request: &'a SignInRequest, origin: Origin) -> Answer<'a, SignInStep> {
-        Box::pin(self.try_begin(request, origin))
+        operation("sign_in.begin", self.try_begin(request, origin))
     }
 
     async fn try_begin(&self, request: &SignInRequest, origin: Origin) -> Result<SignInStep, Failure> {

@@ -15,7 +15,7 @@ use crate::record::{Kind, RowKey, Stored, UniqueKey, UniqueName, new_row};
 use crate::secret::{AdminSessionSecret, BrowserSecret, Named, RecoveryCode};
 use crate::service::enrollee::mfa::six_digits;
 use crate::service::turn::{Doer, Draft, TURNS, Written};
-use crate::service::{Answer, Failure, Origin};
+use crate::service::{Answer, Failure, Origin, operation};
 use crate::time::Timestamp;
 
 /// What the audit log calls it.
@@ -73,7 +73,7 @@ impl SignIn<'_> {
         answer: &'a FactorAnswer,
         origin: Origin,
     ) -> Answer<'a, Opened> {
-        Box::pin(self.try_answer(half_way, answer, origin))
+        operation("sign_in.answer", self.try_answer(half_way, answer, origin))
     }
 
     async fn try_answer(

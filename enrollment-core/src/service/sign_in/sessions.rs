@@ -13,7 +13,7 @@ use crate::id::AdminSessionId;
 use crate::record::{IndexName, Stored};
 use crate::secret::AdminSessionSecret;
 use crate::service::turn::{Doer, Draft, TURNS, Written};
-use crate::service::{Answer, Failure, Origin, Principal};
+use crate::service::{Answer, Failure, Origin, Principal, operation};
 use crate::time::Timestamp;
 
 /// Whoever holds a session.
@@ -52,7 +52,7 @@ impl SignIn<'_> {
     /// # Errors
     /// [`Rejection::NotSignedIn`], whatever the reason.
     pub fn authenticate<'a>(&'a self, session: &'a AdminSessionSecret, origin: Origin) -> Answer<'a, SignedIn> {
-        Box::pin(self.try_authenticate(session, origin))
+        operation("sign_in.authenticate", self.try_authenticate(session, origin))
     }
 
     async fn try_authenticate(&self, secret: &AdminSessionSecret, origin: Origin) -> Result<SignedIn, Failure> {
@@ -91,7 +91,7 @@ impl SignIn<'_> {
     /// # Errors
     /// When the store cannot be asked.
     pub fn sign_out<'a>(&'a self, session: &'a AdminSessionSecret, origin: Origin) -> Answer<'a, ()> {
-        Box::pin(async move {
+        operation("sign_in.sign_out", async move {
             match self.of_session(session, |_| true).await {
                 Ok((session, user, _)) => self.end(&session, &user, origin).await,
                 Err(Failure::Rejected(Rejection::NotSignedIn)) => Ok(()),
@@ -105,7 +105,7 @@ impl SignIn<'_> {
     /// # Errors
     /// [`Rejection::NotSignedIn`].
     pub fn sessions<'a>(&'a self, session: &'a AdminSessionSecret) -> Answer<'a, Vec<AdminSessionView>> {
-        Box::pin(async move {
+        operation("sign_in.sessions", async move {
             let (_, user) = self.open_session(session).await?;
             let now = self.service.now();
             let all = self.sessions_of(&user.record).await?;
@@ -123,7 +123,7 @@ impl SignIn<'_> {
         other: AdminSessionId,
         origin: Origin,
     ) -> Answer<'a, ()> {
-        Box::pin(async move {
+        operation("sign_in.end_session", async move {
             let (_, user) = self.open_session(session).await?;
             let other = self.service.read::<AdminSession>(other.uuid()).await?;
             let other = other.filter(|other| other.record.user == user.record.id);

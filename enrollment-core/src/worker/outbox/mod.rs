@@ -15,7 +15,7 @@ use crate::domain::mail::{Mail, Pause};
 use crate::id::OutboxId;
 use crate::port::{Channel, DeliveryErrorKind, LeaseRequest, Leased, Message, Notifier, Settlement};
 use crate::record::Stored;
-use crate::service::{Answer, Failure, Service};
+use crate::service::{Answer, Failure, Service, round};
 use crate::time::Timestamp;
 
 use ending::{Ending, Taken};
@@ -94,7 +94,7 @@ impl OutboxWorker {
     /// # Errors
     /// When the store cannot be asked. A mail that cannot be made is no error: it waits, and the others go on.
     pub fn run_once(&self) -> Answer<'_, usize> {
-        Box::pin(self.try_run_once())
+        round("outbox_worker", self.try_run_once())
     }
 
     async fn try_run_once(&self) -> Result<usize, Failure> {

@@ -15,7 +15,7 @@ use crate::id::{AttachmentId, LocationId};
 use crate::port::{Observation, PeerProvisioner, PeerSpec, Scan};
 use crate::record::{IndexName, Kind, RowKey, Stored, Version, new_row};
 use crate::service::turn::{Draft, TURNS, Written};
-use crate::service::{Answer, Failure, Service};
+use crate::service::{Answer, Failure, Service, round};
 use crate::time::Span;
 use crate::worker::SYSTEM;
 
@@ -73,7 +73,7 @@ impl Reconciler {
     /// # Errors
     /// When the store cannot be asked.
     pub fn run_once(&self) -> Answer<'_, usize> {
-        Box::pin(self.try_run_once())
+        round("reconciler", self.try_run_once())
     }
 
     async fn try_run_once(&self) -> Result<usize, Failure> {

@@ -14,7 +14,7 @@ use crate::id::EnrollmentId;
 use crate::port::{Page, Retained, Scan};
 use crate::record::{IndexName, KeyValue, Kind, Record, RowKey, Stored, Version};
 use crate::service::turn::{Draft, INSTANCE, Written};
-use crate::service::{Answer, Failure, Service};
+use crate::service::{Answer, Failure, Service, round};
 use crate::time::{Span, Timestamp};
 use crate::worker::SYSTEM;
 use crate::worker::erasure::{ErasureIntent, SETTLED};
@@ -50,7 +50,7 @@ impl Pruner {
     /// When the store cannot be asked; when the front of the audit log is not as it was sealed, which is then evidence
     /// and stays. The other kinds are pruned all the same.
     pub fn run_once<'a>(&'a self) -> Answer<'a, usize> {
-        Box::pin(self.try_run_once())
+        round("pruner", self.try_run_once())
     }
 
     async fn try_run_once(&self) -> Result<usize, Failure> {
