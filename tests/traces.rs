@@ -50,7 +50,7 @@ fn journey(data: &Path, server: &Server) -> String {
     let headers = [("content-type", "application/json"), ("authorization", &bearer), ("traceparent", &parent)];
     public
         .send(Method::POST, &format!("{ENROLL}/session/complete"), &headers, Some("{}"))
-        .refused(422, "requirements_missing");
+        .refused(409, "requirements_missing");
     let password = json!({"password": "quiet lanterns over the harbor"});
     public.put(&format!("{ENROLL}/session/password"), session, &password).ok();
     let (key, _) = command(data, &["api-key", "create", "--role", "owner"]);
@@ -117,7 +117,7 @@ fn a_request_is_traced_down_to_what_it_changed() {
     child(&spans, Some(chosen), "commit", &[("outcome", "applied")]);
 
     let route = "/api/enroll/v1/session/complete";
-    let fields = [("enrollment", &*id), ("status", "422"), ("code", "requirements_missing")];
+    let fields = [("enrollment", &*id), ("status", "409"), ("code", "requirements_missing")];
     let request = child(&spans, None, &format!("POST {route}"), &fields);
     let refused = [("enrollment", &*id), ("outcome", "requirements_missing")];
     child(&spans, Some(request), "enrollee.complete", &refused);

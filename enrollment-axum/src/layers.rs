@@ -80,9 +80,8 @@ impl fmt::Display for RequestId {
 /// a [`RequestId`] among its extensions.
 ///
 /// All of it happens within one span, `request`, so that whoever collects traces has one per request. At its end the span
-/// gets `status` and `code`, and by `otel.name` and `otel.status_code` whoever exports it to OpenTelemetry a name that
-/// tells the route, and an error where the server is to blame. A `traceparent` of the client is never believed: no
-/// stranger decides what is recorded, or in whose trace.
+/// gets `status` and `code`, and by `otel.status_code` whoever exports it to OpenTelemetry an error where the server is to
+/// blame. A `traceparent` of the client is never believed: no stranger decides what is recorded, or in whose trace.
 pub fn observed<S: Clone + Send + Sync + 'static>(router: Router<S>, state: &EnrollmentState) -> Router<S> {
     router.layer(middleware::from_fn_with_state(state.clone(), observe))
 }
@@ -105,7 +104,6 @@ async fn observe(State(state): State<EnrollmentState>, mut request: Request, nex
         enrollment = Empty,
         status = Empty,
         code = Empty,
-        otel.name = Empty,
         otel.status_code = Empty,
     );
     let finish = finisher(route);
@@ -117,7 +115,6 @@ async fn observe(State(state): State<EnrollmentState>, mut request: Request, nex
         tracing::info!(status = status.as_u16(), code, micros = took.as_micros(), "answered");
         // After the line, which has them already.
         span.record("status", i64::from(status.as_u16())).record("code", code);
-        span.record("otel.name", tracing::field::display(format_args!("{method} {route}")));
         span.record("otel.status_code", status.is_server_error().then_some("ERROR"));
         with_id(response, id)
     }

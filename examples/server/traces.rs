@@ -181,12 +181,15 @@ fn is_idle(span: &SpanData) -> bool {
     span.attributes.iter().any(|field| field.key.as_str() == "done" && field.value == Value::I64(0))
 }
 
-/// A field that was told twice counts once, as it was told last. Requests are where a service begins.
+/// A field that was told twice counts once, as it was told last. Requests are where a service begins, and are named by
+/// what they ask for.
 fn tidy(span: &mut SpanData) {
     let mut seen = HashSet::new();
     span.attributes.reverse();
     span.attributes.retain(|field| seen.insert(field.key.clone()));
-    if span.attributes.iter().any(|field| field.key.as_str() == "route") {
+    let field = |name| span.attributes.iter().find(|field| field.key.as_str() == name).map(|field| &field.value);
+    if let (Some(method), Some(route)) = (field("method"), field("route")) {
+        span.name = format!("{method} {route}").into();
         span.span_kind = SpanKind::Server;
     }
 }
