@@ -8,7 +8,7 @@
 //! 3  after Applied: ring the workers' bell (latency only; nothing depends on it)
 //! ```
 //!
-//! Each answers through [`operation`], which makes its span.
+//! Each answers through `operation`, which makes its span.
 
 mod audit_verify;
 mod backfill;
