@@ -11,14 +11,18 @@ use super::key_file::KeyFile;
 pub(crate) async fn hold_against_the_database(service: &Service, file: &KeyFile) -> Result<(), Error> {
     let path = file.path().display();
     let read = || file.read()?.ok_or_else(|| Error::from(format!("the key ring {path} is missing")));
-    let mut fits = service.adopt(read()?).await?;
-    if fits.is_err() {
-        // Another process may have rotated between the two looks, at the file and at the database.
-        fits = service.adopt(read()?).await?;
+    let mut ring = read()?;
+    loop {
+        let text = ring.to_text();
+        let Err(unfit) = service.adopt(ring).await? else { return Ok(()) };
+        // A key is in the file before the database names it. So if others have rotated between the two looks, the file
+        // is another one by now, however often they did.
+        ring = read()?;
+        if *ring.to_text() == *text {
+            let advice = "Put the right key ring back, from its backup or from another server";
+            return Err(format!("{path}: {unfit}. {advice}").into());
+        }
     }
-    fits.map_err(|unfit| {
-        format!("{path}: {unfit}. Put the right key ring back, from its backup or from another server").into()
-    })
 }
 
 /// Takes the key ring up whenever its file has changed, and revocations that another process entered.
