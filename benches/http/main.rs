@@ -44,6 +44,9 @@ async fn main() -> ExitCode {
 async fn run(options: &Options) -> Result<bool, Error> {
     let server = Server::prepared(options).await?;
     let belief = Arc::new(Belief::default());
+    let before = server.memory()?;
+    complete_first(&server, &belief).await?;
+    let first = server.memory()?;
     println!("{}", measure::HEAD);
 
     let every = options.begins * IN_FLIGHT.len() + options.completions * IN_FLIGHT.len();
@@ -54,13 +57,15 @@ async fn run(options: &Options) -> Result<bool, Error> {
         println!("{}", begins(&server, in_flight, people, &belief).await?);
     }
     let mut enrolled = Vec::new();
+    // Right before and after each, since a machine that others share is not as fast in one minute as in the next.
+    println!("{}", measure::bare_argon2(options.completions)?);
     for in_flight in IN_FLIGHT {
         let people: Vec<_> = invited.by_ref().take(options.completions).collect();
         let (row, complete) = completions(&server, in_flight, people, &belief).await?;
         println!("{row}");
         enrolled.extend(complete);
+        println!("{}", measure::bare_argon2(options.completions)?);
     }
-    println!("{}", measure::bare_argon2(options.completions)?);
     println!("{}", mistyped(&server, options.begins).await?);
     let wanted = options.devices.saturating_sub(belief.devices());
     for row in devices(&server, enrolled, wanted, &belief).await? {
@@ -68,12 +73,27 @@ async fn run(options: &Options) -> Result<bool, Error> {
     }
 
     let (memory, peak) = (server.memory()?, server.peak_memory()?);
-    println!("\nMemory of the server: {memory} MB at the end, {peak} MB at most.");
+    println!(
+        "\nMemory of the server: {before} MB before the first completion, {first} MB after it, {memory} MB at the end, \
+         {peak} MB at most."
+    );
     let again = server.restarted().await?;
     println!("Start-up on this database to its first answer: {} ms.", again.started_in.as_millis());
     let agree = truth::agrees(&again, &belief).await?;
     again.stop().await?;
     Ok(agree)
+}
+
+/// One completion on a server that has done nothing else yet.
+async fn complete_first(server: &Server, belief: &Belief) -> Result<(), Error> {
+    let mut client = Client::new(server.public);
+    let mut person = Person::invited(client.at(server.internal), &server.api_key, "person-first".to_owned()).await?;
+    belief.invited(1);
+    person.begin(&mut client).await?;
+    belief.begun(&person.username);
+    person.do_every_step(&mut client).await?;
+    belief.completed(&person.username);
+    Ok(())
 }
 
 /// People and their tokens, made beforehand; the first row of the table.

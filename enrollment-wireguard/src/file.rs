@@ -88,7 +88,8 @@ impl PeerProvisioner for WgQuickFile {
         // No lock: the file is only ever replaced, so a reader finds one whole version of it.
         let read = tokio::task::spawn_blocking(move || {
             let content = replace::read(&path).map_err(|error| Failure::io(&path, error))?;
-            take_apart(at, &path, content)?.peers().map_err(|cause| Failure::Malformed { path, cause })
+            let peers = take_apart(at, &path, content.as_deref())?.peers();
+            peers.map_err(|cause| Failure::Malformed { path, cause })
         });
         let peers = read.await.map_err(|lost| ProvisionError::transient("reading was cut short").caused_by(lost))?;
         peers.map(Observation::Peers).map_err(|failure: Failure| failure.error())
@@ -98,7 +99,7 @@ impl PeerProvisioner for WgQuickFile {
 fn apply(at: LocationId, path: &Path, changes: &[PeerChange]) -> Result<Vec<Result<(), ProvisionError>>, Failure> {
     let file = Exclusive::acquire(path).map_err(|error| Failure::io(path, error))?;
     let content = file.read().map_err(|error| Failure::io(path, error))?;
-    let mut configuration = take_apart(at, path, content)?;
+    let mut configuration = take_apart(at, path, content.as_deref())?;
     let mut changed = false;
     let results = changes
         .iter()
@@ -112,16 +113,16 @@ fn apply(at: LocationId, path: &Path, changes: &[PeerChange]) -> Result<Vec<Resu
         })
         .collect();
     if changed {
-        file.replace(&configuration.to_bytes()).map_err(|error| Failure::io(path, error))?;
+        file.replace(|new| configuration.write_to(new)).map_err(|error| Failure::io(path, error))?;
     }
     Ok(results)
 }
 
-fn take_apart(at: LocationId, path: &Path, content: Option<Vec<u8>>) -> Result<Configuration, Failure> {
+fn take_apart<'a>(at: LocationId, path: &Path, content: Option<&'a [u8]>) -> Result<Configuration<'a>, Failure> {
     match content {
         None => Ok(Configuration::empty(at)),
         Some(content) => {
-            Configuration::parse(at, &content).map_err(|cause| Failure::Malformed { path: path.to_owned(), cause })
+            Configuration::parse(at, content).map_err(|cause| Failure::Malformed { path: path.to_owned(), cause })
         }
     }
 }

@@ -1,9 +1,12 @@
 //! Replacing a file so that every reader, and every power failure, finds the old content or the new one.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, BufWriter, IntoInnerError};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+
+/// Bytes handed to the system at once.
+const AT_ONCE: usize = 64 * 1024;
 
 /// The exclusive right to change one file among all processes that ask for it, until dropped.
 ///
@@ -32,17 +35,18 @@ impl Exclusive {
         read(&self.path)
     }
 
-    /// Replaces the content. When this returns, the new content is on the disk, readable by its owner only.
-    pub(crate) fn replace(&self, content: &[u8]) -> io::Result<()> {
+    /// Replaces the content by what `write` writes. When this returns, the new content is on the disk, readable by its
+    /// owner only.
+    pub(crate) fn replace(&self, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
         let new = beside(&self.path, "new");
         // Left by a process that died while it wrote: we hold the lock, so nobody writes it now.
         match fs::remove_file(&new) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let mut file = private().create_new(true).write(true).open(&new)?;
-        file.write_all(content)?;
-        file.sync_all()?;
+        let mut file = BufWriter::with_capacity(AT_ONCE, private().create_new(true).write(true).open(&new)?);
+        write(&mut file)?;
+        file.into_inner().map_err(IntoInnerError::into_error)?.sync_all()?;
         fs::rename(&new, &self.path)?;
         File::open(folder(&self.path))?.sync_all()
     }

@@ -119,8 +119,8 @@ pub struct HashingLoad {
 }
 
 /// Makes and verifies password hashes on threads of its own. Memory is bounded: threads × `limit.m_kib`, reserved at the
-/// start and each part of it in use from its thread's first hash on, whatever is asked of it; past a full queue it answers
-/// [`HashingError::Overloaded`] at once.
+/// start, of which as many parts come into use as hashes are ever made at once, whatever is asked of it; past a full queue
+/// it answers [`HashingError::Overloaded`] at once.
 ///
 /// Work whose caller has gone before it began is skipped. Dropping the pool waits for the hashes being made, no longer
 /// than one takes.
@@ -235,7 +235,7 @@ impl HashingPool {
     }
 }
 
-/// The memory of one thread. Reserved at once, so that too little shows at the start; written to only by who hashes, so
+/// The memory of one hash. Reserved at once, so that too little shows at the start; written to only by who hashes, so
 /// that a server starts quickly and one that rarely hashes stays small.
 struct Memory {
     blocks: Vec<Block>,

@@ -1,4 +1,4 @@
-//! A bounded pool of threads, each with memory of its own. It needs no async runtime.
+//! A bounded pool of threads, and a memory for each that runs. It needs no async runtime.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -8,9 +8,10 @@ use std::thread::JoinHandle;
 
 use futures_channel::oneshot;
 
-/// Threads that each own one `M`, and a queue of at most so many waiting jobs.
+/// Threads, as many memories `M`, and a queue of at most so many waiting jobs.
 ///
-/// A job nobody waits for any more is skipped, and makes room in a full queue. Dropping the pool finishes the jobs
+/// Each job runs with the memory that was used last, so that one job at a time touches one memory, whichever thread it
+/// falls to. A job nobody waits for any more is skipped, and makes room in a full queue. Dropping the pool finishes the jobs
 /// that run, forgets those that wait, and returns when every thread has ended.
 pub(super) struct Pool<M> {
     shared: Arc<Shared<M>>,
@@ -31,13 +32,16 @@ struct Shared<M> {
 
 struct State<M> {
     waiting: VecDeque<Box<dyn Job<M>>>,
+    /// What no job uses now; the one used last comes last.
+    idle: Vec<M>,
     running: usize,
     stopping: bool,
 }
 
 trait Job<M>: Send {
     fn is_wanted(&self) -> bool;
-    fn run(self: Box<Self>, memory: &mut M);
+    /// Does it, and returns what tells whoever waits.
+    fn run(self: Box<Self>, memory: &mut M) -> Box<dyn FnOnce()>;
 }
 
 struct Task<T, F> {
@@ -45,32 +49,40 @@ struct Task<T, F> {
     answer: oneshot::Sender<T>,
 }
 
-impl<M, T: Send, F: FnOnce(&mut M) -> T + Send> Job<M> for Task<T, F> {
+impl<M, T: Send + 'static, F: FnOnce(&mut M) -> T + Send> Job<M> for Task<T, F> {
     fn is_wanted(&self) -> bool {
         !self.answer.is_canceled()
     }
 
-    fn run(self: Box<Self>, memory: &mut M) {
+    fn run(self: Box<Self>, memory: &mut M) -> Box<dyn FnOnce()> {
+        let Self { work, answer } = *self;
+        let done = work(memory);
         // Whoever asked may have left meanwhile; then nobody misses the answer.
-        let _ = self.answer.send((self.work)(memory));
+        Box::new(move || drop(answer.send(done)))
     }
 }
 
 impl<M: Send + 'static> Pool<M> {
     /// Starts one thread for each of `memories`.
     pub(super) fn start(memories: Vec<M>, capacity: usize) -> std::io::Result<Self> {
-        let state = Mutex::new(State { waiting: VecDeque::with_capacity(capacity), running: 0, stopping: false });
+        let threads = memories.len();
+        let waiting = VecDeque::with_capacity(capacity);
+        let state = Mutex::new(State { waiting, idle: memories, running: 0, stopping: false });
         let shared = Arc::new(Shared { state, changed: Condvar::new(), capacity });
-        let mut pool = Self { shared, threads: Vec::with_capacity(memories.len()) };
-        for mut memory in memories {
+        let mut pool = Self { shared, threads: Vec::with_capacity(threads) };
+        for _ in 0..threads {
             let shared = Arc::clone(&pool.shared);
             let thread = std::thread::Builder::new().name("password-hash".to_owned());
             // On an error the pool is dropped, which ends the threads already started.
             pool.threads.push(thread.spawn(move || {
-                while let Some(job) = shared.next() {
+                while let Some((job, mut memory)) = shared.next() {
                     // The memory holds no state between jobs; a panic costs its caller the answer, not us the thread.
-                    let _ = catch_unwind(AssertUnwindSafe(|| job.run(&mut memory)));
-                    shared.lock().running -= 1;
+                    let done = catch_unwind(AssertUnwindSafe(|| job.run(&mut memory)));
+                    // Before the answer: who asks again at once is served with the same memory.
+                    shared.give_back(memory);
+                    if let Ok(tell) = done {
+                        tell();
+                    }
                 }
             })?);
         }
@@ -113,8 +125,8 @@ impl<M: Send + 'static> Pool<M> {
 }
 
 impl<M> Shared<M> {
-    /// The next job somebody waits for; `None` when the pool stops.
-    fn next(&self) -> Option<Box<dyn Job<M>>> {
+    /// The next job somebody waits for, and a memory to run it with; `None` when the pool stops.
+    fn next(&self) -> Option<(Box<dyn Job<M>>, M)> {
         let mut state = self.lock();
         loop {
             if state.stopping {
@@ -122,13 +134,21 @@ impl<M> Shared<M> {
             }
             match state.waiting.pop_front() {
                 Some(job) if job.is_wanted() => {
+                    // As many as threads, and each thread that runs has taken one.
+                    let memory = state.idle.pop()?;
                     state.running += 1;
-                    return Some(job);
+                    return Some((job, memory));
                 }
                 Some(_) => {}
                 None => state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
             }
         }
+    }
+
+    fn give_back(&self, memory: M) {
+        let mut state = self.lock();
+        state.idle.push(memory);
+        state.running -= 1;
     }
 
     /// No code panics while it holds the lock, and a queue is whole after every statement anyway.
@@ -243,10 +263,11 @@ mod tests {
         assert_ne!(waiting.try_recv(), Ok(None), "done or forgotten, not left open");
     }
 
+    /// PWD-3
     #[tokio::test]
-    async fn each_thread_keeps_its_memory() {
-        let pool = Pool::start(vec![0_u32], 8).expect("a thread");
-        for count in 1..=3 {
+    async fn one_job_at_a_time_uses_one_memory_whichever_thread_it_falls_to() {
+        let pool = Pool::start(vec![0_u32; 3], 8).expect("threads");
+        for count in 1..=30 {
             let work = |memory: &mut u32| {
                 *memory += 1;
                 *memory

@@ -1,6 +1,9 @@
 //! Reading what decisions are judged against, in as few round trips as possible.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+
+use uuid::Uuid;
 
 use super::{Failure, Service};
 use crate::domain::enrollment::Enrollment;
@@ -12,6 +15,15 @@ use crate::domain::user::User;
 use crate::id::UserId;
 use crate::port::{Op, Scan};
 use crate::record::{Guard, IndexName, Kind, Record, Row, RowKey, Stored, UniqueKey, Version};
+
+/// Rows by their keys, those that exist.
+pub(crate) type Rows = HashMap<RowKey, Row>;
+
+/// A record among these rows, if it is there.
+pub(crate) fn record<R: Record>(rows: &Rows, id: Uuid) -> Result<Option<R>, Failure> {
+    let row = rows.get(&RowKey::new(R::KIND, id));
+    Ok(row.map(Stored::read).transpose()?.map(|stored| stored.record))
+}
 
 /// What one snapshot said of a user, the settings and the locations.
 #[derive(Debug)]
@@ -168,8 +180,18 @@ impl Service {
         }
     }
 
+    /// The rows of these keys, of one snapshot.
+    pub(crate) async fn rows(&self, keys: impl IntoIterator<Item = RowKey>) -> Result<Rows, Failure> {
+        let keys: Vec<RowKey> = keys.into_iter().collect();
+        if keys.is_empty() {
+            return Ok(Rows::new());
+        }
+        let rows = self.store().get(&keys).await?;
+        Ok(rows.into_iter().flatten().map(|row| (row.key, row)).collect())
+    }
+
     /// One record by its id.
-    pub(crate) async fn read<R: Record>(&self, id: uuid::Uuid) -> Result<Option<Stored<R>>, Failure> {
+    pub(crate) async fn read<R: Record>(&self, id: Uuid) -> Result<Option<Stored<R>>, Failure> {
         let row = self.store().get(&[RowKey::new(R::KIND, id)]).await?.pop().flatten();
         Ok(row.as_ref().map(Stored::read).transpose()?)
     }

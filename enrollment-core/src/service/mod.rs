@@ -13,7 +13,7 @@
 mod audit_verify;
 mod backfill;
 mod builder;
-mod circumstances;
+pub(crate) mod circumstances;
 mod devices;
 mod effects;
 mod erasure;

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use super::Service;
+use super::circumstances::Rows;
 use super::circumstances::World;
-use super::mail::Rows;
 use crate::domain::mail::Wording;
 use crate::record::{Document, Row, RowKey, Stored, TemplateText};
 use crate::template::builtin::MailText;

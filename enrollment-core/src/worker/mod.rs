@@ -2,8 +2,8 @@
 //! a host calls when the bell rings and at its own interval; none has a timer or a runtime.
 
 use crate::domain::audit::Actor;
-use crate::service::Origin;
 use crate::service::turn::Doer;
+use crate::service::{Failure, Origin};
 
 mod backfill;
 mod backoff;
@@ -29,3 +29,11 @@ pub use sweep::Sweeper;
 
 /// Who does what nobody asked for just now.
 const SYSTEM: Doer = Doer { actor: Actor::System, origin: Origin { source: None } };
+
+/// `None`: something among what was read is broken, and which it is shows when each is read alone.
+fn unless_broken<T>(read: Result<T, Failure>) -> Result<Option<T>, Failure> {
+    match read {
+        Err(Failure::Broken(_)) => Ok(None),
+        other => other.map(Some),
+    }
+}

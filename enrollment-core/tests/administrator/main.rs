@@ -20,4 +20,5 @@ mod reconcile;
 mod secrecy;
 mod strays;
 mod sweep;
+mod together;
 mod users;

@@ -1,14 +1,20 @@
 //! A wg-quick file in which one marked block is ours.
 //!
 //! Pure: from bytes to bytes. Everything outside the block, and every peer in it that is not changed, keeps its bytes.
+//! These are not copied: a file may have a hundred thousand peers, of which a change is about some.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
+use std::io::{self, Write};
 use std::net::IpAddr;
+use std::str;
 
 use enrollment_core::domain::device::{InvalidPublicKey, PublicKey};
 use enrollment_core::id::LocationId;
 use enrollment_core::port::PeerSpec;
 use ipnet::IpNet;
+
+use read::{KeyText, allowed_ips};
 
 mod read;
 #[cfg(test)]
@@ -43,17 +49,19 @@ pub(crate) enum Foreign {
 }
 
 /// A file, taken apart. No `Debug`: the private key of the gateway is in it.
-pub(crate) struct Configuration {
+pub(crate) struct Configuration<'a> {
     location: LocationId,
     /// Up to the first peer of our block; all of it when there is no block.
-    before: Vec<u8>,
+    before: &'a [u8],
     /// The peers of our block; none where one was removed.
-    ours: Vec<Option<Peer>>,
+    ours: Vec<Option<Peer<'a>>>,
     /// From the end of our block.
-    after: Vec<u8>,
-    foreign: Vec<Peer>,
+    after: &'a [u8],
+    foreign: Vec<Peer<'a>>,
+    /// What foreign peers are allowed, each with the line of the first of them.
+    taken: HashMap<IpNet, usize>,
     has_block: bool,
-    index: HashMap<String, Place>,
+    index: HashMap<KeyText, Place>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -62,39 +70,45 @@ enum Place {
     Foreign(usize),
 }
 
-struct Peer {
+struct Peer<'a> {
     /// As it is written. To see whether it is a safe one costs a scalar multiplication, too much for every peer at
     /// every change.
-    key: String,
-    allowed: Vec<IpNet>,
+    key: KeyText,
     /// Where it begins, from 1.
     line: usize,
-    /// Its lines; empty for a foreign one, whose lines are in `before` or `after`.
-    raw: Vec<u8>,
+    /// Its lines.
+    raw: Cow<'a, [u8]>,
 }
 
-impl Peer {
+impl Peer<'_> {
     fn is_as(&self, spec: &PeerSpec) -> bool {
         let wanted: BTreeSet<IpNet> = spec.addresses.iter().copied().map(IpNet::from).collect();
-        self.allowed.iter().copied().collect::<BTreeSet<_>>() == wanted
+        allowed_ips(&self.raw).collect::<BTreeSet<_>>() == wanted
     }
 
     fn spec(&self) -> Result<PeerSpec, Malformed> {
-        let public_key = self.key.parse().map_err(|error: InvalidPublicKey| malformed(self.line, error.to_string()))?;
-        let address = |net: &IpNet| (net.prefix_len() == net.max_prefix_len()).then(|| net.addr());
-        Ok(PeerSpec { public_key, addresses: self.allowed.iter().filter_map(address).collect() })
+        let key =
+            str::from_utf8(&self.key).map_err(|_| malformed(self.line, InvalidPublicKey::Malformed.to_string()))?;
+        let public_key = key.parse().map_err(|error: InvalidPublicKey| malformed(self.line, error.to_string()))?;
+        let address = |net: IpNet| (net.prefix_len() == net.max_prefix_len()).then(|| net.addr());
+        Ok(PeerSpec { public_key, addresses: allowed_ips(&self.raw).filter_map(address).collect() })
     }
 }
 
-impl Configuration {
+impl<'a> Configuration<'a> {
     /// A file that does not exist yet.
     pub(crate) fn empty(location: LocationId) -> Self {
+        Self::without_block(location, INTRODUCTION.as_bytes())
+    }
+
+    fn without_block(location: LocationId, content: &'a [u8]) -> Self {
         Self {
             location,
-            before: INTRODUCTION.into(),
+            before: content,
             ours: Vec::new(),
-            after: Vec::new(),
+            after: &[],
             foreign: Vec::new(),
+            taken: HashMap::new(),
             has_block: false,
             index: HashMap::new(),
         }
@@ -102,23 +116,19 @@ impl Configuration {
 
     /// Puts the peer in force with exactly these addresses. Whether that changed anything.
     pub(crate) fn ensure(&mut self, spec: &PeerSpec) -> Result<bool, Foreign> {
-        let key = spec.public_key.to_string();
+        let key = key_text(&spec.public_key);
         if let Some(Place::Foreign(at)) = self.index.get(&key) {
             let peer = &self.foreign[*at];
-            return if peer.is_as(spec) { Ok(false) } else { Err(Foreign::Peer { key, line: peer.line }) };
+            let foreign = || Foreign::Peer { key: spec.public_key.to_string(), line: peer.line };
+            return if peer.is_as(spec) { Ok(false) } else { Err(foreign()) };
         }
         // WireGuard gives an address to one peer only, the last that asks.
         for address in &spec.addresses {
-            if let Some(peer) = self.foreign.iter().find(|peer| peer.allowed.contains(&IpNet::from(*address))) {
-                return Err(Foreign::Address { address: *address, line: peer.line });
+            if let Some(line) = self.taken.get(&IpNet::from(*address)) {
+                return Err(Foreign::Address { address: *address, line: *line });
             }
         }
-        let peer = Peer {
-            key: key.clone(),
-            allowed: spec.addresses.iter().copied().map(IpNet::from).collect(),
-            line: 0,
-            raw: section(spec).into_bytes(),
-        };
+        let peer = Peer { key, line: 0, raw: section(spec).into_bytes().into() };
         match self.index.get(&key) {
             Some(Place::Ours(at)) if self.ours[*at].as_ref().is_some_and(|old| old.is_as(spec)) => return Ok(false),
             Some(Place::Ours(at)) => self.ours[*at] = Some(peer),
@@ -132,13 +142,13 @@ impl Configuration {
 
     /// Takes the peer out of force. Whether that changed anything.
     pub(crate) fn remove(&mut self, key: &PublicKey) -> Result<bool, Foreign> {
-        let key = key.to_string();
-        match self.index.get(&key) {
+        let text = key_text(key);
+        match self.index.get(&text) {
             None => Ok(false),
-            Some(Place::Foreign(at)) => Err(Foreign::Peer { key, line: self.foreign[*at].line }),
+            Some(Place::Foreign(at)) => Err(Foreign::Peer { key: key.to_string(), line: self.foreign[*at].line }),
             Some(Place::Ours(at)) => {
                 self.ours[*at] = None;
-                self.index.remove(&key);
+                self.index.remove(&text);
                 Ok(true)
             }
         }
@@ -149,25 +159,30 @@ impl Configuration {
         self.ours.iter().flatten().chain(&self.foreign).map(Peer::spec).collect()
     }
 
-    /// The file put together again.
-    pub(crate) fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = self.before.clone();
+    /// Writes the file put together again, in many small pieces.
+    pub(crate) fn write_to(&self, to: &mut impl Write) -> io::Result<()> {
+        to.write_all(self.before)?;
         if !self.has_block {
-            if !bytes.is_empty() && !bytes.ends_with(b"\n") {
-                bytes.push(b'\n');
+            if !self.before.is_empty() && !self.before.ends_with(b"\n") {
+                to.write_all(b"\n")?;
             }
-            bytes.extend_from_slice(format!("{BEGIN} {}\n", self.location).as_bytes());
-            bytes.extend_from_slice(b"# Kept by enrollment: a change by hand may be lost.\n");
+            writeln!(to, "{BEGIN} {}", self.location)?;
+            to.write_all(b"# Kept by enrollment: a change by hand may be lost.\n")?;
         }
         for peer in self.ours.iter().flatten() {
-            bytes.extend_from_slice(&peer.raw);
+            to.write_all(&peer.raw)?;
         }
         if !self.has_block {
-            bytes.extend_from_slice(format!("{END}\n").as_bytes());
+            writeln!(to, "{END}")?;
         }
-        bytes.extend_from_slice(&self.after);
-        bytes
+        to.write_all(self.after)
     }
+}
+
+fn key_text(key: &PublicKey) -> KeyText {
+    let mut text = [b'='; size_of::<KeyText>()];
+    text.iter_mut().zip(key.to_string().bytes()).for_each(|(to, from)| *to = from);
+    text
 }
 
 fn section(spec: &PeerSpec) -> String {

@@ -8,20 +8,25 @@ use ipnet::IpNet;
 
 use super::{BEGIN, Configuration, END, Malformed, Peer, Place, malformed};
 
-impl Configuration {
+/// A public key as it is written: 32 bytes in Base64.
+pub(super) type KeyText = [u8; 44];
+
+impl<'a> Configuration<'a> {
     /// Takes a file apart; as tolerant as wg-quick in spaces, comments and the case of keys.
-    pub(crate) fn parse(location: LocationId, content: &[u8]) -> Result<Self, Malformed> {
+    pub(crate) fn parse(location: LocationId, content: &'a [u8]) -> Result<Self, Malformed> {
         let mut reader = Reader {
-            file: Self { before: Vec::new(), ..Self::empty(location) },
+            content,
+            file: Self::without_block(location, content),
             section: Section::None,
             position: Position::Before,
         };
-        let mut last = 1;
+        let (mut last, mut at) = (1, 0);
         for (index, raw) in content.split_inclusive(|byte| *byte == b'\n').enumerate() {
             last = index + 1;
-            reader.line(last, raw)?;
+            reader.line(last, at, raw)?;
+            at += raw.len();
         }
-        reader.close()?;
+        reader.close(at)?;
         if let Position::Inside { begin } = reader.position {
             return Err(malformed(last, format!("the block that begins in line {begin} has no \"{END}\"")));
         }
@@ -29,10 +34,42 @@ impl Configuration {
     }
 }
 
+/// The networks a peer with these lines is allowed; what is none is left out.
+pub(super) fn allowed_ips(lines: &[u8]) -> impl Iterator<Item = IpNet> {
+    lines.split(|byte| *byte == b'\n').flat_map(|line| {
+        let text = String::from_utf8_lossy(line);
+        let networks = match setting(uncommented(&text)) {
+            Some((name, value)) if name.eq_ignore_ascii_case(ALLOWED_IPS) => networks(value).flatten().collect(),
+            _ => Vec::new(),
+        };
+        networks
+    })
+}
+
+const ALLOWED_IPS: &str = "AllowedIPs";
+
+fn uncommented(line: &str) -> &str {
+    line.split('#').next().unwrap_or_default().trim()
+}
+
+/// Its name and its value.
+fn setting(text: &str) -> Option<(&str, &str)> {
+    text.split_once('=').map(|(name, value)| (name.trim(), value.trim()))
+}
+
+fn networks(value: &str) -> impl Iterator<Item = Result<IpNet, String>> {
+    value.split(',').map(str::trim).filter(|network| !network.is_empty()).map(read_network)
+}
+
 enum Section {
     None,
     Interface,
-    Peer { line: usize, key: Option<String>, allowed: Vec<IpNet>, raw: Vec<u8> },
+    /// A peer whose first byte is at `from`.
+    Peer {
+        line: usize,
+        from: usize,
+        key: Option<KeyText>,
+    },
 }
 
 enum Position {
@@ -42,32 +79,28 @@ enum Position {
 }
 
 /// Reads line after line.
-struct Reader {
-    file: Configuration,
+struct Reader<'a> {
+    content: &'a [u8],
+    file: Configuration<'a>,
     section: Section,
     position: Position,
 }
 
-impl Reader {
-    fn line(&mut self, number: usize, raw: &[u8]) -> Result<(), Malformed> {
+impl Reader<'_> {
+    /// The line of this number, whose first byte is at `at`.
+    fn line(&mut self, number: usize, at: usize, raw: &[u8]) -> Result<(), Malformed> {
         let text = String::from_utf8_lossy(raw);
         let text = text.trim();
         if let Some(location) = text.strip_prefix(BEGIN) {
-            self.begin(number, location.trim())?;
+            self.begin(number, at, location.trim())
         } else if text == END {
-            self.end(number)?;
+            self.end(number, at)
         } else {
-            self.setting(number, text.split('#').next().unwrap_or_default().trim())?;
+            self.setting(number, at, uncommented(text))
         }
-        match (&self.position, &mut self.section) {
-            (Position::Inside { .. }, Section::Peer { raw: lines, .. }) => lines.extend_from_slice(raw),
-            (Position::After, _) => self.file.after.extend_from_slice(raw),
-            _ => self.file.before.extend_from_slice(raw),
-        }
-        Ok(())
     }
 
-    fn begin(&mut self, number: usize, location: &str) -> Result<(), Malformed> {
+    fn begin(&mut self, number: usize, at: usize, location: &str) -> Result<(), Malformed> {
         if !matches!(self.position, Position::Before) {
             return Err(malformed(number, "a second block of enrollment; there can be one"));
         }
@@ -75,29 +108,33 @@ impl Reader {
             let reason = format!("this block belongs to location {location}, not to {}", self.file.location);
             return Err(malformed(number, reason));
         }
-        self.close()?;
+        self.close(at)?;
         self.file.has_block = true;
         self.position = Position::Inside { begin: number };
         Ok(())
     }
 
-    fn end(&mut self, number: usize) -> Result<(), Malformed> {
+    fn end(&mut self, number: usize, at: usize) -> Result<(), Malformed> {
         if !matches!(self.position, Position::Inside { .. }) {
             return Err(malformed(number, format!("\"{END}\" without \"{BEGIN}\"")));
         }
-        self.close()?;
+        self.close(at)?;
         self.position = Position::After;
+        if self.file.ours.is_empty() {
+            self.file.before = &self.content[..at];
+        }
+        self.file.after = &self.content[at..];
         Ok(())
     }
 
-    fn setting(&mut self, number: usize, text: &str) -> Result<(), Malformed> {
+    fn setting(&mut self, number: usize, at: usize, text: &str) -> Result<(), Malformed> {
         if text.is_empty() {
             return Ok(());
         }
         if text.starts_with('[') {
-            self.close()?;
+            self.close(at)?;
             self.section = if text.eq_ignore_ascii_case("[Peer]") {
-                Section::Peer { line: number, key: None, allowed: Vec::new(), raw: Vec::new() }
+                Section::Peer { line: number, from: at, key: None }
             } else if !text.eq_ignore_ascii_case("[Interface]") {
                 return Err(malformed(number, format!("{text} is neither [Interface] nor [Peer]")));
             } else if matches!(self.position, Position::Inside { .. }) {
@@ -107,20 +144,21 @@ impl Reader {
             };
             return Ok(());
         }
-        let (name, value) = text.split_once('=').ok_or_else(|| malformed(number, "neither a section nor a setting"))?;
-        let (name, value) = (name.trim(), value.trim());
+        let (name, value) = setting(text).ok_or_else(|| malformed(number, "neither a section nor a setting"))?;
         match &mut self.section {
             Section::None => Err(malformed(number, "a setting outside any section")),
             Section::Interface => Ok(()),
-            Section::Peer { key, allowed, .. } => {
+            Section::Peer { line, key, .. } => {
                 if name.eq_ignore_ascii_case("PublicKey") {
-                    if !looks_like_key(value) {
-                        return Err(malformed(number, InvalidPublicKey::Malformed.to_string()));
-                    }
-                    *key = Some(value.to_owned());
-                } else if name.eq_ignore_ascii_case("AllowedIPs") {
-                    for network in value.split(',').map(str::trim).filter(|network| !network.is_empty()) {
-                        allowed.push(read_network(network).map_err(|reason| malformed(number, reason))?);
+                    let written = key_text(value);
+                    let written = written.ok_or_else(|| malformed(number, InvalidPublicKey::Malformed.to_string()))?;
+                    *key = Some(written);
+                } else if name.eq_ignore_ascii_case(ALLOWED_IPS) {
+                    for network in networks(value) {
+                        let network = network.map_err(|reason| malformed(number, reason))?;
+                        if !matches!(self.position, Position::Inside { .. }) {
+                            self.file.taken.entry(network).or_insert(*line);
+                        }
                     }
                 }
                 Ok(())
@@ -128,9 +166,9 @@ impl Reader {
         }
     }
 
-    /// Ends the open section.
-    fn close(&mut self) -> Result<(), Malformed> {
-        let Section::Peer { line, key, allowed, raw } = std::mem::replace(&mut self.section, Section::None) else {
+    /// Ends the open section, before the byte at `at`.
+    fn close(&mut self, at: usize) -> Result<(), Malformed> {
+        let Section::Peer { line, from, key } = std::mem::replace(&mut self.section, Section::None) else {
             return Ok(());
         };
         let key = key.ok_or_else(|| malformed(line, "a peer without PublicKey"))?;
@@ -141,26 +179,32 @@ impl Reader {
         });
         match first {
             Some((first_is_ours, first)) if ours || first_is_ours => {
+                let key = String::from_utf8_lossy(&key);
                 return Err(malformed(line, format!("the peer {key} is already there, in line {first}")));
             }
             _ => {}
         }
-        let peer = Peer { key, allowed, line, raw };
+        let peer = Peer { key, line, raw: self.content[from..at].into() };
         if ours {
-            self.file.index.insert(peer.key.clone(), Place::Ours(self.file.ours.len()));
+            if self.file.ours.is_empty() {
+                self.file.before = &self.content[..from];
+            }
+            self.file.index.insert(key, Place::Ours(self.file.ours.len()));
             self.file.ours.push(Some(peer));
         } else {
-            self.file.index.insert(peer.key.clone(), Place::Foreign(self.file.foreign.len()));
+            self.file.index.insert(key, Place::Foreign(self.file.foreign.len()));
             self.file.foreign.push(peer);
         }
         Ok(())
     }
 }
 
-/// Base64 of 32 bytes.
-fn looks_like_key(text: &str) -> bool {
-    let is_digit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
-    text.len() == 44 && text.strip_suffix('=').is_some_and(|digits| digits.bytes().all(is_digit))
+/// What looks like Base64 of 32 bytes.
+fn key_text(text: &str) -> Option<KeyText> {
+    let key: KeyText = text.as_bytes().try_into().ok()?;
+    let (end, digits) = key.split_last()?;
+    let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    (*end == b'=' && digits.iter().all(is_digit)).then_some(key)
 }
 
 fn read_network(text: &str) -> Result<IpNet, String> {

@@ -14,7 +14,7 @@ use crate::domain::role::Permission;
 use crate::id::{AttachmentId, EnrollmentId, LocationId, MachineId};
 use crate::port::Scan;
 use crate::record::{IndexName, Kind, RowKey, Stored, UniqueName, Version, new_row};
-use crate::service::mail::{Rows, record};
+use crate::service::circumstances::{Rows, record};
 use crate::service::turn::{Draft, TURNS, Written};
 use crate::service::{Answer, Failure, Principal, operation};
 use crate::time::{Span, Timestamp};

@@ -6,4 +6,3 @@ mod sources;
 
 pub(crate) use post::{Post, encode};
 pub(crate) use prepare::Prepared;
-pub(crate) use sources::{Rows, record};

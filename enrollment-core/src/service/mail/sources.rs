@@ -1,6 +1,6 @@
 //! Reading what mails are made from: for some of them together, since sending many mails is mostly reading.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use uuid::Uuid;
 
@@ -8,12 +8,9 @@ use crate::domain::enrollment::Enrollment;
 use crate::domain::mail::{Addressee, Letter, Mail};
 use crate::domain::settings::Settings;
 use crate::id::UserId;
-use crate::record::{Guard, Kind, Record, Row, RowKey, Stored};
-use crate::service::circumstances::{Common, World};
+use crate::record::{Guard, Kind, Record, RowKey, Stored};
+use crate::service::circumstances::{Common, Rows, World, record};
 use crate::service::{Failure, Service};
-
-/// Rows by their keys, those that exist.
-pub(crate) type Rows = HashMap<RowKey, Row>;
 
 /// What some mails are made from, as it stood when it was read.
 #[derive(Debug)]
@@ -36,12 +33,6 @@ impl Sources {
     }
 }
 
-/// A record among these rows, if it is there.
-pub(crate) fn record<R: Record>(rows: &Rows, id: Uuid) -> Result<Option<R>, Failure> {
-    let row = rows.get(&RowKey::new(R::KIND, id));
-    Ok(row.map(Stored::read).transpose()?.map(|stored| stored.record))
-}
-
 impl Service {
     /// Reads what these mails are made from, all of it at this instant and in two calls however many mails there are.
     pub(crate) async fn sources(&self, mails: &[&Mail]) -> Result<Sources, Failure> {
@@ -57,16 +48,6 @@ impl Service {
         rows.extend(self.rows(more).await?);
         let common = self.common_of(rows.remove(&Settings::KEY), rows.remove(&Guard::Locations.key())).await?;
         Ok(Sources { rows, common })
-    }
-
-    /// The rows of these keys, of one snapshot.
-    pub(crate) async fn rows(&self, keys: impl IntoIterator<Item = RowKey>) -> Result<Rows, Failure> {
-        let keys: Vec<RowKey> = keys.into_iter().collect();
-        if keys.is_empty() {
-            return Ok(Rows::new());
-        }
-        let rows = self.store().get(&keys).await?;
-        Ok(rows.into_iter().flatten().map(|row| (row.key, row)).collect())
     }
 }
 

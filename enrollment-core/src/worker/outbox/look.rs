@@ -8,6 +8,7 @@ use crate::port::{Leased, Message, Settlement};
 use crate::record::{Kind, Row, RowKey, Stored};
 use crate::service::Failure;
 use crate::service::mail::Prepared;
+use crate::worker::unless_broken;
 
 /// What is to be done about an entry.
 #[derive(Debug)]
@@ -86,14 +87,6 @@ impl OutboxWorker {
             steps.push((leased, step(stored, prepared)));
         }
         Ok(())
-    }
-}
-
-/// `None`: something among what was read is broken, and which it is shows when each is read alone.
-fn unless_broken<T>(read: Result<T, Failure>) -> Result<Option<T>, Failure> {
-    match read {
-        Err(Failure::Broken(_)) => Ok(None),
-        other => other.map(Some),
     }
 }
 

@@ -7,14 +7,17 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::attachment::{Attachment, PeerState};
-use crate::domain::device::Device;
-use crate::domain::event::Event;
 use crate::id::{AttachmentId, LocationId};
 use crate::port::{Channel, LeaseRequest, Leased, PeerChange, PeerProvisioner, PeerSpec, ProvisionError, Settlement};
-use crate::record::Stored;
+use crate::record::{Kind, RowKey, Stored};
+use crate::service::circumstances::Rows;
 use crate::service::turn::{Draft, TURNS, Written};
 use crate::service::{Answer, Failure, Service, round};
-use crate::worker::{SYSTEM, backoff};
+use crate::worker::unless_broken;
+
+mod ending;
+
+use ending::Ended;
 
 /// What an outbox entry for peers says: look at this attachment. What shall be is read from the attachment itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +36,7 @@ pub struct PeerWorker {
 }
 
 /// Entries leased at once, and for how long: a batch is done in a fraction of its lease.
-const BATCH: u32 = 32;
+const BATCH: u32 = 64;
 const LEASE: Duration = Duration::from_secs(60);
 
 /// What is to be done for one entry, as its attachment said when it was read.
@@ -49,15 +52,6 @@ enum Looked<'a> {
     Act(Box<Work<'a>>),
     /// Nothing is; whether that was settled.
     Settled(bool),
-}
-
-/// How an entry ended.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Ended {
-    /// Its outcome is written down.
-    Settled,
-    /// Its lease ran out while the gateway was asked: others may have gone on meanwhile.
-    LeaseLost,
 }
 
 impl PeerWorker {
@@ -85,10 +79,11 @@ impl PeerWorker {
         let until = now.plus(LEASE);
         let request = LeaseRequest { channels: vec![Channel::Peer], now, until, limit: BATCH };
         let leased = self.service.store().lease(&request).await?;
+        let rows = unless_broken(self.service.rows(leased.iter().filter_map(attachment_of)).await)?;
         let mut settled = 0;
         let mut works: BTreeMap<LocationId, Vec<Work<'_>>> = BTreeMap::new();
         for entry in &leased {
-            match self.look(entry).await {
+            match self.look(entry, rows.as_ref()).await {
                 Ok(Looked::Act(work)) => works.entry(work.attachment.record.location).or_default().push(*work),
                 Ok(Looked::Settled(done)) => settled += usize::from(done),
                 // What cannot be read holds up nothing else.
@@ -106,14 +101,19 @@ impl PeerWorker {
         Ok(settled)
     }
 
-    /// One entry. The attachment is read again: what is to be done is what it says now, not what was queued.
-    async fn look<'a>(&self, leased: &'a Leased) -> Result<Looked<'a>, Failure> {
+    /// One entry. Its attachment was read again, with others if that could be done: what is to be done is what it says
+    /// now, not what was queued.
+    async fn look<'a>(&self, leased: &'a Leased, rows: Option<&Rows>) -> Result<Looked<'a>, Failure> {
         let settle = async |how| Ok(Looked::Settled(self.service.settle(leased, how).await?));
         let intent: PeerIntent = match serde_json::from_str(&leased.entry.body.json) {
             Ok(intent) => intent,
             Err(error) => return settle(Settlement::Dead { why: format!("not an intent for a peer: {error}") }).await,
         };
-        let Some(attachment) = self.service.read::<Attachment>(intent.attachment.uuid()).await? else {
+        let attachment = match rows {
+            Some(rows) => rows.get(&key_of(&intent)).map(Stored::<Attachment>::read).transpose()?,
+            None => self.service.read::<Attachment>(intent.attachment.uuid()).await?,
+        };
+        let Some(attachment) = attachment else {
             return settle(Settlement::Obsolete { why: "the attachment is gone".to_owned() }).await;
         };
         let record = &attachment.record;
@@ -141,24 +141,38 @@ impl PeerWorker {
     async fn act(&self, location: LocationId, works: &[Work<'_>]) -> Result<usize, Failure> {
         let changes: Vec<PeerChange> = works.iter().map(|work| work.change.clone()).collect();
         let mut outcomes = self.provisioner.apply(location, &changes).await.into_iter();
-        let mut settled = 0;
+        let (mut done, mut settled) = (Vec::with_capacity(works.len()), 0);
         for work in works {
-            let recorded = match outcomes.next() {
-                Some(Ok(())) => self.record_applied(work).await,
+            let ended = match outcomes.next() {
+                Some(Ok(())) => {
+                    done.push(work);
+                    continue;
+                }
                 Some(Err(error)) => self.record_failure(work, &error).await,
                 None => {
                     let error = ProvisionError::transient("the provisioner gave no answer");
                     self.record_failure(work, &error).await
                 }
             };
-            match recorded {
-                Ok(Ended::Settled) => settled += 1,
-                Ok(Ended::LeaseLost) => self.make_good(work).await?,
-                Err(Failure::Broken(error)) => settled += usize::from(self.set_aside(work.leased, &*error).await?),
-                Err(failure) => return Err(failure),
-            }
+            settled += self.conclude(work, ended).await?;
+        }
+        if self.record_together(&done).await {
+            return Ok(settled + done.len());
+        }
+        for work in done {
+            settled += self.conclude(work, self.record_applied(work).await).await?;
         }
         Ok(settled)
+    }
+
+    /// After the end of an entry was written down, or could not be: how many were settled.
+    async fn conclude(&self, work: &Work<'_>, ended: Result<Ended, Failure>) -> Result<usize, Failure> {
+        match ended {
+            Ok(Ended::Settled) => Ok(1),
+            Ok(Ended::LeaseLost) => self.make_good(work).await.map(|()| 0),
+            Err(Failure::Broken(error)) => self.set_aside(work.leased, &*error).await.map(usize::from),
+            Err(failure) => Err(failure),
+        }
     }
 
     /// After a lease ran out while the gateway was asked: another worker may have carried out a newer intention *before*
@@ -191,70 +205,12 @@ impl PeerWorker {
         }
         Err(Failure::Busy)
     }
+}
 
-    /// After a removal, a device that came to use the key meanwhile is intended again: its peer may have gone with it.
-    async fn record_applied(&self, work: &Work<'_>) -> Result<Ended, Failure> {
-        let ended = self.record_success(work.leased, &work.attachment).await?;
-        if let (Ended::Settled, PeerChange::Remove(key)) = (ended, &work.change) {
-            self.service.intend_again(work.attachment.record.location, key).await?;
-        }
-        Ok(ended)
-    }
+fn attachment_of(leased: &Leased) -> Option<RowKey> {
+    serde_json::from_str(&leased.entry.body.json).ok().as_ref().map(key_of)
+}
 
-    async fn record_success(&self, leased: &Leased, attachment: &Stored<Attachment>) -> Result<Ended, Failure> {
-        let now = self.service.now();
-        let mut draft = Draft::new(now).settling(leased.lease);
-        let record = &attachment.record;
-        let event = if record.state == PeerState::Removing {
-            if self.service.read::<Device>(record.device.uuid()).await?.is_some() {
-                draft.ops.push(attachment.put(&Attachment { state: PeerState::Gone, failure: None, ..record.clone() }));
-            } else {
-                // The device was removed: its addresses rest, and with its last peer its last trace goes.
-                self.service.let_addresses_rest(&mut draft, record).await?;
-                draft.ops.push(attachment.delete());
-            }
-            Event::PeerRemoved
-        } else {
-            draft.ops.push(attachment.put(&Attachment { state: PeerState::Applied, failure: None, ..record.clone() }));
-            Event::PeerApplied
-        };
-        self.service.audit(&mut draft, SYSTEM, attachment.key(), attachment.version, event);
-        // Stale: the intention changed while it was carried out. Its own entry follows in the same stream; this one
-        // is given back and then finds what holds by then.
-        match self.service.write(draft).await? {
-            Written::Applied => Ok(Ended::Settled),
-            Written::LeaseLost => Ok(Ended::LeaseLost),
-            Written::Stale | Written::Taken(_) => self.end(leased, Settlement::Release { at: now }).await,
-        }
-    }
-
-    /// The reason is kept where administrators see it, and the entry waits; nothing gives up on a peer.
-    async fn record_failure(&self, work: &Work<'_>, error: &ProvisionError) -> Result<Ended, Failure> {
-        let Work { leased, attachment, .. } = work;
-        let why = error.to_string();
-        tracing::warn!(%error, location = %attachment.record.location, "a peer change failed and will be tried again");
-        if attachment.record.failure.as_deref() != Some(why.as_str()) {
-            let mut draft = Draft::new(self.service.now());
-            draft.ops.push(attachment.put(&Attachment { failure: Some(why.clone()), ..attachment.record.clone() }));
-            // Stale means that the intention changed: the new one is tried next, with its own outcome.
-            let _outcome = self.service.write(draft).await?;
-        }
-        self.end(leased, self.later(leased, why)).await
-    }
-
-    /// Has an entry wait whose records cannot be read, until somebody has repaired them. The reason names the row and
-    /// never its content: what the error came from stays out.
-    async fn set_aside(&self, leased: &Leased, error: &(dyn std::error::Error + Send + Sync)) -> Result<bool, Failure> {
-        tracing::error!(%error, entry = %leased.entry.id, "a peer change cannot be worked on and will be tried again");
-        self.service.settle(leased, self.later(leased, error.to_string())).await
-    }
-
-    fn later(&self, leased: &Leased, why: String) -> Settlement {
-        let wait = backoff::wait(leased.tries, self.service.entropy());
-        Settlement::Retry { at: self.service.now().plus(wait), why }
-    }
-
-    async fn end(&self, leased: &Leased, how: Settlement) -> Result<Ended, Failure> {
-        Ok(if self.service.settle(leased, how).await? { Ended::Settled } else { Ended::LeaseLost })
-    }
+const fn key_of(intent: &PeerIntent) -> RowKey {
+    RowKey::new(Kind::Attachment, intent.attachment.uuid())
 }
