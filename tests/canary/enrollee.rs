@@ -100,11 +100,22 @@ impl<'a> Enrollee<'a> {
     }
 }
 
-/// The code of the moment for a secret in Base32, and one that is wrong for minutes around it.
-pub(crate) fn codes(secret: &str) -> (String, String) {
+/// The code that follows the one of the moment: taken already, and not used up by whoever has just shown that one.
+pub(crate) fn next_code(secret: &str) -> String {
+    let (totp, now) = app(secret);
+    totp.generate(now + 30).to_string()
+}
+
+/// An authenticator app that has a secret in Base32, and the time it goes by.
+fn app(secret: &str) -> (totp_rs::Totp, u64) {
     let secret = data_encoding::BASE32_NOPAD.decode(secret.as_bytes()).expect("Base32");
     let totp = totp_rs::Builder::new().with_secret(secret).with_skew(0).build().expect("a secret of 160 bits");
-    let now = u64::try_from(SystemClock.now().seconds()).expect("after 1970");
+    (totp, u64::try_from(SystemClock.now().seconds()).expect("after 1970"))
+}
+
+/// The code of the moment for a secret in Base32, and one that is wrong for minutes around it.
+pub(crate) fn codes(secret: &str) -> (String, String) {
+    let (totp, now) = app(secret);
     let near: Vec<String> = (0..10).map(|step| totp.generate(now + 30 * step - 150).to_string()).collect();
     let wrong = (0..).map(|number| format!("{:06}", 271_828 + number)).find(|code| !near.contains(code));
     (totp.generate(now).to_string(), wrong.expect("one of a million"))

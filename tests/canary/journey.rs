@@ -11,12 +11,15 @@ use tempfile::TempDir;
 use ureq::http::Method;
 use x25519_dalek::{PublicKey, StaticSecret};
 
+use crate::administrator::Browser;
 use crate::client::{ADMIN, Client, ENROLL, text};
 use crate::collector::Collector;
-use crate::enrollee::Enrollee;
+use crate::enrollee::{Enrollee, next_code};
 use crate::relay::Relay;
 use crate::secrets::Secrets;
 use crate::server::{Server, command};
+
+const OWNERS_PASSWORD: &str = "Eigent\u{fc}mer 4711 & Co";
 
 /// A server after the journey, with every secret that was seen on the way.
 pub(crate) struct Journey {
@@ -59,10 +62,11 @@ impl Journey {
         Self { folder, server, public, internal, api_key, secrets, relay, collector, logged, alex, unused_token }
     }
 
-    /// All of it: two locations, the first Owner, and a user who looks around before they complete.
+    /// All of it: two locations, the first Owner, who signs in, a user who looks around before they complete, and a
+    /// machine.
     pub(crate) fn whole() -> Self {
         let mut journey = Self::start();
-        let location = journey.add_locations();
+        let (location, branch) = journey.add_locations();
         let token = journey.invite_alex();
         journey.look_without_effect(&token);
         let session = journey.begin_again_and_again(&token);
@@ -81,6 +85,7 @@ impl Journey {
         let peers = journey.peers_at(&location);
         assert!(peers.contains(&alex_key) && peers.contains(&address), "{peers}");
         journey.add_a_client();
+        journey.add_a_machine(&branch);
         journey
     }
 
@@ -98,8 +103,8 @@ impl Journey {
         self.internal.post(&format!("{ADMIN}{path}"), &self.api_key, body).ok()
     }
 
-    /// One location by the API and one by command, with key pairs made there. Returns the id of the first.
-    fn add_locations(&mut self) -> String {
+    /// One location by the API and one by command, with key pairs made there. Returns their ids.
+    fn add_locations(&mut self) -> (String, String) {
         let location = self.tell(
             "/locations",
             &json!({
@@ -119,7 +124,10 @@ impl Journey {
         self.logged.extend(logged);
         let key = section.lines().find_map(|line| line.strip_prefix("PrivateKey = ")).expect("a key");
         self.secrets.private_key("gateway key of its own file", key);
-        text(&location, "id").to_owned()
+        let all = self.ask("/locations");
+        let all = all["items"].as_array().expect("locations");
+        let branch = all.iter().find(|location| location["name"] == "Branch").expect("the one just added");
+        (text(&location, "id").to_owned(), text(branch, "id").to_owned())
     }
 
     /// A user with an enrollment, and one whose invitation stays where it is.
@@ -199,7 +207,8 @@ impl Journey {
 
         let mut owner = Enrollee::begin(&self.public, &token, &mut self.secrets);
         owner.confirm_profile();
-        owner.choose_password("Eigent\u{fc}mer 4711 & Co");
+        owner.choose_password(OWNERS_PASSWORD);
+        let app = owner.offer_totp();
         owner.set_up_totp();
         let key = public_key();
         owner.add_device("Desktop", &key);
@@ -207,7 +216,20 @@ impl Journey {
         let owners = self.ask("/users?q=owner");
         assert_eq!((&owners["items"][0]["role"], &owners["items"][0]["enrolled"]), (&json!("owner"), &json!(true)));
         self.wait_until_applied(text(&owners["items"][0], "id"));
+        self.sign_the_owner_in(&app);
         key
+    }
+
+    /// The Owner goes through the pages and asks for an invitation, whose link is there once.
+    fn sign_the_owner_in(&mut self, app: &str) {
+        let mut browser = Browser::new(&self.internal, &mut self.secrets);
+        browser.sign_in("owner", OWNERS_PASSWORD, &next_code(app));
+        for page in ["users", "pending", "locations", "mail", "settings", "account"] {
+            let shown = browser.get(&format!("/admin/{page}"));
+            assert_eq!(shown.status, 200, "{page}: {}", shown.text());
+        }
+        let again = browser.post("/admin/account/codes", &[("password", OWNERS_PASSWORD), ("code", &next_code(app))]);
+        assert_eq!(again.status, 422, "a code works once: {}", again.text());
     }
 
     fn complete(&mut self, session: String, address: &str) {
@@ -225,7 +247,18 @@ impl Journey {
     fn add_a_client(&mut self) {
         let start = json!({ "purpose": "device" });
         let token = text(&self.tell(&format!("/users/{}/enrollments", self.alex), &start), "token").to_owned();
-        self.secrets.token("token", &token);
+        self.enroll_a_client(&token, "Client");
+    }
+
+    /// A machine at a location, which supplies its key.
+    fn add_a_machine(&mut self, location: &str) {
+        let added = self.tell(&format!("/locations/{location}/machines"), &json!({ "name": "build-01" }));
+        self.enroll_a_client(text(&added["enrollment"], "token"), "");
+    }
+
+    /// Begins, supplies a key and polls, by the protocol of Defguard's clients.
+    fn enroll_a_client(&mut self, token: &str, name: &str) {
+        self.secrets.token("token", token);
         let call = |path: &str, cookie: &str, body: Value| {
             let headers = [("content-type", "application/json"), ("cookie", cookie)];
             self.public.send(Method::POST, &format!("/api/v1{path}"), &headers, Some(&body.to_string()))
@@ -234,7 +267,7 @@ impl Journey {
         let line = started.head.lines().find_map(|line| line.split_once("defguard_proxy=")).expect("a cookie").1;
         let session = line.split(';').next().expect("a value").to_owned();
         let cookie = format!("defguard_proxy={session}; Path=/api/v1; HttpOnly");
-        let made = call("/enrollment/create_device", &cookie, json!({ "name": "Client", "pubkey": public_key() })).ok();
+        let made = call("/enrollment/create_device", &cookie, json!({ "name": name, "pubkey": public_key() })).ok();
         let polling = text(&made, "token").to_owned();
         assert_eq!(call("/poll", "", json!({ "token": polling })).ok()["device_config"]["configs"], made["configs"]);
         self.secrets.token("session", &session);

