@@ -58,13 +58,13 @@ async fn run(options: &Options) -> Result<bool, Error> {
     }
     let mut enrolled = Vec::new();
     // Right before and after each, since a machine that others share is not as fast in one minute as in the next.
-    println!("{}", measure::bare_argon2(options.completions)?);
+    println!("{}", bare(&server, options).await?);
     for in_flight in IN_FLIGHT {
         let people: Vec<_> = invited.by_ref().take(options.completions).collect();
         let (row, complete) = completions(&server, in_flight, people, &belief).await?;
         println!("{row}");
         enrolled.extend(complete);
-        println!("{}", measure::bare_argon2(options.completions)?);
+        println!("{}", bare(&server, options).await?);
     }
     println!("{}", mistyped(&server, options.begins).await?);
     let wanted = options.devices.saturating_sub(belief.devices());
@@ -84,6 +84,11 @@ async fn run(options: &Options) -> Result<bool, Error> {
     Ok(agree)
 }
 
+async fn bare(server: &Server, options: &Options) -> Result<String, Error> {
+    server.rests().await?;
+    measure::bare_argon2(options.completions)
+}
+
 /// One completion on a server that has done nothing else yet.
 async fn complete_first(server: &Server, belief: &Belief) -> Result<(), Error> {
     let mut client = Client::new(server.public);
@@ -98,6 +103,7 @@ async fn complete_first(server: &Server, belief: &Belief) -> Result<(), Error> {
 
 /// People and their tokens, made beforehand; the first row of the table.
 async fn invite(server: &Server, count: usize, belief: &Arc<Belief>) -> Result<Vec<Person>, Error> {
+    server.rests().await?;
     let names: Vec<String> = (0..count).map(|nth| format!("person{nth}")).collect();
     let (measured, people) = closed_loop(server, 16, server.internal, names, {
         let key = server.api_key.clone();
@@ -113,6 +119,7 @@ async fn invite(server: &Server, count: usize, belief: &Arc<Belief>) -> Result<V
 }
 
 async fn begins(server: &Server, in_flight: usize, people: Vec<Person>, belief: &Arc<Belief>) -> Result<String, Error> {
+    server.rests().await?;
     let (measured, begun) = closed_loop(server, in_flight, server.public, people, |client: &mut Client, mut person| {
         Box::pin(async move {
             person.begin(client).await?;
@@ -161,6 +168,7 @@ async fn devices(
     while wanted > 0 && !people.is_empty() {
         let next = steps.into_iter().find(|step| *step > belief.devices()).unwrap_or(usize::MAX);
         let step = wanted.min(next - belief.devices());
+        server.rests().await?;
         let mut measured = Measured::default();
         let mut left = step;
         while left > 0 {
@@ -193,6 +201,7 @@ async fn devices(
 }
 
 async fn mistyped(server: &Server, count: usize) -> Result<String, Error> {
+    server.rests().await?;
     let nothing: Vec<()> = vec![(); count];
     let (measured, _) = closed_loop(server, 16, server.public, nothing, |client: &mut Client, ()| {
         Box::pin(async move { people::mistyped(client).await })

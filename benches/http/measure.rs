@@ -58,13 +58,15 @@ where
                     let Some(next) = next else { break };
                     let started = Instant::now();
                     match act(&mut client, next).await {
-                        Ok(result) => done.push(result),
+                        Ok(result) => {
+                            measured.took.push(started.elapsed());
+                            done.push(result);
+                        }
                         Err(error) => {
                             measured.failures += 1;
                             eprint_once(&error, measured.failures);
                         }
                     }
-                    measured.took.push(started.elapsed());
                 }
                 measured.requests = client.requests();
                 (measured, done)
@@ -113,7 +115,7 @@ impl Measured {
         let cpu = self.cpu.as_secs_f64() * 1000.0 / self.requests.max(1) as f64;
         format!(
             "| {what} | {in_flight} | {:.0} | {:.0} | {:.1} ms | {:.1} ms | {cpu:.2} ms | {} |",
-            rate(self.took.len() - self.failures),
+            rate(self.took.len()),
             rate(self.requests),
             at(0.5),
             at(0.99),

@@ -134,6 +134,18 @@ impl Server {
         Ok(Duration::from_millis(ticks * 10))
     }
 
+    /// Waits until it has done all that follows from what it was asked, which is neither the next row's of the table nor
+    /// at the cost of what is measured beside it.
+    pub(crate) async fn rests(&self) -> Result<(), Error> {
+        loop {
+            let before = self.cpu()?;
+            sleep(Duration::from_millis(500)).await;
+            if self.cpu()?.saturating_sub(before) <= Duration::from_millis(10) {
+                return Ok(());
+            }
+        }
+    }
+
     /// Megabytes that are resident now.
     pub(crate) fn memory(&self) -> Result<u64, Error> {
         self.megabytes("VmRSS:")

@@ -22,7 +22,7 @@ impl Exclusive {
     /// it is still one afterwards.
     pub(crate) fn acquire(path: &Path) -> io::Result<Self> {
         let path = match fs::canonicalize(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => last_link(path),
             found => found?,
         };
         let lock = private().create(true).write(true).truncate(false).open(beside(&path, "lock"))?;
@@ -50,6 +50,15 @@ impl Exclusive {
         fs::rename(&new, &self.path)?;
         File::open(folder(&self.path))?.sync_all()
     }
+}
+
+/// Where the links at `path` lead, though nothing is there yet. Links in a circle are another error than this.
+fn last_link(path: &Path) -> PathBuf {
+    let mut path = path.to_owned();
+    while let Ok(target) = fs::read_link(&path) {
+        path = folder(&path).join(target);
+    }
+    path
 }
 
 /// The content of the file at `path`; none when there is no file.

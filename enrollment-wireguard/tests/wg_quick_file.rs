@@ -203,6 +203,17 @@ async fn a_link_to_the_file_stays_a_link() {
     assert_eq!(peers(&gateway).await, [spec(4), spec(3)]);
 }
 
+#[tokio::test]
+async fn a_link_to_a_file_that_is_not_there_yet_stays_a_link() {
+    let (folder, _) = in_folder();
+    let [link, next, file] = ["wg0.conf", "next.conf", "state.conf"].map(|name| folder.path().join(name));
+    symlink("next.conf", &link).expect("linked");
+    symlink(&file, &next).expect("linked");
+    apply(&WgQuickFile::new(folder.path()).with_file(LOCATION, &link), &[ensure(4)]).await;
+    assert!(fs::symlink_metadata(&link).expect("the link").is_symlink());
+    assert_eq!(peers(&WgQuickFile::new(folder.path()).with_file(LOCATION, &file)).await, [spec(4)]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_provisioners_on_one_file_lose_nothing_of_each_other() {
     let (folder, _) = in_folder();

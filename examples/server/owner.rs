@@ -16,8 +16,8 @@ use super::{Error, data};
 /// How often the link is looked after while nobody is enrolled.
 const EVERY: Duration = Duration::from_secs(60);
 
-/// Shows the first Owner's link on a terminal, and keeps it in a file only its owner can read where there is none: for
-/// as long as nobody is enrolled it is renewed, then the file goes. The link never enters a log.
+/// Shows the first Owner's link on a terminal, and keeps it in a file only its owner can read, for whoever has none: for as
+/// long as nobody is enrolled it is renewed, then the file goes. The link never enters a log.
 pub(crate) async fn greet(config: &Config, service: &Service) -> Result<JoinHandle<()>, Error> {
     let file = config.data.join("owner-link");
     let link = link(service, None).await?;
@@ -64,7 +64,7 @@ async fn look_after(service: Service, file: PathBuf, mut waiting: bool) {
 
 fn keep(file: &Path, link: &OwnerLink) -> Result<(), Error> {
     let kept = match link {
-        OwnerLink::Open(issued) => data::write_private(file, format!("{}\n", issued.url.expose()).as_bytes()),
+        OwnerLink::Open(issued) => write(file, &format!("{}\n", issued.url.expose())),
         // It may still lead back who began with it.
         OwnerLink::Enrolling { .. } => Ok(()),
         OwnerLink::Enrolled => match std::fs::remove_file(file) {
@@ -73,6 +73,16 @@ fn keep(file: &Path, link: &OwnerLink) -> Result<(), Error> {
         },
     };
     kept.map_err(|error| format!("{}: {error}", file.display()).into())
+}
+
+/// Whoever reads it meanwhile finds the old link or the new one; one that is there already is left alone.
+fn write(file: &Path, link: &str) -> std::io::Result<()> {
+    if std::fs::read(file).is_ok_and(|there| there == link.as_bytes()) {
+        return Ok(());
+    }
+    let new = file.with_extension("new");
+    data::write_private(&new, link.as_bytes())?;
+    std::fs::rename(new, file)
 }
 
 #[allow(clippy::print_stdout, reason = "the terminal is where the first Owner is greeted")]

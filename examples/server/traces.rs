@@ -32,7 +32,7 @@ use super::Error;
 
 /// Whose spans go: those of requests, use cases and workers' rounds.
 const OURS: [&str; 2] = ["enrollment_core", "enrollment_axum"];
-/// How long a collector may take for a batch, tries again included.
+/// How long a collector may take for a batch, which is not sent again.
 const BATCH: Duration = Duration::from_secs(5);
 /// How long the last batch may keep the server from stopping.
 const LAST: Duration = Duration::from_secs(3);
@@ -178,7 +178,8 @@ impl SpanExporter for Sender {
 
 /// A worker looked, and there was nothing to do: some of them look every second.
 fn is_idle(span: &SpanData) -> bool {
-    span.attributes.iter().any(|field| field.key.as_str() == "done" && field.value == Value::I64(0))
+    let none = |what| span.attributes.iter().any(|field| field.key.as_str() == what && field.value == Value::I64(0));
+    none("done") && none("changes")
 }
 
 /// A field that was told twice counts once, as it was told last. Requests are where a service begins, and are named by

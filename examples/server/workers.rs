@@ -11,7 +11,7 @@ use enrollment::core::worker::{
 };
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::data::Opened;
 use super::keys::KeyWatch;
@@ -20,6 +20,8 @@ use super::keys::KeyWatch;
 const SEAL_EVERY: Duration = Duration::from_secs(1);
 /// The bell makes peers fast; this makes them certain.
 const PEERS_EVERY: Duration = Duration::from_secs(5);
+/// A rest takes as long as the batch before it, and at most this.
+const LONGEST_REST: Duration = Duration::from_secs(1);
 /// How often there is a look whether a gateway's time to be compared has come, and whether devices lack addresses.
 const RECONCILE_EVERY: Duration = Duration::from_secs(15);
 const BACKFILL_EVERY: Duration = Duration::from_secs(5);
@@ -51,7 +53,7 @@ impl Workers {
         let backfiller = Backfiller::new(service.clone());
         tasks.spawn(repeat("backfill", BACKFILL_EVERY, None, stopped.clone(), backfiller, Backfiller::run_once));
         let (peers, bell) = (PeerWorker::new(service.clone(), provisioner), Arc::clone(&bells.peers));
-        tasks.spawn(repeat("peers", PEERS_EVERY, Some(bell), stopped.clone(), peers, PeerWorker::run_once));
+        tasks.spawn(repeat("peers", PEERS_EVERY, Some(bell), stopped.clone(), peers, one_batch_and_rest));
         let mail = notifier.as_ref().map(|notifier| OutboxWorker::new(service.clone(), Arc::clone(notifier)));
         if let Some(mail) = &mail {
             let (mail, bell) = (mail.clone(), Arc::clone(&bells.mail));
@@ -123,6 +125,19 @@ async fn repeat<W>(
             }
         }
     }
+}
+
+/// What comes meanwhile goes together: a gateway's file is written whole for every batch, and one with many peers would
+/// otherwise be written as fast as the disk can.
+fn one_batch_and_rest(peers: &PeerWorker) -> Answer<'_, usize> {
+    Box::pin(async move {
+        let begun = Instant::now();
+        let done = peers.run_once().await?;
+        if done > 0 {
+            sleep(begun.elapsed().min(LONGEST_REST)).await;
+        }
+        Ok(done)
+    })
 }
 
 /// So that sealing a large directory again disturbs nobody.

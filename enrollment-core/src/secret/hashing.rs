@@ -195,15 +195,6 @@ impl HashingPool {
         Ok(Verified { matches, needs_rehash })
     }
 
-    /// The same work for nobody: what [`HashingPool::verify`] would have taken, so that an unknown name answers no
-    /// sooner than a wrong password.
-    ///
-    /// # Errors
-    /// When the queue is full.
-    pub async fn verify_nobody(&self, password: Password) -> Result<(), HashingError> {
-        self.hash(password, [0; 16]).await.map(drop)
-    }
-
     /// How busy it is at this moment.
     #[must_use]
     pub fn load(&self) -> HashingLoad {
@@ -310,7 +301,6 @@ mod tests {
         let pool = pool.expect("a pool");
         let verified = pool.verify(password("a fine password"), &old).await.expect("room");
         assert_eq!(verified, Verified { matches: true, needs_rehash: true });
-        assert_eq!(pool.verify_nobody(password("a fine password")).await, Ok(()));
     }
 
     #[tokio::test]

@@ -28,7 +28,8 @@ pub(crate) fn operation<'a, T: 'a>(
     })
 }
 
-/// The answer of a worker's round, within a span `round` at level `debug`: as [`operation`], with how much it did.
+/// The answer of a worker's round, within a span `round` at level `debug`: as [`operation`], with how much it did and how
+/// many changes it tried.
 pub(crate) fn round<'a>(
     name: &'static str,
     work: impl Future<Output = Result<usize, Failure>> + Send + 'a,
@@ -39,7 +40,7 @@ pub(crate) fn round<'a>(
         Ok(done)
     };
     within(name, Box::pin(counted), |name| {
-        tracing::debug_span!("round", otel.name = name, done = Empty, stale = Empty, outcome = Empty)
+        tracing::debug_span!("round", otel.name = name, done = Empty, changes = Empty, stale = Empty, outcome = Empty)
     })
 }
 
@@ -61,6 +62,12 @@ fn tell(span: &Span, enrollment: EnrollmentId) {
     TOLD.set(Told { enrollment: Some(enrollment), ..TOLD.get() });
 }
 
+/// Says that a change is tried.
+pub(super) fn changes() {
+    let told = TOLD.get();
+    TOLD.set(Told { changes: told.changes.saturating_add(1), ..told });
+}
+
 /// Says that a change came too late, and is decided anew.
 pub(super) fn came_too_late() {
     let told = TOLD.get();
@@ -71,10 +78,11 @@ pub(super) fn came_too_late() {
 #[derive(Debug, Clone, Copy)]
 struct Told {
     enrollment: Option<EnrollmentId>,
+    changes: i64,
     stale: i64,
 }
 
-const NOTHING: Told = Told { enrollment: None, stale: 0 };
+const NOTHING: Told = Told { enrollment: None, changes: 0, stale: 0 };
 
 thread_local! {
     /// By the operation that this thread polls at this moment. Nobody reads what is told outside of one.
@@ -100,7 +108,8 @@ struct Begun {
 
 impl Begun {
     fn end(self, outcome: &'static str) {
-        self.span.record("stale", self.told.stale).record("outcome", outcome);
+        let Told { changes, stale, .. } = self.told;
+        self.span.record("changes", changes).record("stale", stale).record("outcome", outcome);
         // Where the span is not wanted, it was the caller's that was told in the first place.
         if let Some(enrollment) = self.told.enrollment.filter(|_| !self.span.is_disabled()) {
             tell(&self.caller, enrollment);

@@ -2,7 +2,7 @@
 
 use tracing::Instrument as _;
 
-use super::operation::came_too_late;
+use super::operation::{came_too_late, changes};
 use super::refusals::Counted;
 use super::{Failure, Origin, Service};
 use crate::domain::audit::{Actor, AuditEntry, Details, Subject};
@@ -134,6 +134,7 @@ impl Service {
         let rings = !enqueue.is_empty();
         let id = ChangeId::new(now, self.entropy());
         let change = Change::new(id, now, ops, enqueue, settle).map_err(|error| Failure::Broken(error.into()))?;
+        changes();
         let span = tracing::debug_span!("commit", outcome = tracing::field::Empty);
         let outcome = self.commit(&change).instrument(span.clone()).await;
         span.record("outcome", outcome.as_ref().map_or_else(Failure::code, outcome_name));

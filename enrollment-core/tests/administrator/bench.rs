@@ -62,7 +62,12 @@ impl Bench {
 
     /// The same instance with something to send mail by.
     pub(crate) fn with_mail(&self) -> Service {
-        let builder = builder(Arc::clone(&self.store), &self.clock, &self.entropy, &self.ring);
+        self.mailing_through(Arc::clone(&self.store))
+    }
+
+    /// Likewise, through another store.
+    pub(crate) fn mailing_through(&self, store: Arc<dyn Store>) -> Service {
+        let builder = builder(store, &self.clock, &self.entropy, &self.ring);
         builder.channels(&[Channel::Email]).build().unwrap()
     }
 

@@ -234,6 +234,37 @@ async fn whoever_is_shown_out_meanwhile_changes_nothing() {
     }
 }
 
+/// AUTH-4: who is shown out in the middle of many changes hears so, and not that all the rest was skipped.
+#[tokio::test]
+async fn whoever_is_shown_out_in_the_middle_of_a_resend_hears_it() {
+    for calls in 0.. {
+        let bench = Bench::new();
+        let (anna, by) = bench.administrator("anna", Role::Administrator).await;
+        let by = Principal { epoch: Some(0), ..by };
+        let mailing = bench.with_mail();
+        for name in ["bob", "carla", "dora"] {
+            let user = bench.user(name).await;
+            mailing.administrator().start(&CLI, user.id, manual(Purpose::Onboarding)).await.unwrap();
+        }
+        let rival = bench.service.clone();
+        let raced = Arc::new(RacedStore::after(bench.store.clone(), calls, async move {
+            rival.administrator().change_user(&CLI, anna.id, disabled()).await.map(drop).unwrap();
+        }));
+        let service = bench.mailing_through(raced.clone());
+        let all = service.administrator().resend_all(&by).await;
+        if !raced.was_raced() {
+            assert_eq!(all.unwrap().sent, 3);
+            assert!(calls >= 9, "it makes more calls than {calls}");
+            break;
+        }
+        // After the last change there was nothing left to refuse.
+        match all {
+            Ok(all) => assert_eq!((all.sent, all.skipped.len()), (3, 0), "after {calls} calls"),
+            Err(failure) => assert_eq!(code(failure), "not_signed_in", "after {calls} calls"),
+        }
+    }
+}
+
 #[derive(Clone)]
 enum End {
     User(UserPatch),

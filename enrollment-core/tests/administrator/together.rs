@@ -2,17 +2,22 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use enrollment_core::domain::attachment::PeerState;
+use enrollment_core::domain::device::PublicKey;
 use enrollment_core::domain::user::UserStatus;
 use enrollment_core::id::{DeviceId, LocationId, UserId};
-use enrollment_core::port::{Channel, Clock as _, LeaseRequest, SettleOutcome, Settlement, StoreErrorKind};
+use enrollment_core::port::{
+    Channel, Clock as _, LeaseRequest, Observation, PeerChange, PeerProvisioner, ProvisionError, SettleOutcome,
+    Settlement, StoreErrorKind,
+};
 use enrollment_core::service::administrator::UserPatch;
 use enrollment_core::time::Span;
 use enrollment_core::worker::PeerWorker;
 use enrollment_testkit::fake::{FakeProvisioner, FaultyStore, TracingStore, Trouble};
 
-use crate::bench::{Bench, CLI};
-use crate::gateways::{Raced, attachments, intended, with_device, work};
+use crate::bench::{Bench, CLI, public_key};
+use crate::gateways::{Raced, attachments, intended, switch, with_device, work};
 
 const PEERS: u8 = 5;
 
@@ -132,5 +137,63 @@ async fn peers_whose_writing_down_was_answered_by_nobody_converge() {
         let _outcome = worker.run_once().await;
         scene.bench.clock.advance(Span::minutes(10).duration());
         scene.has_converged().await;
+        let asked = scene.gateway.asked(scene.office).len();
+        assert_eq!(asked, usize::from(PEERS), "{lost}: what was written down is not done again");
+    }
+}
+
+/// DEV-5: of one batch a gateway takes some, takes some out and refuses one.
+#[tokio::test]
+async fn a_peer_that_is_refused_or_taken_out_spoils_no_other() {
+    let scene = scene().await;
+    let (out, device) = scene.users[0];
+    work(&scene.bench.service, &scene.gateway).await;
+    for (user, _) in &scene.users {
+        switch(&scene.bench.service, *user, UserStatus::Disabled).await;
+    }
+    work(&scene.bench.service, &scene.gateway).await;
+    assert!(scene.gateway.peers(scene.office).is_empty());
+    for (user, _) in &scene.users[1..] {
+        switch(&scene.bench.service, *user, UserStatus::Active).await;
+    }
+    // Intended, and removed before any worker looks.
+    switch(&scene.bench.service, out, UserStatus::Active).await;
+    switch(&scene.bench.service, out, UserStatus::Disabled).await;
+
+    let refusing = Arc::new(Refusing { inner: scene.gateway.clone(), key: public_key(3) });
+    let worker = PeerWorker::new(scene.bench.service.clone(), refusing);
+    while worker.run_once().await.unwrap() > 0 {}
+    let expected = [PeerState::Gone, PeerState::Applied, PeerState::Intended, PeerState::Applied, PeerState::Applied];
+    assert_eq!(scene.states().await, expected);
+    let refused = attachments(&scene.bench, scene.users[2].1).await.remove(0);
+    assert_eq!(refused.failure.as_deref(), Some("the gateway refuses this one"));
+    assert_eq!(attachments(&scene.bench, device).await.remove(0).failure, None);
+    scene.bench.clock.advance(Span::hours(1).duration());
+    scene.has_converged().await;
+}
+
+/// A gateway that refuses one key.
+#[derive(Debug)]
+struct Refusing {
+    inner: Arc<FakeProvisioner>,
+    key: PublicKey,
+}
+
+#[async_trait]
+impl PeerProvisioner for Refusing {
+    async fn apply(&self, at: LocationId, changes: &[PeerChange]) -> Vec<Result<(), ProvisionError>> {
+        let mut outcomes = Vec::new();
+        for change in changes {
+            outcomes.push(if *change.public_key() == self.key {
+                Err(ProvisionError::permanent("the gateway refuses this one"))
+            } else {
+                self.inner.apply(at, std::slice::from_ref(change)).await.remove(0)
+            });
+        }
+        outcomes
+    }
+
+    async fn observe(&self, at: LocationId) -> Result<Observation, ProvisionError> {
+        self.inner.observe(at).await
     }
 }

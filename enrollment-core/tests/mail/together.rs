@@ -187,6 +187,22 @@ async fn a_mail_that_another_worker_took_over_spoils_no_other() {
     assert_eq!(tries(&bench), [&ids[..1], &ids].concat());
 }
 
+/// MSG-8: what could not be read in one moment can be in the next, and does not wait for its leases to end: a code among
+/// these mails would be of no use by then.
+#[tokio::test]
+async fn mails_that_could_not_be_read_for_a_moment_are_given_back_at_once() {
+    // The pause of the channel, the mails of the first eight, what they are made of, and likewise for the others.
+    for failing in 1..=5 {
+        let bench = Bench::new();
+        let ids = queued(&bench, BATCH).await;
+        bench.store.trouble_read(failing);
+        bench.worker().run_once().await.unwrap_err();
+        bench.send().await;
+        assert_eq!(sent(&bench).await, BATCH, "read {failing} failed");
+        assert_eq!(tries(&bench), ids, "each once");
+    }
+}
+
 /// An administrator dropped one of them in the instant in which the relay took it: it was sent, and that counts for more.
 #[tokio::test]
 async fn a_mail_that_was_dropped_while_the_relay_had_it_is_sent_and_spoils_no_other() {

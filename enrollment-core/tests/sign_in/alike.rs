@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use enrollment_core::domain::role::Role;
-use enrollment_core::domain::user::UserStatus;
+use enrollment_core::domain::user::{ChosenPassword, User, UserStatus};
+use enrollment_core::id::UserId;
 use enrollment_core::port::{Clock as _, Store};
-use enrollment_core::secret::KeyRing;
+use enrollment_core::secret::{Argon2Params, HashingOptions, HashingPool, KeyRing};
 use enrollment_core::service::administrator::{NewUser, UserPatch};
 use enrollment_testkit::fake::{Call, SeededEntropy, TracingStore};
 
 use super::bench::{Bench, CLI, PASSWORD, new_user};
-use super::person::{other_service, refused, request, with_app, with_password};
+use super::person::{other_service, password, refused, request, with_app, with_password};
 
 /// AUTH-1, AUTH-2: whatever is wrong, the answer, the calls to the store and what a row of them is like are the same;
 /// also from the wait on, and at the hard stop.
@@ -26,6 +27,8 @@ async fn unknown_disabled_unfinished_and_wrong_are_refused_alike() {
     bench.admin().create_user(&CLI, unfinished).await.unwrap();
     let member = bench.user("member").await;
     bench.enroll(member.id).await;
+    let dear = with_password(&bench, "dear", Role::Administrator).await;
+    hash_at_a_cost_beyond_the_limit(&bench, dear.id).await;
 
     let traced = Arc::new(TracingStore::new(Arc::clone(&bench.store)));
     let service = bench.through(Arc::clone(&traced) as Arc<dyn Store>);
@@ -37,6 +40,7 @@ async fn unknown_disabled_unfinished_and_wrong_are_refused_alike() {
         ("gone", PASSWORD),
         ("unfinished", PASSWORD),
         ("member", PASSWORD),
+        ("dear", PASSWORD),
     ];
     let mut seen: Vec<Vec<(&'static str, Vec<Call>)>> = Vec::new();
     for (name, password) in cases {
@@ -58,6 +62,17 @@ async fn unknown_disabled_unfinished_and_wrong_are_refused_alike() {
     for ((name, _), answers) in cases.iter().zip(&seen) {
         assert_eq!(answers, &seen[0], "{name:?}");
     }
+}
+
+/// Today's limit was lowered after this password was chosen.
+async fn hash_at_a_cost_beyond_the_limit(bench: &Bench, user: UserId) {
+    let params = Argon2Params { m_kib: 64, t: 20, p: 1 };
+    let pool = HashingPool::start(HashingOptions { params, limit: params, threads: 1, queue: 1 }).unwrap();
+    let hash = pool.hash(password(PASSWORD), [3; 16]).await.unwrap();
+    let stored = bench.record::<User>(user.uuid()).await.unwrap();
+    let mut dear = stored.record.clone();
+    dear.credentials.password = Some(ChosenPassword { hash, long_enough_alone: true });
+    bench.commit(vec![stored.put(&dear)]).await;
 }
 
 /// The calls as a store takes them: a row that is held as it stands is found by its id and locked, whichever it is. One that

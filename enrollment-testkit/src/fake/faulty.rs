@@ -47,6 +47,7 @@ struct Plan {
     calls: u64,
     death: Option<(u64, Moment)>,
     commits: VecDeque<Trouble>,
+    read: usize,
 }
 
 /// Whether a call may go ahead, and what of its answer.
@@ -84,6 +85,11 @@ impl FaultyStore {
         self.plan().commits.extend(std::iter::repeat_n(trouble, count));
     }
 
+    /// Lets the `nth` call of `get` from now fail, counted from 1, and no other.
+    pub fn trouble_read(&self, nth: usize) {
+        self.plan().read = nth;
+    }
+
     fn plan(&self) -> MutexGuard<'_, Plan> {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -98,6 +104,13 @@ impl FaultyStore {
             }
             _ => Ok(Fate::Lives),
         }
+    }
+
+    fn read_fails(&self) -> bool {
+        let mut plan = self.plan();
+        let is_it = plan.read == 1;
+        plan.read = plan.read.saturating_sub(1);
+        is_it
     }
 
     fn next_trouble(&self) -> Option<Trouble> {
@@ -122,6 +135,9 @@ fn answer_lost() -> StoreError {
 impl Store for FaultyStore {
     async fn get(&self, keys: &[RowKey]) -> Result<Vec<Option<Row>>, StoreError> {
         let fate = self.begin()?;
+        if self.read_fails() {
+            return Err(StoreError::new(StoreErrorKind::Unavailable, "the read failed (injected)"));
+        }
         fate.end(self.inner.get(keys).await)
     }
 

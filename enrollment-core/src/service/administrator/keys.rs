@@ -1,6 +1,7 @@
 //! The keys of the ring: what needs them, and whose links died with one (SYS-10).
 
 use super::listing::{self, Listing, PageRequest};
+use super::standing::ends_all;
 use super::{Administrator, Delivery};
 use crate::domain::enrollment::{Enrollment, Purpose};
 use crate::domain::owner::Owner;
@@ -152,7 +153,7 @@ impl Administrator<'_> {
         match self.try_rotate(by, enrollment.id, true, None, |enrollment| self.has_dead_link(enrollment)).await {
             Ok(None) => Ok(None),
             Ok(Some(issued)) => Ok(issued.mail.map(Renewed::Sent)),
-            Err(Failure::Rejected(rejection)) => Ok(Some(Renewed::Refused(rejection.code()))),
+            Err(Failure::Rejected(rejection)) if !ends_all(&rejection) => Ok(Some(Renewed::Refused(rejection.code()))),
             Err(failure) => Err(failure),
         }
     }

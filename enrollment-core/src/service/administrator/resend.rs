@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::enrollments::{demand_sending, key};
+use super::standing::ends_all;
 use super::wording::demand_wording;
 use super::{Administrator, Wording, doer};
 use crate::domain::contact::Email;
@@ -91,7 +92,9 @@ impl Administrator<'_> {
                 let id = Stored::<Enrollment>::read(row)?.record.id;
                 match self.try_resend(by, id, None).await {
                     Ok(_) => all.sent += 1,
-                    Err(Failure::Rejected(rejection)) => *all.skipped.entry(rejection.code()).or_default() += 1,
+                    Err(Failure::Rejected(rejection)) if !ends_all(&rejection) => {
+                        *all.skipped.entry(rejection.code()).or_default() += 1
+                    }
                     Err(failure) => return Err(failure),
                 }
             }

@@ -52,3 +52,8 @@ impl Administrator<'_> {
         Ok([key.check()].into_iter().chain(user.map(|user| user.check())).collect())
     }
 }
+
+/// Whether this is about whoever asks: then it is no use going on with the next piece of what they asked for.
+pub(super) const fn ends_all(rejection: &Rejection) -> bool {
+    matches!(rejection, Rejection::NotSignedIn | Rejection::Unauthorized)
+}

@@ -10,7 +10,7 @@ use crate::domain::sign_in::{AdminSession, Means, Stage, demand};
 use crate::domain::user::{ChosenPassword, User};
 use crate::id::AdminSessionId;
 use crate::record::{Stored, new_row};
-use crate::secret::{AdminSessionSecret, BrowserSecret, Password, PasswordHash, RecoveryCode};
+use crate::secret::{AdminSessionSecret, BrowserSecret, HashingError, Password, PasswordHash, RecoveryCode};
 use crate::service::password_gate::Pass;
 use crate::service::turn::{Draft, TURNS, Written};
 use crate::service::{Answer, Failure, Origin, operation};
@@ -108,7 +108,16 @@ impl SignIn<'_> {
             hashing.hash_holding(Arc::clone(pass), password.again(), [0; 16]).await?;
             return Ok(Judged { against, matches: false, again: None });
         };
-        let verified = hashing.verify_holding(Arc::clone(pass), password.again(), hash).await?;
+        let verified = match hashing.verify_holding(Arc::clone(pass), password.again(), hash).await {
+            // As wrong as any other: an answer of its own would tell strangers whose hash that is.
+            Err(HashingError::TooCostly) => {
+                tracing::error!(
+                    "a stored password costs more than may be spent on verifying it: raise the limit again"
+                );
+                return Box::pin(self.judge(password, None, pass)).await.map(|judged| Judged { against, ..judged });
+            }
+            verified => verified?,
+        };
         let again = if verified.matches && verified.needs_rehash {
             // Not worth refusing anybody for: there will be a next sign-in.
             hashing.hash_holding(Arc::clone(pass), password.again(), self.service.random()).await.ok()

@@ -47,8 +47,12 @@ impl OutboxWorker {
         if taken.len() > 1 {
             let draft = Draft::new(self.service.now());
             let draft = taken.iter().fold(draft, |draft, taken| self.sent(draft, taken, &taken.stored));
-            if let Ok(Written::Applied) = self.service.write(draft).await {
-                return Ok(taken.len());
+            match self.service.write(draft).await {
+                Ok(Written::Applied) => return Ok(taken.len()),
+                Ok(Written::Stale | Written::Taken(_) | Written::LeaseLost) => {}
+                Err(error) => {
+                    tracing::warn!(%error, mails = taken.len(), "mails are written down one by one, not together");
+                }
             }
         }
         let each: FuturesUnordered<_> = taken.iter().map(|taken| self.record_sent(taken)).collect();

@@ -92,7 +92,8 @@ impl OutboxWorker {
     /// the channel is paused, one mail at a time finds out whether it takes messages again.
     ///
     /// # Errors
-    /// When the store cannot be asked. A mail that cannot be made is no error: it waits, and the others go on.
+    /// When the store cannot be asked; what was not begun is given back, if that can be written down. A mail that cannot be
+    /// made is no error: it waits, and the others go on.
     pub fn run_once(&self) -> Answer<'_, usize> {
         round("outbox_worker", self.try_run_once())
     }
@@ -127,7 +128,11 @@ impl OutboxWorker {
             Step::Settle(how) => self.service.settle(leased, how).await?,
             Step::Retry(stored, why) => self.retry(leased, stored.as_ref(), &why).await?,
             Step::Release => self.release(leased).await?,
-            Step::Fail(failure) => return Err(failure),
+            Step::Fail(failure) => {
+                // Whether or not it can be given back: why it could not be told is what counts.
+                let _given_back = self.release(leased).await;
+                return Err(failure);
+            }
         };
         Ok(Acted::Ended(settled))
     }

@@ -41,7 +41,7 @@ pub(super) struct Round<'r> {
 /// What has come to an end.
 enum Came<'r> {
     /// Looking at some entries.
-    Looked(Result<Vec<(&'r Leased, Step)>, Failure>),
+    Looked(Vec<&'r Leased>, Result<Vec<(&'r Leased, Step)>, Failure>),
     /// What was done about one.
     Acted(Result<Acted<'r>, Failure>),
     /// Writing down what the relay has taken; how many mails were settled.
@@ -111,7 +111,11 @@ impl<'r> Round<'r> {
         }
         self.looking = true;
         let worker = self.worker;
-        self.running.push(async move { Came::Looked(worker.look(&some).await) }.boxed());
+        let looked = async move {
+            let steps = worker.look(&some).await;
+            Came::Looked(some, steps)
+        };
+        self.running.push(looked.boxed());
     }
 
     /// Writes down what the relay has taken, unless others are being written down.
@@ -131,11 +135,15 @@ impl<'r> Round<'r> {
 
     fn take_in(&mut self, came: Came<'r>) {
         match came {
-            Came::Looked(steps) => {
+            Came::Looked(some, steps) => {
                 self.looking = false;
                 match steps {
                     Ok(steps) => self.next.extend(steps),
-                    Err(failure) => self.failed = Some(failure),
+                    // Given back: a code among them is of no use any more when their leases end.
+                    Err(failure) => {
+                        self.failed = Some(failure);
+                        self.next.extend(some.into_iter().map(|leased| (leased, Step::Release)));
+                    }
                 }
             }
             Came::Acted(Ok(Acted::Taken(taken))) => self.taken.push(taken),

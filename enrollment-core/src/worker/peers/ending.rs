@@ -22,18 +22,28 @@ pub(super) enum Ended {
 
 impl PeerWorker {
     /// Writes down that these peers came into force and ends their entries, in one change. Says whether that was done:
-    /// when one of them was removed, taken over or changed meanwhile, each has to be written down alone, so that none
-    /// spoils another.
-    pub(super) async fn record_together(&self, works: &[&Work<'_>]) -> bool {
-        if works.len() < 2 || works.iter().any(|work| matches!(work.change, PeerChange::Remove(_))) {
-            return false;
+    /// when one of them was taken over or changed meanwhile, or the store refuses, each has to be written down alone, so
+    /// that none spoils another.
+    ///
+    /// # Errors
+    /// When nobody can tell whether it was done. Each alone would find that its lease was ended, by this very change.
+    pub(super) async fn record_together(&self, works: &[&Work<'_>]) -> Result<bool, Failure> {
+        if works.len() < 2 {
+            return Ok(false);
         }
         let mut draft = Draft::new(self.service.now());
         for work in works {
             draft = draft.settling(work.leased.lease);
             self.put_in_force(&mut draft, &work.attachment);
         }
-        matches!(self.service.write(draft).await, Ok(Written::Applied))
+        match self.service.write(draft).await {
+            Ok(written) => Ok(matches!(written, Written::Applied)),
+            Err(failure @ Failure::OutcomeUnknown(_)) => Err(failure),
+            Err(error) => {
+                tracing::warn!(%error, peers = works.len(), "peers are written down one by one, not together");
+                Ok(false)
+            }
+        }
     }
 
     fn put_in_force(&self, draft: &mut Draft, attachment: &Stored<Attachment>) {

@@ -36,7 +36,7 @@ pub struct PeerWorker {
 }
 
 /// Entries leased at once, and for how long: a batch is done in a fraction of its lease.
-const BATCH: u32 = 64;
+const BATCH: u32 = 128;
 const LEASE: Duration = Duration::from_secs(60);
 
 /// What is to be done for one entry, as its attachment said when it was read.
@@ -141,26 +141,26 @@ impl PeerWorker {
     async fn act(&self, location: LocationId, works: &[Work<'_>]) -> Result<usize, Failure> {
         let changes: Vec<PeerChange> = works.iter().map(|work| work.change.clone()).collect();
         let mut outcomes = self.provisioner.apply(location, &changes).await.into_iter();
-        let (mut done, mut settled) = (Vec::with_capacity(works.len()), 0);
+        let (mut ensured, mut alone, mut failed) = (Vec::new(), Vec::new(), Vec::new());
         for work in works {
-            let ended = match outcomes.next() {
-                Some(Ok(())) => {
-                    done.push(work);
-                    continue;
-                }
-                Some(Err(error)) => self.record_failure(work, &error).await,
-                None => {
-                    let error = ProvisionError::transient("the provisioner gave no answer");
-                    self.record_failure(work, &error).await
-                }
-            };
-            settled += self.conclude(work, ended).await?;
+            match (outcomes.next(), &work.change) {
+                (Some(Ok(())), PeerChange::Ensure(_)) => ensured.push(work),
+                (Some(Ok(())), PeerChange::Remove(_)) => alone.push(work),
+                (Some(Err(error)), _) => failed.push((work, error)),
+                (None, _) => failed.push((work, ProvisionError::transient("the provisioner gave no answer"))),
+            }
         }
-        if self.record_together(&done).await {
-            return Ok(settled + done.len());
+        let mut settled = 0;
+        if self.record_together(&ensured).await? {
+            settled += ensured.len();
+        } else {
+            alone.extend(ensured);
         }
-        for work in done {
+        for work in alone {
             settled += self.conclude(work, self.record_applied(work).await).await?;
+        }
+        for (work, error) in failed {
+            settled += self.conclude(work, self.record_failure(work, &error).await).await?;
         }
         Ok(settled)
     }
