@@ -1,6 +1,5 @@
 //! The gateways' side: one wg-quick file per location in the data folder.
 
-use std::fmt::Write as _;
 use std::fs::DirBuilder;
 use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -11,7 +10,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use enrollment::core::id::LocationId;
 use enrollment::core::port::{Observation, PeerChange, PeerProvisioner, ProvisionError};
-use enrollment::core::service::administrator::LocationView;
 use enrollment::wireguard::WgQuickFile;
 use tokio::time::timeout;
 
@@ -49,21 +47,6 @@ impl PeerProvisioner for Bounded {
 
 fn no_answer() -> ProvisionError {
     ProvisionError::transient("the gateway did not answer in time")
-}
-
-/// The gateway's own section of its file.
-pub(crate) fn interface(location: &LocationView, private_key: &str) -> String {
-    let endpoint = location.endpoint.to_string();
-    let port = endpoint.rsplit_once(':').map_or("51820", |(_, port)| port);
-    let addresses: Vec<String> =
-        location.pools.iter().map(|pool| format!("{}/{}", pool.gateway(), pool.network().prefix_len())).collect();
-    let mut text = String::from("[Interface]\n");
-    // Writing to a String cannot fail.
-    let _ = writeln!(text, "PrivateKey = {private_key}\nAddress = {}\nListenPort = {port}", addresses.join(", "));
-    if let Some(mtu) = location.mtu {
-        let _ = writeln!(text, "MTU = {mtu}");
-    }
-    text
 }
 
 /// Puts the gateway's section into a new file; one that exists is left alone.

@@ -35,6 +35,11 @@ fn each_face_has_its_own_routes_only() {
     for (face, path) in pages {
         face.get(path, &journey.api_key).refused(404, "not_found");
     }
+    for (face, door) in [(&journey.public, "/enroll"), (&journey.internal, "/admin")] {
+        let start = face.get("/", "nothing");
+        let leads = start.head.contains(&format!("\"location\": \"{door}\""));
+        assert!(start.status == 303 && leads, "{} {}", start.status, start.head);
+    }
 }
 
 fn ask(face: &Client, method: &Method, path: &str, bearer: &str) -> Answer {

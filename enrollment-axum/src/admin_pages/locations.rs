@@ -57,13 +57,12 @@ impl Page for LocationPage {
     const TEMPLATE: &'static str = "location.html";
 }
 
-/// The gateway's private key, which was made here.
+/// The gateway's private key, which was made here, within the section of the gateway's file that has it.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct KeyPage {
     pub(super) me: Me,
     pub(super) name: String,
-    pub(super) private_key: String,
-    pub(super) public_key: String,
+    pub(super) section: String,
 }
 
 impl Page for KeyPage {
@@ -141,8 +140,7 @@ pub(super) async fn add(State(state): State<EnrollmentState>, desk: Desk, posted
             let page = KeyPage {
                 me: desk.me,
                 name: location.name.to_string(),
-                private_key: key.expose_base64().to_string(),
-                public_key: location.public_key.to_string(),
+                section: location.gateway_section(&key.expose_base64()).to_string(),
             };
             Ok(answer(&state, StatusCode::CREATED, &page))
         }

@@ -167,7 +167,7 @@ fn networks(me: &Me) -> Vec<Sample> {
             all.push(Sample::of(LocationPage { me, id, form, mfa, public_key: text(), done: None }));
         }
     }
-    all.push(Sample::of(KeyPage { me: me.clone(), name: text(), private_key: text(), public_key: text() }));
+    all.push(Sample::of(KeyPage { me: me.clone(), name: text(), section: text() }));
     all
 }
 

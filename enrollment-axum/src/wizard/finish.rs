@@ -4,7 +4,6 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use enrollment_core::domain::config::PRIVATE_KEY_PLACEHOLDER;
 use enrollment_core::domain::enrollment::Purpose;
-use enrollment_core::domain::location::MfaMode;
 use enrollment_core::domain::requirement::Requirement;
 use enrollment_core::secret::{PrivateKey, qr_svg};
 use enrollment_core::service::enrollee::{Completion, DeviceConfig};
@@ -64,12 +63,11 @@ pub(super) struct ConfigView {
     pub(super) after_mark: Option<String>,
     /// The file as a QR code, when it is whole.
     pub(super) qr_svg: Option<String>,
-    pub(super) asks_for_factor: bool,
 }
 
 impl ConfigView {
     pub(super) fn new(config: DeviceConfig, private_key: Option<&str>) -> Self {
-        let DeviceConfig { location: _, number, name, client, addresses: _, mfa } = config;
+        let DeviceConfig { location: _, number, name, client, addresses: _, mfa: _ } = config;
         let file = client.file(private_key);
         let (before, after) = match file.split_once(PRIVATE_KEY_PLACEHOLDER) {
             Some((before, after)) => (before.to_owned(), Some(after.to_owned())),
@@ -83,7 +81,6 @@ impl ConfigView {
             file,
             before_mark: before,
             after_mark: after,
-            asks_for_factor: mfa != MfaMode::Disabled,
         }
     }
 }

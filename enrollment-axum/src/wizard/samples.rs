@@ -189,7 +189,6 @@ fn done(purpose: &'static str, complete: bool) -> DonePage {
         before_mark: "[Interface]\nPrivateKey = ".to_owned(),
         after_mark: (!complete).then(|| "\n".to_owned()),
         qr_svg: complete.then(|| "<svg></svg>".to_owned()),
-        asks_for_factor: complete,
     };
     DonePage {
         purpose,

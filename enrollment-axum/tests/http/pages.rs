@@ -32,7 +32,7 @@ async fn an_owner_signs_in_works_and_signs_out() {
         ("keepalive", "25"),
     ];
     let key = page(&browser.post("/admin/locations", &network).await, StatusCode::CREATED);
-    assert!(key.contains("Private key"), "made here, so shown once");
+    assert!(key.contains("PrivateKey = ") && key.contains("ListenPort = 51820"), "made here, so shown once");
     assert!(page(&browser.get("/admin/locations").await, OK).contains("Berlin"));
     let again = page(&browser.post("/admin/locations", &network).await, StatusCode::CONFLICT);
     assert!(again.contains("There is already a location of this name"));

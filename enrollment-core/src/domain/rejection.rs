@@ -50,7 +50,7 @@ pub enum Rejection {
     #[error("Some steps are still missing: {}", .0.iter().map(|r| r.help()).collect::<Vec<_>>().join(" "))]
     RequirementsMissing(Vec<Requirement>),
     /// The code is wrong, or was used before.
-    #[error("The code is not right, or no longer. Take the latest one and try again; {left} more tries.")]
+    #[error("This code is wrong or no longer valid. Take the latest one and try again; {left} more tries.")]
     WrongCode {
         /// Tries until the enrollment locks.
         left: u32,

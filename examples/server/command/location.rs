@@ -186,7 +186,7 @@ async fn add(at: &mut At<'_>, new: Add) -> Result<(), Error> {
     let mut text = format!("Added {}. Its peers stand in {}\n", plain(&created["name"]), file.display());
     if let Some(key) = created["private_key"].as_str() {
         let location = at.opened.service.administrator().location(&at.by, id).await?;
-        gateway::write_interface(&file, &gateway::interface(&location, key))?;
+        gateway::write_interface(&file, &location.gateway_section(key))?;
         text += &format!("The gateway's key pair was made here; bring it up with: wg-quick up {}\n", file.display());
     }
     at.screen.answer(&created, |_| text)
@@ -239,8 +239,8 @@ async fn gateway_section(at: &mut At<'_>, name: &str) -> Result<(), Error> {
     let administrator = at.opened.service.administrator();
     let location = administrator.location(&at.by, id).await?;
     let key = administrator.gateway_private_key(&at.by, id).await?;
-    let section = gateway::interface(&location, &key.expose_base64());
-    at.screen.answer(&json!({"config": section}), |_| section.clone())
+    let section = location.gateway_section(&key.expose_base64());
+    at.screen.answer(&json!({"config": *section}), |_| section.to_string())
 }
 
 fn peers_in_words(peers: &Value) -> String {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use ipnet::IpNet;
+use zeroize::Zeroizing;
 
 use super::gateway::gateway_binding;
 use super::{Administrator, doer};
@@ -96,6 +97,23 @@ pub struct LocationView {
     pub ownership: Ownership,
     /// When it was made.
     pub created: Timestamp,
+}
+
+impl LocationView {
+    /// The gateway's own section of its wg-quick file: the addresses of the location's pools that are the gateway's, and the
+    /// port of its endpoint, or 51820.
+    #[must_use]
+    pub fn gateway_section(&self, private_key: &str) -> Zeroizing<String> {
+        let endpoint = self.endpoint.to_string();
+        let port = endpoint.rsplit_once(':').map_or("51820", |(_, port)| port);
+        let address = |pool: &Pool| format!("{}/{}", pool.gateway(), pool.network().prefix_len());
+        let addresses: Vec<String> = self.pools.iter().map(address).collect();
+        let mtu = self.mtu.map_or_else(String::new, |mtu| format!("MTU = {mtu}\n"));
+        Zeroizing::new(format!(
+            "[Interface]\nPrivateKey = {private_key}\nAddress = {}\nListenPort = {port}\n{mtu}",
+            addresses.join(", ")
+        ))
+    }
 }
 
 impl Administrator<'_> {
