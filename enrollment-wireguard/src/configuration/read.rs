@@ -66,11 +66,10 @@ const LINES_AS_WE_WRITE: usize = 4;
 pub(super) fn allowed_ips(lines: &[u8]) -> impl Iterator<Item = IpNet> {
     lines.split(|byte| *byte == b'\n').flat_map(|line| {
         let text = String::from_utf8_lossy(line);
-        let networks = match setting(uncommented(&text)) {
+        match setting(uncommented(&text)) {
             Some((name, value)) if name.eq_ignore_ascii_case(ALLOWED_IPS) => networks(value).flatten().collect(),
             _ => Vec::new(),
-        };
-        networks
+        }
     })
 }
 

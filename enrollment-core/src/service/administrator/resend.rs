@@ -93,7 +93,7 @@ impl Administrator<'_> {
                 match self.try_resend(by, id, None).await {
                     Ok(_) => all.sent += 1,
                     Err(Failure::Rejected(rejection)) if !ends_all(&rejection) => {
-                        *all.skipped.entry(rejection.code()).or_default() += 1
+                        *all.skipped.entry(rejection.code()).or_default() += 1;
                     }
                     Err(failure) => return Err(failure),
                 }
