@@ -23,6 +23,9 @@ impl Client {
             .http_status_as_error(false)
             .max_redirects(0)
             .proxy(None)
+            // A server that refuses a request before it has read all of it closes the connection: the next request
+            // would find out by going lost.
+            .max_idle_connections(0)
             .timeout_global(Some(Duration::from_secs(30)))
             .build();
         Self { agent: config.new_agent(), base: format!("http://{face}") }
